@@ -1,0 +1,1 @@
+"""Prefect flows: one per stage of dvc.yaml, and the whole run."""

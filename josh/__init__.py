@@ -1,0 +1,1 @@
+"""JOSH: a tree search over dialogues that turns sparse rewards into training data."""

@@ -1,0 +1,1 @@
+"""The pipeline's work: files in, one library call, files out."""
