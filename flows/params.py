@@ -1,0 +1,260 @@
+"""params.yaml: a section becomes the frozen dataclass defined beside the code that uses it.
+
+    python -m flows.params check                       # the whole file, before anything runs
+    python -m flows.params set smollm2 fetch.seed=7    # merge configs/smollm2.yaml, then the keys
+
+Every key of a dataclass stands in the file, and the file holds no other: what is not understood
+is refused by its name, never ignored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_args, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+PARAMS = Path("params.yaml")
+CONFIGS = Path("configs")
+SECTIONS: Mapping[str, str] = {
+    "fetch": "tasks.fetch:FetchConfig",
+    "validate": "tasks.validate:ValidateConfig",
+    "convert": "tasks.convert:ConvertConfig",
+    "bootstrap": "tasks.bootstrap:BootstrapConfig",
+    "harvest": "tasks.harvest:HarvestConfig",
+    "extract": "tasks.extract:ExtractConfig",
+    "train": "tasks.train:TrainConfig",
+    "evaluate": "tasks.evaluate:EvaluateConfig",
+    "register": "tasks.register:RegisterConfig",
+}
+"""Section of params.yaml -> where its dataclass is; imported only when the section is read."""
+
+Config = TypeVar("Config")
+Document = MutableMapping[str, Any]
+
+
+class ParamsError(ValueError):
+    """params.yaml, or what was to be merged into it, is not what the code expects."""
+
+
+def load(section: str, config: type[Config], path: Path = PARAMS) -> Config:
+    """One section of the file as `config`.
+
+    Raises:
+        ParamsError: the section or a key is missing or unknown, or a value has the wrong type;
+            every fault is named with its full key.
+    """
+    document = _read(path)
+    if section not in document:
+        raise ParamsError(f"{path}: no section {section!r}; it has: {', '.join(document)}")
+    return cast(Config, _parse({section: config}, {section: document[section]}, path)[section])
+
+
+def load_section(section: str, path: Path = PARAMS) -> Any:
+    """One section as the dataclass that SECTIONS names for it."""
+    return load(section, _dataclass_of(section), path)
+
+
+def check(path: Path = PARAMS) -> Mapping[str, Any]:
+    """Every section of the file, validated.
+
+    Raises:
+        ParamsError: as :func:`load`, for the whole file; all faults at once.
+    """
+    return _validate(_read(path), path)
+
+
+def change(overrides: Sequence[str], config: str | None = None, path: Path = PARAMS) -> list[str]:
+    """Merge configs/`config`.yaml and then ``section.key=value`` overrides into the file.
+
+    Comments and layout stay. The file is replaced atomically, and only if the result is valid.
+
+    Returns:
+        One line a changed key, ``key: old -> new``.
+
+    Raises:
+        ParamsError: there is no such config, an override is not ``key=value``, or the result is
+            not valid; the file is then as it was.
+    """
+    document = _read(path)
+    before = dict(_leaves(document))
+    if config is not None:
+        _merge(document, _read(_config_path(config)))
+    for override in overrides:
+        _merge(document, _nested(override))
+    _validate(document, path)
+    _write(document, path)
+    return [
+        f"{key}: {before.get(key)} -> {value}"
+        for key, value in _leaves(document)
+        if before.get(key) != value
+    ]
+
+
+def _dataclass_of(section: str) -> type[Any]:
+    module, _, name = SECTIONS[section].partition(":")
+    return cast(type[Any], getattr(importlib.import_module(module), name))
+
+
+def _validate(document: Document, path: Path) -> Mapping[str, Any]:
+    return _parse({section: _dataclass_of(section) for section in SECTIONS}, document, path)
+
+
+def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: (config, ...) for name, config in configs.items()}
+    model = create_model("params", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    try:
+        # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
+        parsed = dict(model.model_validate_json(json.dumps(data)))
+    except ValidationError as error:
+        faults = [_fault(fault, configs) for fault in error.errors()]
+        raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+    complete = {name: dataclasses.asdict(value) for name, value in parsed.items()}
+    if missing := list(_missing(data, complete)):
+        raise ParamsError("\n".join(f"{path}: {key} is missing" for key in missing))
+    return parsed
+
+
+def _fault(fault: Any, configs: Mapping[str, type[Any]]) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    match fault["type"]:
+        case "missing":
+            return f"{name} is missing"
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            return f"unknown key {name}; known: {', '.join(_known(configs, fault['loc'][:-1]))}"
+        case "value_error":
+            return f"{name}: {fault['ctx']['error']}"
+    return f"{name} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _known(configs: Mapping[str, type[Any]], parents: Sequence[str | int]) -> list[str]:
+    """The keys that may stand below `parents`."""
+    if not parents:
+        return list(configs)
+    config = configs[str(parents[0])]
+    for key in parents[1:]:
+        hints = get_type_hints(config)
+        if key in hints:  # else a key or an index of a container: its dataclass is found already
+            config = _inside(hints[str(key)]) or config
+    return [field.name for field in dataclasses.fields(config)]
+
+
+def _inside(annotation: Any) -> Any | None:
+    """The dataclass that an annotation is, or holds."""
+    if dataclasses.is_dataclass(annotation):
+        return annotation
+    return next(filter(None, map(_inside, get_args(annotation))), None)
+
+
+def _missing(given: Any, complete: Any, at: str = "") -> Iterator[str]:
+    """Keys that a dataclass filled from a default: the file must say them."""
+    if not (isinstance(given, Mapping) and isinstance(complete, Mapping)):
+        return
+    for key, value in complete.items():
+        name = f"{at}.{key}" if at else str(key)
+        if key in given:
+            yield from _missing(given[key], value, name)
+        else:
+            yield name
+
+
+def _leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        name = f"{at}.{key}" if at else str(key)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, name)
+        else:
+            yield name, value
+
+
+def _merge(document: Document, changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(document.get(key), MutableMapping):
+            _merge(document[key], value)
+        else:
+            document[key] = value
+
+
+def _nested(override: str) -> Mapping[str, Any]:
+    """``a.b=1`` as ``{"a": {"b": 1}}``; the value is read as YAML."""
+    key, equals, text = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise ParamsError(f"{override!r}: expected section.key=value, as in fetch.seed=7")
+    value: Any = YAML(typ="safe").load(text)
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return cast(Mapping[str, Any], value)
+
+
+def _config_path(name: str) -> Path:
+    path = CONFIGS / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in CONFIGS.glob("*.yaml")))
+        raise ParamsError(f"no config {name!r} in {CONFIGS}/; known: {known}")
+    return path
+
+
+def _round_trip() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml
+
+
+def _read(path: Path) -> Document:
+    try:
+        document = _round_trip().load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path} is not here; run from the repository's root") from None
+    except YAMLError as error:
+        raise ParamsError(f"{path} is not YAML: {error}") from error
+    if not isinstance(document, MutableMapping):
+        raise ParamsError(f"{path}: expected sections, found {type(document).__name__}")
+    return document
+
+
+def _write(document: Document, path: Path) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        _round_trip().dump(document, file)
+    temporary.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m flows.params", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="validate the whole file")
+    setter = commands.add_parser("set", help="merge a config and overrides into the file")
+    setter.add_argument("changes", nargs="+", metavar="[CONFIG] key=value")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "check":
+            check()
+            return 0
+        names = [word for word in options.changes if "=" not in word]
+        if len(names) > 1:
+            raise ParamsError(f"one config at most, got {', '.join(names)}")
+        overrides = [word for word in options.changes if "=" in word]
+        print("\n".join(change(overrides, *names)) or "params.yaml: nothing to change")
+    except ParamsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

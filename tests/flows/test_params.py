@@ -1,0 +1,136 @@
+"""params.yaml becomes dataclasses, and every fault in it is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from flows import params
+
+
+@dataclass(frozen=True)
+class Arm:
+    lr: float
+    epochs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be at least 1, not {self.epochs}")
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    seed: int
+    loss: Literal["sft", "kto"]
+    arms: dict[str, Arm]
+    data: tuple[str, ...]
+    limit: int | None
+
+
+TEXT = """\
+# what is learned
+learn:
+  seed: 1          # of everything
+  loss: kto
+  arms:
+    josh: {lr: 1e-4, epochs: 2}
+  data:
+    - a.jsonl
+  limit: null
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(params, "SECTIONS", {"learn": "unused:LearnConfig"})
+    monkeypatch.setattr(params, "_dataclass_of", lambda section: {"learn": LearnConfig}[section])
+    Path("params.yaml").write_text(TEXT)
+    Path("configs").mkdir()
+    Path("configs/big.yaml").write_text("learn:\n  seed: 5\n  arms:\n    josh: {lr: 3e-5}\n")
+    return Path("params.yaml")
+
+
+def test_a_section_becomes_its_dataclass(file: Path) -> None:
+    assert params.load("learn", LearnConfig, file) == LearnConfig(
+        seed=1, loss="kto", arms={"josh": Arm(lr=1e-4, epochs=2)}, data=("a.jsonl",), limit=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed:", "sede:", "unknown key learn.sede; known: seed, loss, arms, data, limit"),
+        ("lr:", "rl:", "unknown key learn.arms.josh.rl; known: lr, epochs"),
+        ("  limit: null\n", "", "learn.limit is missing"),
+        (", epochs: 2", "", "learn.arms.josh.epochs is missing"),
+        ("seed: 1 ", "seed: '1' ", "learn.seed = '1': input should be a valid integer"),
+        ("loss: kto", "loss: ppo", "learn.loss = 'ppo': input should be 'sft' or 'kto'"),
+        ("epochs: 2", "epochs: 0", "learn.arms.josh: epochs must be at least 1, not 0"),
+        ("learn:", "teach:", "unknown key teach; known: learn"),
+        ("learn:", "learn: [", "params.yaml is not YAML"),
+        (TEXT, "", "expected sections, found NoneType"),
+    ],
+)
+def test_a_fault_is_refused_by_name(file: Path, old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    file.write_text(TEXT.replace(old, new))
+    with pytest.raises(params.ParamsError) as caught:
+        params.check(file)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("params.yaml")
+
+
+def test_all_faults_are_named_at_once(file: Path) -> None:
+    file.write_text(TEXT.replace("seed: 1", "sead: 1").replace("kto", "ppo"))
+    with pytest.raises(params.ParamsError) as caught:
+        params.check(file)
+    assert len(str(caught.value).splitlines()) == 3  # sead unknown, seed missing, ppo
+
+
+def test_change_keeps_comments_and_says_what_changed(file: Path) -> None:
+    changed = params.change(["learn.loss=sft", "learn.limit=10"], "big", file)
+    assert changed == [
+        "learn.seed: 1 -> 5",
+        "learn.loss: kto -> sft",
+        "learn.arms.josh.lr: 0.0001 -> 3e-05",
+        "learn.limit: None -> 10",
+    ]
+    text = file.read_text()
+    assert "# what is learned" in text
+    assert "# of everything" in text
+    assert params.load("learn", LearnConfig, file).arms["josh"] == Arm(lr=3e-5, epochs=2)
+
+
+def test_change_without_changes_leaves_the_file_byte_for_byte(file: Path) -> None:
+    assert params.change(["learn.seed=1"], None, file) == []
+    assert file.read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("learn.sede=3", "unknown key learn.sede"),
+        ("learn.seed=three", "learn.seed = 'three'"),
+        ("learn.seed", "expected section.key=value"),
+    ],
+)
+def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, message: str) -> None:
+    with pytest.raises(params.ParamsError, match=message):
+        params.change([override], None, file)
+    assert file.read_text() == TEXT
+    assert list(file.parent.glob("*.tmp")) == []
+
+
+def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert params.main(["check"]) == 0
+    assert params.main(["set", "big", "learn.limit=3"]) == 0
+    assert "learn.seed: 1 -> 5" in capsys.readouterr().out
+    assert params.main(["set", "huge"]) == 1
+    assert capsys.readouterr().err == "no config 'huge' in configs/; known: big\n"
+    file.unlink()
+    assert params.main(["check"]) == 1
+    assert "run from the repository's root" in capsys.readouterr().err
