@@ -1,0 +1,101 @@
+"""The text of a goal: what the user is told to want, a sentence a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_KINDS = {
+    "restaurant": "a place to eat",
+    "hotel": "a place to stay",
+    "attraction": "something to see",
+    "train": "a train",
+}
+_WISHES = {
+    "area": "in the {}",
+    "arriveBy": "arriving by {}",
+    "day": "on {}",
+    "departure": "from {}",
+    "destination": "to {}",
+    "food": "serving {} food",
+    "leaveAt": "leaving after {}",
+    "name": "called {}",
+    "pricerange": "in the {} price range",
+    "stars": "with {} stars",
+    "type": "of the type {}",
+}
+_YES_NO = {
+    ("internet", "yes"): "with free wifi",
+    ("internet", "no"): "without wifi",
+    ("parking", "yes"): "with free parking",
+    ("parking", "no"): "without parking",
+}
+_SLOTS = {
+    "people": "for {} people",
+    "day": "on {}",
+    "time": "at {}",
+    "stay": "for {} nights",
+}
+FACTS = {
+    "address": "the address",
+    "area": "the area",
+    "arriveBy": "the arrival time",
+    "duration": "the travel time",
+    "entrance fee": "the entrance fee",
+    "food": "the kind of food",
+    "internet": "whether there is wifi",
+    "leaveAt": "the departure time",
+    "parking": "whether there is parking",
+    "phone": "the phone number",
+    "postcode": "the postcode",
+    "price": "the price",
+    "pricerange": "the price range",
+    "stars": "the number of stars",
+    "trainID": "the train id",
+    "type": "the type",
+}
+
+
+def message(goal: Mapping[str, Any], city: str) -> list[str]:
+    """The goal's sentences, in the order in which the user raises them."""
+    lines = [f"You are visiting {city}."]
+    for domain, part in goal.items():
+        lines += _domain_lines(domain, part)
+    return lines
+
+
+def wishes(constraints: Mapping[str, str]) -> str:
+    """Search constraints as a phrase: "in the north with free wifi"."""
+    return " ".join(
+        _YES_NO[slot, value] if (slot, value) in _YES_NO else _WISHES[slot].format(value)
+        for slot, value in constraints.items()
+    )
+
+
+def slots(booking: Mapping[str, Any]) -> str:
+    """Booking slots as a phrase: "for 4 people on monday"."""
+    return " ".join(_SLOTS[slot].format(booking[slot]) for slot in _SLOTS if slot in booking)
+
+
+def facts(requested: list[str]) -> str:
+    """Requested slots as a phrase: "the address and the phone number"."""
+    return " and ".join(FACTS[slot] for slot in requested)
+
+
+def _domain_lines(domain: str, part: Mapping[str, Any]) -> list[str]:
+    kind = _KINDS[domain]
+    if part["fail_info"]:
+        lines = [
+            f"You want {kind} {wishes(part['fail_info'])}.",
+            f"If there is none, you want one {wishes(part['info'])}.",
+        ]
+    else:
+        lines = [f"You want {kind} {wishes(part['info'])}."]
+    if "book" in part:
+        lines.append(f"Book it {slots({**part['book'], **part['fail_book']})}.")
+        if part["fail_book"]:
+            lines.append(f"If that fails, book it {slots(part['book'])}.")
+        lines.append("You want the reference number.")
+    if part.get("reqt"):
+        lines.append(f"You want to know {facts(part['reqt'])}.")
+    return lines
