@@ -1,0 +1,204 @@
+"""Train a policy on extracted rows with TRL: SFT, KTO or DPO, full or LoRA."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+log = logging.getLogger(__name__)
+
+Method = Literal["sft", "kto", "dpo"]
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training run.
+
+    Attributes:
+        method: Which TRL trainer.
+        dataset: Name of the extracted set it trains on.
+        trl: Options of TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``, under TRL's names.
+        lora: Options of PEFT's ``LoraConfig``, under PEFT's names; empty trains every weight.
+    """
+
+    method: Method
+    dataset: str
+    trl: Options
+    lora: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training run reports: losses are nats a token (SFT) or the method's own."""
+
+    rows: int
+    tokens: int
+    steps: int
+    seconds: float
+    loss: float
+
+
+class TrainError(ValueError):
+    """Rows, options or model that no training run should start with."""
+
+
+def train(
+    recipe: Recipe, rows: Dataset, model: Path, out: Path, *, work: Path, seed: int
+) -> Trained:
+    """Train ``model`` on ``rows`` and write model and tokenizer to ``out``.
+
+    Checkpoints live in ``work`` until the run has finished: a killed run, started again with the
+    same ``work``, continues from its last checkpoint.
+
+    Raises:
+        TrainError: no rows, an option TRL does not know, or a row a guard refuses.
+        FileNotFoundError: there is no model at ``model``.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if not (model / "config.json").exists():
+        raise FileNotFoundError(f"no model at {model}: run the stage that makes it (dvc repro)")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    policy = AutoModelForCausalLM.from_pretrained(model, dtype="float32")
+    return fit(recipe, rows, policy, tokenizer, out, work=work, seed=seed)
+
+
+def fit(
+    recipe: Recipe,
+    rows: Dataset,
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    *,
+    work: Path,
+    seed: int,
+) -> Trained:
+    """As :func:`train`, for a model and tokenizer already in memory."""
+    if len(rows) == 0:
+        raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
+    trainer = TRAINERS[recipe.method](recipe, rows, policy, tokenizer, work, seed)
+    started = any(work.glob("checkpoint-*"))
+    if started:
+        log.info("continuing from the last checkpoint in %s", work)
+    outcome = trainer.train(resume_from_checkpoint=started)
+    if not math.isfinite(outcome.training_loss):
+        raise TrainError(
+            f"the loss became {outcome.training_loss}: lower train.*.trl.learning_rate"
+        )
+    save(trainer, tokenizer, out)
+    shutil.rmtree(work, ignore_errors=True)
+    return Trained(
+        rows=len(rows),
+        tokens=int(trainer.state.num_input_tokens_seen),
+        steps=outcome.global_step,
+        seconds=outcome.metrics["train_runtime"],
+        loss=outcome.training_loss,
+    )
+
+
+def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    """Write the model, a LoRA merged into its base, as safetensors that every engine loads."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> Dataset:
+    """Rows of an extracted set (JSONL), reduced to the columns its trainer reads.
+
+    ``tools`` and a call's ``arguments`` stay JSON text: Arrow would otherwise give every tool
+    the union of all tools' parameters.
+    """
+    from datasets import Dataset
+
+    with path.open(encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    return Dataset.from_list([{name: row[name] for name in columns} for row in records])
+
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "sft": ("messages", "tools"),
+    "kto": ("prompt", "completion", "label", "tools"),
+    "dpo": ("prompt", "chosen", "rejected", "tools"),
+}
+
+
+def _arguments(recipe: Recipe, work: Path, seed: int) -> dict[str, Any]:
+    return {
+        "output_dir": str(work),
+        "seed": seed,
+        "data_seed": seed,
+        "include_num_input_tokens_seen": "all",
+        **recipe.trl,
+    }
+
+
+def _configured(config: type, recipe: Recipe, work: Path, seed: int) -> Any:
+    try:
+        return config(**_arguments(recipe, work, seed))
+    except TypeError as error:
+        raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
+
+
+def _lora(recipe: Recipe) -> Any:
+    if not recipe.lora:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(task_type="CAUSAL_LM", **recipe.lora)
+
+
+def _sft(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
+    from trl import SFTConfig, SFTTrainer
+
+    return SFTTrainer(
+        model,
+        args=_configured(SFTConfig, recipe, work, seed),
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe),
+    )
+
+
+def _kto(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
+    from trl import KTOConfig, KTOTrainer
+
+    return KTOTrainer(
+        model,
+        args=_configured(KTOConfig, recipe, work, seed),
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe),
+    )
+
+
+def _dpo(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
+    from trl import DPOConfig, DPOTrainer
+
+    return DPOTrainer(
+        model,
+        args=_configured(DPOConfig, recipe, work, seed),
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe),
+    )
+
+
+TRAINERS: Mapping[str, Callable[..., Any]] = {"sft": _sft, "kto": _kto, "dpo": _dpo}
