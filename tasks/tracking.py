@@ -1,0 +1,191 @@
+"""MLflow: one run a stage, under one parent a pipeline execution.
+
+Inside :func:`stage_run` the run is MLflow's active one: log to it with ``mlflow.log_*`` from the
+thread that opened it. The active run is thread-local: another thread's ``mlflow.log_*`` would
+silently open a second run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from tasks import provenance
+from tasks.mlflow_store import TrackingError, connect, lock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
+
+
+@contextmanager
+def stage_run(
+    stage: str, configs: Mapping[str, Any], tags: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The MLflow run of one execution of a stage; yields its id.
+
+    It carries the flattened configs (section -> dataclass) as params, git's commit and DVC's
+    hashes as tags, and what it reads below data/ as datasets. It ends FINISHED, FAILED when the
+    body raises, KILLED when it is interrupted; the parent takes the same status.
+
+    Raises:
+        TrackingError: MLflow's store cannot be reached, or refuses.
+    """
+    import mlflow
+
+    with _clear_errors():
+        experiment = connect()
+        client = mlflow.MlflowClient()
+        _bury_the_dead(client, experiment)
+        common = {**provenance.git_tags(), **_process_tags(), **(tags or {})}
+        hashes = provenance.dvc_hashes(outs=False)
+        params = dict(_flat(configs))
+        parent = _parent(client, experiment, common, params)
+        mlflow.start_run(
+            experiment_id=experiment,
+            run_name=stage,
+            nested=True,
+            parent_run_id=parent,
+            tags={**common, KIND_TAG: "stage", "dvc.stage": stage, **_tagged("dep", hashes.deps)},
+        )
+        run_id = _active_run_id()
+        _log_params(client, run_id, params)
+        _log_datasets(client, run_id, hashes.deps)
+    status = "FAILED"
+    try:
+        with _clear_errors():
+            yield run_id
+            mlflow.set_tags(_tagged("out", provenance.dvc_hashes(outs=True).outs))
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        _end(client, status, parent)
+
+
+def report(metrics: Mapping[str, float]) -> None:
+    """Log the figures a pipeline is compared by: on the stage's run and on its parent's."""
+    import mlflow
+
+    mlflow.log_metrics(dict(metrics))
+    active = mlflow.active_run()
+    if active and (parent := active.data.tags.get("mlflow.parentRunId")):
+        mlflow.log_metrics(dict(metrics), run_id=parent)
+
+
+def _end(client: MlflowClient, status: str, parent: str | None) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mlflow.end_run(status)
+        if parent is not None:
+            client.set_terminated(parent, status)
+    except MlflowException as error:  # the stage's own outcome is what must be heard
+        log.warning("MLflow did not take the end of this run (%s): %s", status, error)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise TrackingError(f"MLflow: {str(error).splitlines()[0]}") from error
+
+
+def _active_run_id() -> str:
+    import mlflow
+
+    active = mlflow.active_run()
+    if active is None:
+        raise TrackingError("MLflow has no active run in this thread")
+    return str(active.info.run_id)
+
+
+def _process_tags() -> dict[str, str]:
+    tags = {PROCESS_TAG: provenance.process_id(psutil.Process())}
+    if pipeline := provenance.pipeline_id():
+        tags[PIPELINE_TAG] = pipeline
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        tags["dvc.exp"] = experiment
+    return tags
+
+
+def _parent(
+    client: MlflowClient, experiment: str, tags: Mapping[str, str], params: Mapping[str, str]
+) -> str | None:
+    """The pipeline's run, opened by its first stage and opened again by each later one."""
+    pipeline = tags.get(PIPELINE_TAG)
+    if pipeline is None:
+        return None
+    where = f"tags.`{PIPELINE_TAG}` = '{pipeline}' and tags.`{KIND_TAG}` = 'pipeline'"
+    with lock():
+        found = client.search_runs([experiment], where, max_results=1)
+        if found:
+            run = found[0]
+        else:
+            name = f"pipeline {tags.get('git.commit', '')[:7]}".strip()
+            all_tags = {**tags, KIND_TAG: "pipeline"}
+            run = client.create_run(experiment, tags=all_tags, run_name=name)
+    run_id = str(run.info.run_id)
+    client.update_run(run_id, status="RUNNING")
+    client.set_tag(run_id, PROCESS_TAG, tags[PROCESS_TAG])
+    known = run.data.params
+    _log_params(client, run_id, {key: value for key, value in params.items() if key not in known})
+    return run_id
+
+
+def _bury_the_dead(client: MlflowClient, experiment: str) -> None:
+    """End the runs whose process was killed: MLflow would show them as running for ever."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        process = run.data.tags.get(PROCESS_TAG)
+        if process is not None and provenance.is_dead(process):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif name:
+        yield name, str(value)
+
+
+def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> None:
+    from mlflow.entities import Param
+
+    entries = [Param(key, value) for key, value in params.items()]
+    for start in range(0, len(entries), 100):  # MLflow takes a hundred at a time
+        client.log_batch(run_id, params=entries[start : start + 100])
+
+
+def _log_datasets(client: MlflowClient, run_id: str, deps: Mapping[str, str]) -> None:
+    """What the stage reads below data/, by DVC's hash: MLflow shows it as the run's inputs."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    data = {path: md5 for path, md5 in deps.items() if path.startswith("data/")}
+    inputs = [
+        DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), tags=[])
+        for path, md5 in data.items()
+    ]
+    if inputs:
+        client.log_inputs(run_id, datasets=inputs)
+
+
+def _tagged(kind: str, hashes: Mapping[str, str]) -> dict[str, str]:
+    return {f"dvc.{kind}.{path}": md5 for path, md5 in hashes.items()}

@@ -1,0 +1,164 @@
+"""Every stage leaves one MLflow run, whatever becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tasks import mlflow_store, provenance, tracking
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    lr: float
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    seed: int
+    optimiser: Optimiser
+
+
+CONFIGS = {"train": TrainConfig(seed=3, optimiser=Optimiser(lr=0.1))}
+
+
+def runs() -> list[Any]:
+    import mlflow
+
+    experiment = mlflow_store.connect()
+    return list(mlflow.MlflowClient().search_runs([experiment], order_by=["start_time ASC"]))
+
+
+def test_stages_of_one_pipeline_meet_under_one_parent(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WOZ_PIPELINE", "p1")
+    with tracking.stage_run("train", CONFIGS, {"note": "x"}):
+        tracking.report({"loss": 0.5})
+    with tracking.stage_run("evaluate", {}):
+        pass
+    parent, train, evaluate = runs()
+    assert [run.info.run_name for run in (train, evaluate)] == ["train", "evaluate"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in (train, evaluate)} == {
+        parent.info.run_id
+    }
+    assert {run.info.status for run in (parent, train, evaluate)} == {"FINISHED"}
+    assert train.data.params == {"train.seed": "3", "train.optimiser.lr": "0.1"}
+    assert parent.data.params == train.data.params
+    assert train.data.metrics == parent.data.metrics == {"loss": 0.5}
+    assert train.data.tags["note"] == "x"
+    assert train.info.artifact_uri.startswith((mlflow_root / ".mlflow" / "artifacts").as_uri())
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_failed_stage_is_a_failed_run_and_a_failed_pipeline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WOZ_PIPELINE", "p1")
+    with pytest.raises(ValueError, match="no rows"), tracking.stage_run("train", CONFIGS):
+        raise ValueError("no rows")
+    assert [run.info.status for run in runs()] == ["FAILED", "FAILED"]
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_an_interrupted_stage_is_a_killed_run_without_a_parent_outside_a_pipeline() -> None:
+    with pytest.raises(KeyboardInterrupt), tracking.stage_run("train", CONFIGS):
+        raise KeyboardInterrupt
+    (run,) = runs()
+    assert run.info.status == "KILLED"
+    assert "mlflow.parentRunId" not in run.data.tags
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_the_run_of_a_killed_process_is_ended_by_the_next_stage() -> None:
+    import mlflow
+
+    experiment = mlflow_store.connect()
+    dead = f"{socket.gethostname()}:{os.getpid()}:1"  # this pid, but started in 1970
+    client = mlflow.MlflowClient()
+    killed = client.create_run(experiment, tags={tracking.PROCESS_TAG: dead})
+    elsewhere = client.create_run(experiment, tags={tracking.PROCESS_TAG: "other-host:1:1"})
+    with tracking.stage_run("train", CONFIGS):
+        pass
+    assert client.get_run(killed.info.run_id).info.status == "KILLED"
+    assert client.get_run(elsewhere.info.run_id).info.status == "RUNNING"
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_dvc_stage_carries_hashes_and_its_data_as_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], check=True)
+    Path("data").mkdir()
+    Path("data/in").write_text("in\n")
+    Path("data/out").write_text("out\n")
+    stage = "stages:\n  train:\n    cmd: 'true'\n    deps: [data/in]\n    outs: [data/out]\n"
+    Path("dvc.yaml").write_text(stage)
+    monkeypatch.setenv("DVC_STAGE", "train")
+    with tracking.stage_run("train", CONFIGS):
+        pass
+    (run,) = runs()
+    assert run.data.tags["dvc.dep.data/in"] == _md5("in\n")
+    assert run.data.tags["dvc.out.data/out"] == _md5("out\n")
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("data/in", _md5("in\n"))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.slow
+def test_a_fresh_store_survives_three_processes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code = "from tasks.tracking import stage_run\nwith stage_run('race', {}): pass"
+    command = [sys.executable, "-c", code]
+    racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    errors = [racer.communicate()[1] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0, 0], errors
+    assert [(run.info.run_name, run.info.status) for run in runs()] == [("race", "FINISHED")] * 3
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_dead_server_is_one_clear_error_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
+    with (
+        pytest.raises(tracking.TrackingError, match=f"no MLflow server at 127.0.0.1:{port}") as no,
+        tracking.stage_run("train", CONFIGS),
+    ):
+        pass
+    assert "secret" not in str(no.value)
+
+
+def test_a_process_is_dead_once_it_has_ended() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    identity = provenance.process_id(psutil.Process(child.pid))
+    assert not provenance.is_dead(identity)
+    child.communicate()
+    assert provenance.is_dead(identity)
+
+
+def test_the_pipeline_is_the_dvc_process_above(tmp_path: Path) -> None:
+    (tmp_path / "dvc").write_text(
+        "import subprocess, sys\n"
+        "code = 'from tasks.provenance import pipeline_id; print(pipeline_id())'\n"
+        "for _ in range(2): subprocess.run([sys.executable, '-c', code], check=True)\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "WOZ_PIPELINE"}
+    command = [sys.executable, str(tmp_path / "dvc")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    first, second = done.stdout.split()
+    assert first == second != "None"
