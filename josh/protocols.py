@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 Message = dict[str, Any]
 """An OpenAI chat message: role, content, and tool_calls or tool_call_id where they apply."""
@@ -98,4 +98,13 @@ class Episode(Protocol):
 
     def fork(self) -> Self:
         """An independent copy at this point; cheap."""
+        ...
+
+
+@runtime_checkable
+class ReplayableEpisode(Episode, Protocol):
+    """An episode that can also be told an answer it gave before, so that no user is asked twice."""
+
+    def replay(self, message: Message, answer: Step) -> None:
+        """As ``step``, but the world's answer is known: append both and keep the books."""
         ...
