@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -82,6 +83,17 @@ def report(metrics: Mapping[str, float]) -> None:
     active = mlflow.active_run()
     if active and (parent := active.data.tags.get("mlflow.parentRunId")):
         mlflow.log_metrics(dict(metrics), run_id=parent)
+
+
+def keep(path: Path) -> None:
+    """Store a file, or a folder with its name, with the active run."""
+    import mlflow
+
+    with _clear_errors():
+        if path.is_dir():
+            mlflow.log_artifacts(str(path), artifact_path=path.name)
+        else:
+            mlflow.log_artifact(str(path))
 
 
 def _end(client: MlflowClient, status: str, parent: str | None) -> None:

@@ -1,0 +1,36 @@
+"""Child processes that do not outlive their parent: each leads a group, and the group is ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+
+GRACE = 10.0
+"""Seconds between asking and killing: dvc ends at once, the Python below it may take longer."""
+
+
+@contextmanager
+def reaped(live: Collection[subprocess.Popen[str]], grace: float = GRACE) -> Iterator[None]:
+    """End, on the way out, the process group of each of `live`; start them in own sessions."""
+    try:
+        yield
+    finally:
+        for process in list(live):
+            end_group(process, grace)
+
+
+def end_group(process: subprocess.Popen[str], grace: float = GRACE) -> None:
+    """SIGTERM to the whole group, and SIGKILL to what is left of it after the grace time."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline:
+            process.poll()  # else the leader stays a zombie, and its group alive
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,101 @@
+"""What every `python -m flows.NAME` does around its flow: params, log, MLflow run, exit status.
+
+A stage that fails says what to do in one line, ends with a status other than 0, and keeps the
+traceback in logs/. Run the same command again, and DVC goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flows import runtime
+from flows.params import load_section
+from tasks import tracking
+
+log = logging.getLogger(__name__)
+
+LOGS = Path("logs")
+FILE_ONLY = {"file_only": True}
+
+
+def main(flow: Callable[..., object], *sections: str, item: str | None = None) -> NoReturn:
+    """Run `flow` as the stage of its name, with the dataclass of each section of params.yaml.
+
+    Args:
+        flow: Called with one config a section, in their order.
+        sections: Sections of params.yaml; the one of the flow's name if none is given.
+        item: Name of the argument that says which of a `foreach` stage this is; it is read from
+            the command line and handed to the flow.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m flows.{flow.__name__}")
+    if item is not None:
+        parser.add_argument(item)
+    items = vars(parser.parse_args())
+    sys.exit(run(flow, sections or (flow.__name__,), items))
+
+
+def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str, str]) -> int:
+    """One execution of a stage; returns the exit status."""
+    name = os.environ.get("DVC_STAGE") or "@".join([flow.__name__, *items.values()])
+    signal.signal(signal.SIGTERM, _terminate)
+    log_file = _open_log(name)
+    try:
+        configs = {section: load_section(section) for section in sections}
+        tags = {"prefect.flow_run": parent} if (parent := os.environ.get(runtime.PARENT)) else {}
+        with tracking.stage_run(name, configs, tags), _kept(log_file):
+            flow(*configs.values(), **items)
+    except KeyboardInterrupt:
+        log.warning("%s: interrupted; the same command goes on from here", name)
+        return 130
+    except (ValueError, OSError) as error:  # what is wrong outside the code: no traceback
+        log.error("%s: %s", name, _what_to_do(error))
+        return 1
+    return 0
+
+
+def _what_to_do(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = error.filename or Path.cwd()
+        return f"no space left on the disk of {where}; free some, and run the same command again"
+    return str(error)
+
+
+@contextmanager
+def _kept(log_file: Path) -> Iterator[None]:
+    """The log, how the stage ended included, becomes an artifact of the MLflow run."""
+    try:
+        yield
+    except BaseException:  # Ctrl-C too: the log tells every end; always raised again
+        log.info("traceback", exc_info=True, extra=FILE_ONLY)
+        raise
+    finally:
+        tracking.keep(log_file)
+
+
+def _open_log(name: str) -> Path:
+    """Log to the console and, with time and place, to logs/NAME.log of this run."""
+    LOGS.mkdir(exist_ok=True)
+    path = LOGS / f"{name}.log"
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter("%(message)s"))
+    console.addFilter(lambda record: not getattr(record, "file_only", False))
+    logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
+    for noisy in ("alembic", "httpx", "mlflow.store.db.utils"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return path
+
+
+def _terminate(signal_number: int, _frame: Any) -> NoReturn:
+    """Leave by an exception, so that engines and MLflow runs are closed on the way out."""
+    sys.exit(128 + signal_number)
