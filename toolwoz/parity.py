@@ -1,0 +1,124 @@
+"""The published environment, bug for bug: how it answers a call and when a goal counts as reached.
+
+The behaviour is that of the ToolWOZ release of arXiv 2409.04617: searches show one row chosen with
+the goal in view, values are compared as text, times strictly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from toolwoz.calls import Answer, Call
+from toolwoz.database import Database
+from toolwoz.index import RowMask, positions
+from toolwoz.reference import booking_reference
+from toolwoz.scenario import ENTITY_KEY, Goal, Scenario
+
+_EMPTY: Final = frozenset(
+    {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
+)
+
+
+def answer(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
+    """The published answer to an accepted call."""
+    if call.is_booking:
+        return _book(scenario, call, seed=seed)
+    return _search(database, scenario, call)
+
+
+def reached(database: Database, scenario: Scenario, goal: Goal, answer: Answer) -> bool:
+    """Whether an answered call of the goal's tool reaches the goal.
+
+    A booking must cover the goal's slots and entity. A search must find something and either
+    cover the goal's constraints or be covered by them, then with an answer that satisfies
+    them; where the goal also books, the answer must be the booked entity.
+    """
+    call = answer.call
+    if call is None or call.tool != goal.tool or not answer.ok:
+        return False
+    if goal.is_booking:
+        return covers(_wanted(goal), call.arguments)
+    booking = scenario.goal(f"book_{goal.domain}")
+    shown_is_booked = booking is None or bool(answer.rows & _entity_rows(database, booking))
+    if covers(goal.arguments, call.arguments):
+        return shown_is_booked
+    if not covers(call.arguments, goal.arguments):
+        return False
+    if booking is not None:
+        return shown_is_booked
+    return bool(answer.rows & _matches(database, goal.domain, goal.arguments))
+
+
+def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Every non-empty item of ``wanted`` is in ``given``, apart from case and apostrophes."""
+    return all(
+        slot in given and _plain(given[slot]) == _plain(value)
+        for slot, value in wanted.items()
+        if _plain(value) not in _EMPTY
+    )
+
+
+def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
+    goal = scenario.goal(call.tool)
+    if goal is None or not covers(_wanted(goal), call.arguments):
+        return Answer('{"success": false}', call)
+    reference = booking_reference(scenario.id, call, seed)
+    return Answer(json.dumps({"success": True, "reference": reference}), call, ok=True)
+
+
+def _search(database: Database, scenario: Scenario, call: Call) -> Answer:
+    rows = _matches(database, call.domain, call.arguments)
+    shown = _first(_choice(database, scenario, call, rows))
+    content = [database.rows[call.domain][shown.bit_length() - 1]] if shown else []
+    return Answer(json.dumps(content, ensure_ascii=False), call, ok=bool(shown), rows=shown)
+
+
+def _choice(database: Database, scenario: Scenario, call: Call, rows: RowMask) -> RowMask:
+    """The rows of which the first is shown: the answer key shapes what is found."""
+    goal = scenario.goal(call.tool)
+    if goal is None:
+        return rows
+    wrong = rows & ~_matches(database, goal.domain, goal.arguments)
+    booking = scenario.goal(f"book_{goal.domain}")
+    booked = rows & _entity_rows(database, booking) if booking else 0
+    if booking and covers(goal.arguments, call.arguments):
+        return booked or wrong
+    if covers(call.arguments, goal.arguments):
+        return wrong or booked or rows
+    return rows
+
+
+def _matches(database: Database, domain: str, arguments: Mapping[str, Any]) -> RowMask:
+    # The release also doubles apostrophes, but none is left by then. A row with an apostrophe or a
+    # capital letter in its name is therefore never found.
+    constraints = {
+        slot: _plain(value)
+        for slot, value in arguments.items()
+        if isinstance(value, str) and _plain(value) not in _EMPTY
+    }
+    return database.exact_mask(domain, constraints)
+
+
+def _entity_rows(database: Database, booking: Goal) -> RowMask:
+    """The rows of the booked entity; none where the corpus booked without naming one."""
+    key = ENTITY_KEY[booking.domain]
+    if key not in booking.entity:
+        return 0
+    entity = booking.entity[key]
+    rows = database.rows[booking.domain]
+    alike = database.mask(booking.domain, {key: entity})
+    return sum(1 << i for i in positions(alike) if _plain(rows[i][key]) == _plain(entity))
+
+
+def _wanted(goal: Goal) -> Mapping[str, str]:
+    return {**goal.arguments, **goal.entity}
+
+
+def _plain(value: Any) -> Any:
+    return value.lower().replace("'", "") if isinstance(value, str) else value
+
+
+def _first(rows: RowMask) -> RowMask:
+    return rows & -rows

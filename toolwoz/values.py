@@ -1,0 +1,77 @@
+"""When two slot values are the same: one canonical form per slot, whatever the spelling."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+TIME_SLOTS: Final = frozenset({"leaveAt", "arriveBy", "time"})
+NUMBER_SLOTS: Final = frozenset({"people", "stay", "stars"})
+FLAG_SLOTS: Final = frozenset({"parking", "internet"})
+
+# MultiWOZ writes "no constraint" in the first six ways; models and people in the others too.
+_EMPTY: Final = frozenset(
+    {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
+    | {"do not care", "any", "anything", "no preference", "doesn't matter", "none", "null"}
+)
+_NUMBERS: Final = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve"),
+)
+_FLAGS: Final = {"true": "yes", "free": "yes", "1": "yes", "false": "no", "0": "no"}
+# "mutliple sports" is how the MultiWOZ databases spell that attraction type.
+_WORDS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
+
+_CLOCK: Final = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?")
+_COUNT: Final = re.compile(r"(\d+)(?:\.0)?(?: (?:people|persons?|nights?|days?|stars?))?")
+
+
+def is_empty(value: object) -> bool:
+    """Whether a value says "no constraint": absent, blank, or one of the dontcare spellings."""
+    return value is None or (isinstance(value, str) and value.strip().casefold() in _EMPTY)
+
+
+@lru_cache(maxsize=1 << 16, typed=True)
+def canonical(slot: str, value: str | int | float | bool) -> str:
+    """The form in which two values of one slot are compared; empty if :func:`is_empty`.
+
+    Times become HH:MM ("5:45", "5.45 am" -> "05:45"), counts digits (3, "three" -> "3"), flags
+    yes or no; any other text loses case, accents, punctuation, spaces and a leading "the", so
+    that "The King's-College" equals "kings college". What fits no form stays as text and
+    equals nothing but itself.
+    """
+    text = " ".join(str(value).casefold().split())
+    if is_empty(text):
+        return ""
+    if slot in TIME_SLOTS:
+        return _clock(text)
+    if slot in NUMBER_SLOTS:
+        return _count(text)
+    if slot in FLAG_SLOTS:
+        return _FLAGS.get(text, text)
+    return _loose(text)
+
+
+def _clock(text: str) -> str:
+    match = _CLOCK.fullmatch(text)
+    if match is None or (match[2] is None and match[3] is None):  # a bare "5" is no time
+        return text
+    hour, minute = int(match[1]), match[2] or "00"
+    if match[3] is not None:
+        hour = hour % 12 + (12 if match[3].startswith("p") else 0)
+    return f"{hour:02d}:{minute}"
+
+
+def _count(text: str) -> str:
+    match = _COUNT.fullmatch(text)
+    if match is not None:
+        return str(int(match[1]))
+    return str(_NUMBERS.index(text)) if text in _NUMBERS else text
+
+
+def _loose(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text)
+    words = [_WORDS.get(word, word) for word in plain.removeprefix("the ").split()]
+    return "".join(c for c in "".join(words) if c.isalnum()) or text
