@@ -1,0 +1,62 @@
+"""The ToolWOZ benchmark: a policy against simulated users, in a world of databases and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from toolwoz.completion import Policy
+from toolwoz.episode import SYSTEM_PROMPT, Episode
+from toolwoz.result import Result
+from toolwoz.runner import run
+from toolwoz.scenario import Scenario
+from toolwoz.users import UserSimulator
+from toolwoz.world import World
+
+
+async def evaluate(
+    policy: Policy,
+    scenarios: Iterable[Scenario],
+    world: World,
+    user: Callable[[int], UserSimulator],
+    *,
+    concurrency: int,
+    trials: int = 1,
+    seed: int = 0,
+    out: Path | None = None,
+    system_prompt: str = SYSTEM_PROMPT,
+    configuration: Mapping[str, Any] | None = None,
+) -> list[Result]:
+    """Play ``trials`` dialogues of every scenario; results by scenario, then trial.
+
+    Args:
+        policy: The agent.
+        scenarios: Of the world's mode.
+        world: Databases, tools and limits.
+        user: Makes the user of one dialogue from a seed, so that trials differ: ``AgendaUser``.
+        concurrency, trials, seed, out: As of :func:`toolwoz.runner.run`.
+        system_prompt: The policy's first message; none if empty.
+        configuration: What the results depend on and this function cannot see: the names of the
+            policy and the user, the data's version.
+
+    Raises:
+        ResultsError: ``out`` holds another run's results, or damaged ones.
+    """
+
+    async def start(scenario: Scenario, seed: int) -> Episode:
+        return await Episode.start(
+            scenario, world, user(seed), system_prompt=system_prompt, seed=seed
+        )
+
+    seen = {"mode": world.mode, "limits": repr(world.limits), "system_prompt": system_prompt}
+    return await run(
+        policy,
+        scenarios,
+        start,
+        concurrency=concurrency,
+        trials=trials,
+        seed=seed,
+        out=out,
+        configuration={**(configuration or {}), **seen},
+    )
