@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,33 @@ TREES_PER_GROUP = 100
 """Trees in a Parquet row group: what is in memory at once, reading or writing."""
 
 
-def write_trees(path: Path, trees: Iterable[Tree]) -> int:
-    """Write one tree a line (``.jsonl``) or a row (``.parquet``); returns how many.
+@contextmanager
+def tree_writer(path: Path) -> Iterator[Callable[[Tree], None]]:
+    """A function that writes one tree a line (``.jsonl``) or a row (``.parquet``).
 
-    The file appears when it is complete, or not at all.
+    The file appears when the block ends, complete; or, after an exception, not at all.
 
     Raises:
         ValueError: the name ends otherwise.
     """
-    write = _WRITERS[_format(path)]
+    open_format = _WRITERS[_format(path)]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        count = write(temporary, trees)
+        with open_format(temporary) as write:
+            yield write
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_trees(path: Path, trees: Iterable[Tree]) -> int:
+    """Write trees to a file, all or none; returns how many. See :func:`tree_writer`."""
+    count = 0
+    with tree_writer(path) as write:
+        for tree in trees:
+            write(tree)
+            count += 1
     return count
 
 
@@ -57,13 +68,14 @@ def _format(path: Path) -> str:
     return path.suffix
 
 
-def _write_jsonl(path: Path, trees: Iterable[Tree]) -> int:
-    count = 0
+@contextmanager
+def _write_jsonl(path: Path) -> Iterator[Callable[[Tree], None]]:
     with path.open("wb") as file:
-        for tree in trees:
+
+        def write(tree: Tree) -> None:
             file.write(tree.to_bytes() + b"\n")
-            count += 1
-    return count
+
+        yield write
 
 
 def _read_jsonl(path: Path) -> Iterator[bytes]:
@@ -111,16 +123,25 @@ def _schema() -> Any:
     )
 
 
-def _write_parquet(path: Path, trees: Iterable[Tree]) -> int:
+@contextmanager
+def _write_parquet(path: Path) -> Iterator[Callable[[Tree], None]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count, rows = 0, map(_to_row, trees)
+    group: list[dict[str, Any]] = []
     with pq.ParquetWriter(path, _schema(), compression="zstd") as writer:
-        while group := list(islice(rows, TREES_PER_GROUP)):
+
+        def flush() -> None:
             writer.write_table(pa.Table.from_pylist(group, schema=_schema()))
-            count += len(group)
-    return count
+            group.clear()
+
+        def write(tree: Tree) -> None:
+            group.append(_to_row(tree))
+            if len(group) == TREES_PER_GROUP:
+                flush()
+
+        yield write
+        flush()
 
 
 def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
@@ -157,7 +178,10 @@ def _text(value: Any) -> str:
     return compact_json(value).decode()
 
 
-_WRITERS = {".jsonl": _write_jsonl, ".parquet": _write_parquet}
+_WRITERS: dict[str, Callable[[Path], AbstractContextManager[Callable[[Tree], None]]]] = {
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}
 _READERS: dict[str, Callable[[Path], Iterator[bytes | dict[str, Any]]]] = {
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,

@@ -140,3 +140,20 @@ class Script:
         self.asked.append(seed)
         text = self.by_seed.get(seed, "hm")
         return None if text == "<" else FakeCompletion(move(text))
+
+
+class Luck:
+    """A policy that draws its move from the seed, and nothing else."""
+
+    MOVES = ("hm", "ho", "+x", "+x", "!", "+a", "+b", "+c", "+d", "<", "bye")
+
+    def __init__(self, failing: int | None = None) -> None:
+        self.asked: list[int] = []
+        self.failing = failing
+
+    async def __call__(self, *_: Sequence[Message], seed: int) -> FakeCompletion | None:
+        self.asked.append(seed)
+        if len(self.asked) == self.failing:
+            raise ConnectionError("the engine is gone")
+        text = self.MOVES[seed % len(self.MOVES)]
+        return None if text == "<" else FakeCompletion(move(text))

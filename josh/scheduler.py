@@ -1,0 +1,154 @@
+"""Many dialogues at once: every live leaf of each is under way, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from tqdm import tqdm
+
+from josh.config import JoshConfig
+from josh.dialogue import Memory
+from josh.faults import Fault, Retry
+from josh.pool import Limits, Pool
+from josh.protocols import Episode, Message, Policy
+from josh.search import PAPER, RETRY, harvest
+from josh.tree import Tree
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[str, Sequence[Message] | None], Awaitable[Episode]]
+"""Starts the dialogue of a scenario id. Where a killed run had started it, its opening messages are
+given: a user that might open with other words is not to be asked again."""
+
+AHEAD = 4
+"""Trees come in the order of their scenarios; so many times ``Limits.dialogues`` may wait for one
+that is slow."""
+LOG_EVERY = 30.0
+"""Seconds between two lines of progress, where there is no terminal for a bar."""
+LIMITS = Limits()
+
+
+async def harvest_all(
+    scenarios: Sequence[str],
+    start: Start,
+    policies: Sequence[Policy],
+    config: JoshConfig = PAPER,
+    *,
+    limits: Limits = LIMITS,
+    retry: Retry = RETRY,
+    journal: Callable[[str], Memory] | None = None,
+) -> AsyncIterator[Tree]:
+    """Harvest dialogues side by side, and give their trees in the order of the scenarios.
+
+    Args:
+        policies: The same agent behind one engine or several.
+        journal: Gives each scenario its memory: see ``josh.journal``. Without one, a harvest
+            that is killed starts from nothing.
+
+    A dialogue that met a fault comes as a tree with an ``error``; with a journal, the same
+    harvest run again goes on where it stopped.
+
+    Raises:
+        ValueError: a scenario is listed twice; its two trees would share one journal.
+    """
+    if len(set(scenarios)) < len(scenarios):
+        raise ValueError("a scenario is listed twice; give each once, and other seeds for more")
+    pool = Pool(policies, limits)
+    room = asyncio.Semaphore(limits.dialogues)
+
+    async def one(scenario: str) -> Tree:
+        async with room:
+            memory = journal(scenario) if journal is not None else None
+            with pool.pinned() as policy:
+                return await _harvest(scenario, start, policy, config, memory, retry)
+
+    under_way: deque[asyncio.Task[Tree]] = deque()
+    progress = Progress(len(scenarios))
+    try:
+        for scenario in scenarios:
+            under_way.append(asyncio.create_task(one(scenario)))
+            under_way[-1].add_done_callback(progress.count)
+            if len(under_way) >= AHEAD * limits.dialogues:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        progress.close()
+
+
+async def _harvest(
+    scenario: str,
+    start: Start,
+    policy: Policy,
+    config: JoshConfig,
+    memory: Memory | None,
+    retry: Retry,
+) -> Tree:
+    try:
+        episode = await _start(scenario, start, memory, retry)
+    except Fault as fault:
+        return Tree(scenario, frozenset(), (), (), (), error=str(fault))
+    return await harvest(scenario, episode, policy, config, memory=memory, retry=retry)
+
+
+async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retry) -> Episode:
+    entry = memory.get("opening") if memory is not None else None
+    opening = entry["messages"] if entry else None
+    episode = await retry(f"{scenario}: start", lambda: start(scenario, opening))
+    messages = list(episode.messages)
+    if opening is not None and messages != opening:
+        raise Fault(
+            f"{scenario}: the dialogue opens otherwise than in the killed run. Let its start use "
+            "the opening it is given, or start the harvest afresh in an empty journal folder"
+        )
+    if memory is not None and opening is None:
+        memory["opening"] = {"messages": messages}
+    return episode
+
+
+class Progress:
+    """A bar on a terminal, a line in the log now and then elsewhere; faults are always logged."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = tqdm(total=total, desc="harvest", unit="dialogue", disable=None)
+        self.total = total
+        self.done = self.golden = self.faults = 0
+        self.reward = 0.0
+        self.logged = time.monotonic()
+
+    def count(self, task: asyncio.Task[Tree]) -> None:
+        """Take note of a dialogue that is over."""
+        if task.cancelled() or task.exception():
+            return
+        tree = task.result()
+        self.done += 1
+        self.golden += tree.golden_leaf is not None
+        self.reward += tree.reward
+        if tree.error:
+            self.faults += 1
+            log.error("%s", tree.error)
+        self.bar.set_postfix_str(str(self), refresh=False)
+        self.bar.update()
+        if self.bar.disable and time.monotonic() - self.logged > LOG_EVERY:
+            self._log()
+
+    def close(self) -> None:
+        self.bar.close()
+        self._log()
+
+    def _log(self) -> None:
+        log.info("harvest: %d of %d dialogues, %s", self.done, self.total, self)
+        self.logged = time.monotonic()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.golden} golden, reward {self.reward / max(1, self.done):.2f}, "
+            f"{self.faults} faults"
+        )
