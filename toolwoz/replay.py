@@ -1,0 +1,53 @@
+"""Making a scenario's own goal calls: the proof that it can be won."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from toolwoz.calls import Answer
+from toolwoz.index import positions
+from toolwoz.scenario import ENTITY_KEY, Goal, Scenario
+from toolwoz.scoring import earned
+from toolwoz.world import World
+
+
+class Replay(NamedTuple):
+    """What came of the goal calls.
+
+    Attributes:
+        earned: Ids of the goals reached.
+        wrongly_ok: Ids of the goals whose first try succeeded although it should fail.
+    """
+
+    earned: frozenset[str]
+    wrongly_ok: frozenset[str]
+
+
+def replay(world: World, scenario: Scenario) -> Replay:
+    """Make exactly the goal calls, in order, each after its first try if it has one.
+
+    A booking without an entity of its own takes the first result of its domain's search.
+    """
+    reached: set[str] = set()
+    wrongly_ok: set[str] = set()
+    found: dict[str, Mapping[str, str]] = {}
+    for goal in scenario.goals:
+        entity = (goal.entity or found.get(goal.domain, {})) if goal.is_booking else {}
+        if goal.first_try:
+            slots = goal.arguments if goal.is_booking else {}
+            first = {**slots, **goal.first_try, **entity}
+            if world.answer(scenario, goal.tool, first, seed=0).ok:
+                wrongly_ok.add(goal.id)
+        answer = world.answer(scenario, goal.tool, {**goal.arguments, **entity}, seed=0)
+        if not goal.is_booking:
+            found[goal.domain] = _first_entity(world, goal, answer)
+        if earned(world.database, scenario, answer) == goal.id:
+            reached.add(goal.id)
+    return Replay(frozenset(reached), frozenset(wrongly_ok))
+
+
+def _first_entity(world: World, goal: Goal, answer: Answer) -> Mapping[str, str]:
+    key = ENTITY_KEY[goal.domain]
+    first = next(positions(answer.rows), None)
+    return {} if first is None else {key: world.database.rows[goal.domain][first][key]}
