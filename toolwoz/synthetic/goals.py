@@ -14,7 +14,6 @@ GoalDict = dict[str, Any]
 _VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("restaurant", "food"): tuple(FOODS),
     ("hotel", "type"): ("hotel", "guesthouse"),
-    ("attraction", "type"): SIGHT_TYPES,
 }
 _SHARED_VALUES: dict[str, tuple[str, ...]] = {
     "area": AREAS,
@@ -69,12 +68,20 @@ def _failing(city: City, rng: Random, domain: str, info: dict[str, str]) -> dict
     if "name" in info:
         return {"name": _unknown_name(city, rng, domain)}
     for slot in sorted(info, key=lambda slot: (slot not in ("food", "type"), rng.random())):
-        values = _VALUES.get((domain, slot)) or _SHARED_VALUES[slot]
-        for value in rng.sample(values, len(values)):
+        for value in _shuffled(city, rng, domain, slot):
             tried = {**info, slot: value}
             if not city.rows(domain, tried):
                 return tried
     return {}
+
+
+def _shuffled(city: City, rng: Random, domain: str, slot: str) -> list[str]:
+    """Values to try. Kinds of attraction the city lacks are no part of its tools' schemas."""
+    if (domain, slot) == ("attraction", "type"):
+        values = sorted({row["type"] for row in city.databases[domain]})
+    else:
+        values = list(_VALUES.get((domain, slot)) or _SHARED_VALUES[slot])
+    return rng.sample(values, len(values))
 
 
 def _unknown_name(city: City, rng: Random, domain: str) -> str:

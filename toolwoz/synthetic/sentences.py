@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 _KINDS = {
-    "restaurant": "a place to eat",
+    "restaurant": "a restaurant",
     "hotel": "a place to stay",
-    "attraction": "something to see",
+    "attraction": "an attraction",
     "train": "a train",
 }
 _WISHES = {
@@ -86,11 +86,11 @@ def _domain_lines(domain: str, part: Mapping[str, Any]) -> list[str]:
     kind = _KINDS[domain]
     if part["fail_info"]:
         lines = [
-            f"You want {kind} {wishes(part['fail_info'])}.",
+            f"You are looking for {kind} {wishes(part['fail_info'])}.",
             f"If there is none, you want one {wishes(part['info'])}.",
         ]
     else:
-        lines = [f"You want {kind} {wishes(part['info'])}."]
+        lines = [f"You are looking for {kind} {wishes(part['info'])}."]
     if "book" in part:
         lines.append(f"Book it {slots({**part['book'], **part['fail_book']})}.")
         if part["fail_book"]:

@@ -1,0 +1,168 @@
+"""User acts put into words: short, plain, varied English, every value said as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from toolwoz.users.acts import Act, Intent
+
+_KINDS = {
+    "restaurant": ("a restaurant", "a place to eat", "somewhere to eat"),
+    "hotel": ("a place to stay", "somewhere to stay", "a room"),
+    "attraction": ("an attraction", "a place to visit", "something to see"),
+    "train": ("a train",),
+}
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "area": ("in the {}", "in the {} of town"),
+    "arriveBy": ("arriving by {}", "getting there by {}"),
+    "departure": ("from {}", "leaving from {}"),
+    "destination": ("to {}", "going to {}"),
+    "food": ("serving {} food", "that serves {} food", "with {} food"),
+    "leaveAt": ("leaving after {}", "departing after {}"),
+    "name": ("called {}", "named {}"),
+    "pricerange": ("in the {} price range", "with {} prices"),
+    "stars": ("with {} stars", "rated {} stars"),
+    "type": ("of type {}", "of the type {}"),
+    "day": ("on {}",),
+    "time": ("at {}",),
+}
+_CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("internet", "yes"): ("with wifi", "with free wifi", "with internet"),
+    ("internet", "no"): ("without wifi", "without internet"),
+    ("parking", "yes"): ("with parking", "with free parking"),
+    ("parking", "no"): ("without parking",),
+    ("people", "1"): ("for 1 person",),
+    ("stay", "1"): ("for 1 night",),
+    ("stars", "1"): ("with 1 star",),
+}
+_COUNTS = {"people": "for {} people", "stay": "for {} nights"}
+_TOPICS: Mapping[str, str] = {
+    "address": "address",
+    "area": "area",
+    "arriveBy": "arrival time",
+    "day": "day",
+    "duration": "travel time",
+    "entrance fee": "entrance fee",
+    "food": "type of food",
+    "internet": "wifi",
+    "leaveAt": "departure time",
+    "name": "name",
+    "openhours": "opening hours",
+    "parking": "parking",
+    "people": "number of people",
+    "phone": "phone number",
+    "postcode": "postcode",
+    "price": "price",
+    "pricerange": "price range",
+    "stars": "star rating",
+    "stay": "number of nights",
+    "trainID": "train id",
+    "type": "type",
+}
+_YES_NO = {"internet": "if there is wifi", "parking": "if there is parking"}
+
+_SENTENCES: Mapping[Intent, tuple[str, ...]] = {
+    Intent.OPEN: (
+        "I am looking for {kind} {values}.",
+        "I need {kind} {values}.",
+        "Can you find {kind} {values}?",
+        "I want {kind} {values}.",
+        "Is there {kind} {values}?",
+    ),
+    Intent.ADD: (
+        "I want one {values}.",
+        "I would like one {values}.",
+        "It should be one {values}.",
+        "One {values}, please.",
+    ),
+    Intent.ANSWER: (
+        "I would like it {values}.",
+        "It should be {values}.",
+        "Make it {values}, please.",
+    ),
+    Intent.INSTEAD: (
+        "How about one {values} instead?",
+        "Then try one {values}, please.",
+        "What about one {values}?",
+        "OK, is there one {values}?",
+    ),
+    Intent.MOVE: (
+        "How about {values} instead?",
+        "Then try {values}, please.",
+        "What about {values}?",
+        "OK, {values} then.",
+    ),
+    Intent.REPEAT: (
+        "Please look for {kind} {values}.",
+        "Once more, I need {kind} {values}.",
+        "Can you check for {kind} {values}?",
+    ),
+    Intent.CORRECT: (
+        "That is not right, I want one {values}.",
+        "No, I asked for one {values}.",
+    ),
+    Intent.INDIFFERENT: (
+        "I do not mind about the {topics}.",
+        "Any {topics} is fine.",
+    ),
+    Intent.BOOK: (
+        "Please book {it} {values}.",
+        "Can you book {it} {values}?",
+        "I would like to book {it} {values}.",
+        "Book {it} {values}, please.",
+    ),
+    Intent.REBOOK: (
+        "Please try to book {it} {values}.",
+        "Once more, please book {it} {values}.",
+    ),
+    Intent.ASK: (
+        "Can you tell me {facts}?",
+        "Please tell me {facts}.",
+        "I want to know {facts}.",
+        "I need to know {facts}, please.",
+    ),
+    Intent.ASK_REFERENCE: (
+        "What is the reference number?",
+        "Can I have the reference number?",
+    ),
+    Intent.GOODBYE: (
+        "That is all. Goodbye.",
+        "I need nothing else. Bye.",
+        "That is everything, bye.",
+    ),
+}
+_THANKS = ("Thanks.", "Thank you.", "Great, thanks.", "Perfect.", "Good.")
+_GIVING_UP = ("Never mind.", "Forget about that.")
+_THINGS = {
+    "restaurant": ("it", "a table"),
+    "hotel": ("it", "a room"),
+    "train": ("it", "tickets", "seats"),
+}
+
+
+def say(act: Act, rng: Random) -> str:
+    """The act in words."""
+    sentence = rng.choice(_SENTENCES[act.intent]).format(
+        kind=rng.choice(_KINDS.get(act.domain, ("one",))),
+        it=rng.choice(_THINGS.get(act.domain, ("it",))),
+        values=" ".join(_value(slot, value, rng) for slot, value in act.slots.items()),
+        topics=" or the ".join(_TOPICS.get(slot, slot) for slot in act.facts),
+        facts=_list_facts(act.facts),
+    )
+    if act.satisfied is None:
+        return sentence
+    return f"{rng.choice(_THANKS if act.satisfied else _GIVING_UP)} {sentence}"
+
+
+def _value(slot: str, value: str, rng: Random) -> str:
+    special = _CHOICES.get((slot, value))
+    if special:
+        return rng.choice(special)
+    plain = (_COUNTS[slot],) if slot in _COUNTS else _VALUES.get(slot, (slot + " {}",))
+    return rng.choice(plain).format(value)
+
+
+def _list_facts(slots: Sequence[str]) -> str:
+    names = [_YES_NO.get(slot) or f"the {_TOPICS.get(slot, slot)}" for slot in slots]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
