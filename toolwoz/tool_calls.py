@@ -60,7 +60,7 @@ def render(message: Message) -> str:
     ``parse(render(message)) == message`` for every message that :func:`parse` returns.
     """
     parts = [message["content"]] if message.get("content") else []
-    parts += [f"{OPEN}\n{_body(call)}\n{CLOSE}" for call in calls_of(message)]
+    parts += [f"{OPEN}\n{body_of(call)}\n{CLOSE}" for call in calls_of(message)]
     return "\n".join(parts)
 
 
@@ -99,33 +99,39 @@ def call_of(value: object) -> Call | None:
     return Call(utf8(name), dumps(arguments))
 
 
+def body_of(call: Call) -> str:
+    """The JSON of a call; of a malformed one, what the model wrote, name and all."""
+    try:
+        loads(call.arguments)
+    except ValueError:
+        return call.arguments
+    return f'{{"name": {dumps(call.name)}, "arguments": {call.arguments}}}'
+
+
+def malformed(body: str) -> Call:
+    """The call of a body that is not JSON: all of it, under the name it seems to have."""
+    name = _NAME.search(body)
+    return Call(name[1] if name else "", body)
+
+
 def _block(text: str, start: int) -> _Block:
     """The call whose opening tag ends at ``start``, and where the prose goes on."""
     try:
         value, end = decode_at(text, start)
     except ValueError:
-        return _malformed(text, start)
+        return _malformed_block(text, start)
     tag = _TAG.search(text, end)
     junk = text[end : tag.start() if tag else len(text)].strip()
     unclosed = tag is None or tag[0] == OPEN
     call = call_of(value)
     if junk and not (unclosed and call):
-        return _malformed(text, start)
+        return _malformed_block(text, start)
     call = call or Call("", dumps(value))
     return _Block(call, end if tag is None or unclosed else tag.end())
 
 
-def _malformed(text: str, start: int) -> _Block:
+def _malformed_block(text: str, start: int) -> _Block:
     tag = _TAG.search(text, start)
     body = text[start : tag.start() if tag else len(text)].strip()
     end = len(text) if tag is None else tag.end() if tag[0] == CLOSE else tag.start()
-    name = _NAME.search(body)
-    return _Block(Call(name[1] if name else "", body), end)
-
-
-def _body(call: Call) -> str:
-    try:
-        loads(call.arguments)
-    except ValueError:
-        return call.arguments  # what the model wrote, name and all
-    return f'{{"name": {dumps(call.name)}, "arguments": {call.arguments}}}'
+    return _Block(malformed(body), end)
