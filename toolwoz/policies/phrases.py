@@ -7,19 +7,19 @@ from random import Random
 
 _OFFERS: Mapping[str, tuple[str, ...]] = {
     "restaurant": (
-        "{name} is a {pricerange} restaurant in the {area}.",
         "{name} serves {food} food in the {area}.",
-        "I found {name}, it is a {pricerange} {food} place.",
+        "{name} serves {food} food and is {pricerange}.",
+        "I found {name}, it is {pricerange} and in the {area}.",
         "I recommend {name} in the {area}.",
     ),
     "hotel": (
-        "{name} is a {pricerange} {type} in the {area}.",
+        "{name} is a {type} in the {area}.",
         "{name} is a {type} with {stars} stars.",
         "I found {name}, it is in the {area}.",
         "I recommend {name}, it is {pricerange}.",
     ),
     "attraction": (
-        "{name} is in the {area}.",
+        "How about {name} in the {area}?",
         "I found {name}, it is in the {area}.",
         "I recommend {name} in the {area}.",
     ),
@@ -92,15 +92,15 @@ _FLAGS: Mapping[tuple[str, str], str] = {
     ("parking", "yes"): "It has free parking.",
     ("parking", "no"): "It has no parking.",
 }
-NO_REFERENCE = "Sorry, nothing is booked yet."
 _FAREWELLS = ("You are welcome. Goodbye!", "Goodbye, enjoy your visit!", "Goodbye!")
 _GREETINGS = ("How can I help you?", "What are you looking for?")
 
 
-def offer(domain: str, row: Mapping[str, str], rng: Random, *, bookable: bool) -> str:
+def offer(domain: str, row: Mapping[str, str], rng: Random) -> str:
     """Propose the entity of a row."""
+    ends = _OFFER_ENDS if domain == "attraction" else _BOOK_ENDS
     sentence = rng.choice(_OFFERS[domain]).format_map(row)
-    return f"{sentence} {rng.choice(_BOOK_ENDS if bookable else _OFFER_ENDS)}"
+    return f"{sentence} {rng.choice(ends)}"
 
 
 def nothing_found(domain: str, rng: Random) -> str:
@@ -137,8 +137,9 @@ def greeting(rng: Random) -> str:
     return rng.choice(_GREETINGS)
 
 
-def reference(text: str) -> str:
-    return f"The reference number is {text}."
+def reference(code: str | None) -> str:
+    """State a booking's reference number, or that there is none."""
+    return f"The reference number is {code}." if code else "Sorry, nothing is booked yet."
 
 
 def _fact(slot: str, value: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from toolwoz.database import Database
@@ -30,7 +30,7 @@ _NOUNS = {
 _PATTERNS = {
     "area": r"\bin the (north|south|east|west|centre)\b",
     "pricerange": r"\b(cheap|moderate|expensive)\b",
-    "food": r"(?:serv\w+|with|for|eat) ([a-z]+(?: [a-z]+)?) food\b",
+    "food": r"(?:serv\w+|with|some|of) ([a-z]+(?: [a-z]+)?) food\b",
     "stars": r"\b(\d) stars?\b",
     "leaveAt": r"\b(?:leav\w+|depart\w*) (?:after|at) (\d\d:\d\d)",
     "arriveBy": r"\b(?:arriv\w+|getting there) by (\d\d:\d\d)",
@@ -175,11 +175,6 @@ class Reader:
             pattern = self._types[domain]
         match = re.search(pattern, text) if pattern else None
         return match[1] if match else ""
-
-
-def utterances(messages: Sequence[Mapping[str, object]]) -> list[str]:
-    """What the user said, in order."""
-    return [str(m.get("content") or "") for m in messages if m["role"] == "user"]
 
 
 def _domain(text: str) -> str:

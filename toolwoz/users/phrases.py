@@ -37,6 +37,8 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("stars", "1"): ("with 1 star",),
 }
 _COUNTS = {"people": "for {} people", "stay": "for {} nights"}
+# What comes last in a phrase, so that it reads as English.
+_LATE = ("stars", "pricerange", "internet", "parking")
 _TOPICS: Mapping[str, str] = {
     "address": "address",
     "area": "area",
@@ -146,13 +148,23 @@ def say(act: Act, rng: Random) -> str:
     sentence = rng.choice(_SENTENCES[act.intent]).format(
         kind=rng.choice(_KINDS.get(act.domain, ("one",))),
         it=rng.choice(_THINGS.get(act.domain, ("it",))),
-        values=" ".join(_value(slot, value, rng) for slot, value in act.slots.items()),
+        values=_values(act.slots, rng),
         topics=" or the ".join(_TOPICS.get(slot, slot) for slot in act.facts),
         facts=_list_facts(act.facts),
     )
     if act.satisfied is None:
         return sentence
     return f"{rng.choice(_THANKS if act.satisfied else _GIVING_UP)} {sentence}"
+
+
+def _values(slots: Mapping[str, str], rng: Random) -> str:
+    """All values as one phrase: "of type hotel in the north with wifi and with parking"."""
+    spoken = sorted(slots, key=lambda slot: _LATE.index(slot) if slot in _LATE else -1)
+    phrase = ""
+    for piece in (_value(slot, slots[slot], rng) for slot in spoken):
+        both = piece.startswith("with ") and " with " in f" {phrase}"
+        phrase += f" and {piece}" if both else f" {piece}"
+    return phrase.strip()
 
 
 def _value(slot: str, value: str, rng: Random) -> str:
