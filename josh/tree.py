@@ -6,6 +6,7 @@ only its own messages; histories, golden path, rewards and bad branches are comp
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +46,11 @@ class Tree:
     nodes: tuple[Node, ...]
     golden_leaf: int | None = None
     error: str | None = None
+
+    @cached_property
+    def tools_json(self) -> str:
+        """The tools as JSON text: as objects, Arrow would give each the parameters of all."""
+        return sys.intern(compact_json(self.tools).decode())  # thousands of rows share it
 
     @cached_property
     def _children(self) -> dict[int | None, list[int]]:
