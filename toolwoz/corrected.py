@@ -19,20 +19,26 @@ _FULL: Final = {
 }
 
 
-def answer(
-    database: Database, scenario: Scenario, call: Call, *, seed: int, max_results: int
-) -> Answer:
-    """The true answer to an accepted call.
-
-    A search counts its matches and lists the first ``max_results``. A booking of any entity
-    the database has succeeds, except with the slots the scenario says fail first.
-    """
-    if call.is_booking:
-        return _book(database, scenario, call, seed=seed)
+def search(database: Database, call: Call, *, max_results: int) -> Answer:
+    """The matches counted, and the first ``max_results`` listed. No scenario has a say in it."""
     rows = database.mask(call.domain, call.arguments)
     shown = ", ".join(database.shown(call.domain, rows, max_results))
     content = f'{{"count": {rows.bit_count()}, "results": [{shown}]}}'
     return Answer(content, call, ok=bool(rows), rows=rows)
+
+
+def book(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
+    """A reference for any entity the database has, except with the slots that fail first."""
+    key = ENTITY_KEY[call.domain]
+    rows = database.mask(call.domain, {key: call.arguments[key]})
+    if not rows:
+        return _failure(call, f"there is no {call.domain} {call.arguments[key]!r}; search first")
+    goal = scenario.goal(call.tool)
+    if goal is not None and goal.first_try and _has_slots(call, goal.first_try):
+        slot, value = next(iter(goal.first_try.items()))
+        return _failure(call, _FULL[slot].format(value))
+    reference = booking_reference(scenario.id, call, seed)
+    return Answer(f'{{"success": true, "reference": "{reference}"}}', call, ok=True, rows=rows)
 
 
 def reached(database: Database, scenario: Scenario, goal: Goal, answer: Answer) -> bool:
@@ -65,19 +71,6 @@ def _has_slots(call: Call, slots: Mapping[str, str]) -> bool:
         canonical(slot, call.arguments.get(slot, "")) == canonical(slot, value)
         for slot, value in slots.items()
     )
-
-
-def _book(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
-    key = ENTITY_KEY[call.domain]
-    rows = database.mask(call.domain, {key: call.arguments[key]})
-    if not rows:
-        return _failure(call, f"there is no {call.domain} {call.arguments[key]!r}; search first")
-    goal = scenario.goal(call.tool)
-    if goal is not None and goal.first_try and _has_slots(call, goal.first_try):
-        slot, value = next(iter(goal.first_try.items()))
-        return _failure(call, _FULL[slot].format(value))
-    reference = booking_reference(scenario.id, call, seed)
-    return Answer(f'{{"success": true, "reference": "{reference}"}}', call, ok=True, rows=rows)
 
 
 def _failure(call: Call, reason: str) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from operator import or_
 from typing import Any, Final
@@ -13,6 +14,8 @@ RowMask = int
 """A set of rows as an integer: bit i stands for row i."""
 
 _TIMES: Final[tuple[str, ...]] = ("leaveAt", "arriveBy")
+# Values come from a model, so the memory of what they match must be bounded.
+_REMEMBERED: Final = 1 << 14
 
 
 class Index:
@@ -38,20 +41,23 @@ class Index:
                     form = key(slot, value)
                     masks[form] = masks.get(form, 0) | 1 << i
         self._times = {s: _Timeline(self._by_value[s]) for s in _TIMES if s in self._by_value}
+        self._with = lru_cache(maxsize=_REMEMBERED)(self._rows_with)
 
     def mask(self, constraints: Mapping[str, str]) -> RowMask:
         """The rows that satisfy every constraint. A slot no row has is satisfied by none."""
         rows = self._all
         for slot, value in constraints.items():
-            form = self._key(slot, value)
-            timeline = self._times.get(slot)
-            if timeline is None:
-                rows &= self._by_value.get(slot, {}).get(form, 0)
-            elif slot == "leaveAt":
-                rows &= timeline.after(form, strict=self._strict)
-            else:
-                rows &= timeline.before(form, strict=self._strict)
+            rows &= self._with(slot, value)
         return rows
+
+    def _rows_with(self, slot: str, value: str) -> RowMask:
+        form = self._key(slot, value)
+        timeline = self._times.get(slot)
+        if timeline is None:
+            return self._by_value.get(slot, {}).get(form, 0)
+        if slot == "leaveAt":
+            return timeline.after(form, strict=self._strict)
+        return timeline.before(form, strict=self._strict)
 
 
 class _Timeline:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
@@ -15,9 +16,9 @@ from toolwoz.database import Database
 from toolwoz.scenario import Mode
 from toolwoz.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
 
-_REMEMBERED = 1 << 16
-"""Verdicts kept per toolbox: the arguments come from a model, so the memory must be bounded."""
-_LONGEST = 200
+# Arguments come from a model, so what is remembered of them must be bounded.
+_REMEMBERED: Final = 1 << 14
+_LONGEST: Final = 200
 
 Verdict = str | CallError
 
@@ -38,7 +39,8 @@ class Toolbox:
             for name, parameters in self._schemas.items()
             for slot, schema in parameters["properties"].items()
         }
-        self._verdicts: dict[tuple[str, str, type, object], Verdict] = {}
+        # typed: 1, 1.0 and True are one dictionary key.
+        self._verdict = lru_cache(maxsize=_REMEMBERED, typed=True)(self._judge)
 
     def accept(self, name: object, arguments: object) -> Call:
         """The call as the world understands it.
@@ -56,35 +58,30 @@ class Toolbox:
             raise CallError(f"unknown tool {name!r}; the tools are {', '.join(self._schemas)}")
         assert isinstance(name, str)
         given = read_arguments(arguments)
-        unknown = [slot for slot in given if slot not in schema["properties"]]
-        if unknown:
-            raise CallError(_unknown_parameter(name, unknown[0], list(schema["properties"])))
+        if not given.keys() <= schema["properties"].keys():
+            raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
         if self._mode == "parity":
             return Call(name, _scalars(given))
-        accepted = {
-            slot: self._spelled(name, slot, value)
-            for slot, value in given.items()
-            if not is_empty(value)
-        }
+        spelled = ((slot, self._spelled(name, slot, value)) for slot, value in given.items())
+        accepted = {slot: value for slot, value in spelled if value}
         missing = [slot for slot in schema.get("required", ()) if slot not in accepted]
         if missing:
             raise CallError(f"{name} needs {', '.join(missing)}; ask the user, then call it again")
         return Call(name, accepted)
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
+        """The value as the database spells it; "" for no constraint."""
         if isinstance(value, list | dict):
             raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
         if isinstance(value, str) and len(value) > _LONGEST:
             raise CallError(f"{slot}: a value of {len(value)} characters is too long")
-        key = (name, slot, type(value), value)  # the type: 1, 1.0 and True are one dictionary key
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            verdict = self._judges[name, slot](value)
-            if len(self._verdicts) < _REMEMBERED:
-                self._verdicts[key] = verdict
+        verdict = self._verdict(name, slot, value)
         if isinstance(verdict, CallError):
             raise CallError(*verdict.args)  # a fresh one: a remembered traceback would grow
         return verdict
+
+    def _judge(self, name: str, slot: str, value: object) -> Verdict:
+        return "" if is_empty(value) else self._judges[name, slot](value)
 
 
 def read_arguments(arguments: object) -> Mapping[str, Any]:
@@ -134,11 +131,12 @@ def _explain(value: object, schema: Mapping[str, Any]) -> str:
     return f"{str(value)[:80]!r} is not accepted; wanted: {wanted}"
 
 
-def _unknown_parameter(tool: str, slot: str, slots: list[str]) -> str:
-    close = difflib.get_close_matches(slot, slots, n=1)
+def _unknown_parameter(tool: str, given: list[str], slots: list[str]) -> str:
+    unknown = next(slot for slot in given if slot not in slots)
+    close = difflib.get_close_matches(unknown, slots, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     takes = f"it takes {', '.join(slots)}" if slots else "it takes none"
-    return f"{tool} has no parameter {slot[:80]!r}; {takes}{hint}"
+    return f"{tool} has no parameter {unknown[:80]!r}; {takes}{hint}"
 
 
 def _scalars(given: Mapping[str, Any]) -> Mapping[str, Any]:

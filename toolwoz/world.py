@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from toolwoz import corrected, parity
-from toolwoz.calls import Answer, CallError, refusal
+from toolwoz.calls import Answer, Call, CallError, refusal
 from toolwoz.completion import Tool
 from toolwoz.database import Database
 from toolwoz.scenario import Mode, Scenario
 from toolwoz.tools import tool_schemas
 from toolwoz.validation import Toolbox
+
+# Bounds of what a world remembers of the calls that models write.
+_REMEMBERED: Final = 1 << 14
+_LONGEST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,12 @@ class World:
     limits: Limits
     max_results: int = 3
     _toolbox: Toolbox = field(init=False, repr=False, compare=False)
+    _settled: Callable[[str, str], Answer | Call] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_toolbox", Toolbox(self.tools, self.database, self.mode))
+        # The siblings of a search make the same calls over and over, letter by letter.
+        object.__setattr__(self, "_settled", lru_cache(maxsize=_REMEMBERED)(self._settle))
 
     @classmethod
     def build(
@@ -82,15 +90,25 @@ class World:
             arguments: The JSON text it wrote, or the object read from it.
             seed: Of the episode; varies nothing but booking references.
         """
+        if isinstance(name, str) and isinstance(arguments, str) and len(arguments) <= _LONGEST:
+            settled = self._settled(name, arguments)
+        else:
+            settled = self._settle(name, arguments)
+        if isinstance(settled, Answer):
+            return settled
+        if self.mode == "parity":
+            return parity.answer(self.database, scenario, settled, seed=seed)
+        return corrected.book(self.database, scenario, settled, seed=seed)
+
+    def _settle(self, name: object, arguments: object) -> Answer | Call:
+        """The answer, where it is the same in every scenario; else the call as understood."""
         try:
             call = self._toolbox.accept(name, arguments)
         except CallError as error:
             return refusal(error)
-        if self.mode == "parity":
-            return parity.answer(self.database, scenario, call, seed=seed)
-        return corrected.answer(
-            self.database, scenario, call, seed=seed, max_results=self.max_results
-        )
+        if self.mode == "parity" or call.is_booking:
+            return call
+        return corrected.search(self.database, call, max_results=self.max_results)
 
     def save(self, folder: Path) -> None:
         """Write ``database.json`` and ``tools.json`` into a folder, each whole or not at all."""
