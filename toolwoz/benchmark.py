@@ -9,14 +9,14 @@ from typing import Any
 from toolwoz.completion import Policy
 from toolwoz.episode import SYSTEM_PROMPT, Episode
 from toolwoz.result import Result
-from toolwoz.runner import run
+from toolwoz.runner import PerScenario, run
 from toolwoz.scenario import Scenario
 from toolwoz.users import UserSimulator
 from toolwoz.world import World
 
 
 async def evaluate(
-    policy: Policy,
+    policy: Policy | PerScenario,
     scenarios: Iterable[Scenario],
     world: World,
     user: Callable[[int], UserSimulator],
@@ -31,7 +31,7 @@ async def evaluate(
     """Play ``trials`` dialogues of every scenario; results by scenario, then trial.
 
     Args:
-        policy: The agent.
+        policy: The agent, the same for all scenarios or made for each.
         scenarios: Of the world's mode.
         world: Databases, tools and limits.
         user: Makes the user of one dialogue from a seed, so that trials differ: ``AgendaUser``.

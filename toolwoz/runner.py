@@ -44,8 +44,15 @@ Start = Callable[[Scenario, int], Awaitable[Episode]]
 """Begins the dialogue of a scenario, from a seed that its user and its world may draw on."""
 
 
+@dataclass(frozen=True, slots=True)
+class PerScenario:
+    """A different policy for every scenario: an oracle, which must know the goals."""
+
+    make: Callable[[Scenario], Policy]
+
+
 async def run(
-    policy: Policy,
+    policy: Policy | PerScenario,
     scenarios: Iterable[Scenario],
     start: Start,
     *,
@@ -58,7 +65,7 @@ async def run(
     """Play ``trials`` dialogues of every scenario; results by scenario, then trial.
 
     Args:
-        policy: The agent.
+        policy: The agent, the same for all scenarios or made for each.
         scenarios: What is played; ids are unique.
         start: Begins one dialogue.
         concurrency: Dialogues in progress at any time; in effect, the engine's batch.
@@ -79,7 +86,8 @@ async def run(
         with progress("dialogues", len(jobs), len(jobs) - len(todo)) as advance:
 
             async def work(key: Key) -> None:
-                result = await play(policy, jobs[key], start, trial=key.trial, seed=seed)
+                agent = policy.make(jobs[key]) if isinstance(policy, PerScenario) else policy
+                result = await play(agent, jobs[key], start, trial=key.trial, seed=seed)
                 recorder.append(result)
                 tally.add(result)
                 advance(str(tally))
