@@ -1,0 +1,88 @@
+"""What an engine is told, and how it says that it failed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
+
+LAST_LINES = 15
+
+
+class EngineError(RuntimeError):
+    """The engine did not start, or died. Never an answer, and never a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The section ``engine``.
+
+    Attributes:
+        backend: ``vllm`` and ``transformers`` run in this process; ``server`` starts a vLLM server
+            and stops it again; ``endpoint`` uses running OpenAI-compatible servers; ``recorded``
+            plays back the file that `model` names.
+        model: Folder of the model; for an endpoint, the name that the server knows it by.
+        temperature: Of sampling; 0 is greedy.
+        top_p: Of sampling; 1 keeps every token.
+        max_tokens: Most tokens of one message.
+        max_model_len: Longest prompt and answer together, in tokens. A prompt that leaves no room
+            for `max_tokens` is not answered: the policy returns None.
+        max_num_seqs: Most requests in one step of an in-process engine or server.
+        kv_cache_gb: Memory for keys and values, in GiB; 0 leaves it to the engine, which on a CPU
+            takes nearly all there is.
+        dtype: ``float32``, ``bfloat16``, or ``auto``: the model's own. On a CPU, float32 answers
+            do not depend on what else is in the batch; bfloat16 ones may, and are a third faster.
+        threads: Cores that an engine on a CPU uses; 0 for all this process may use.
+        urls: Of the endpoints, up to and with ``/v1``; requests are spread over them.
+        api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
+        text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
+        timeout: Seconds an endpoint may take for an answer.
+        start_timeout: Seconds a server may take to start.
+        server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
+    """
+
+    backend: Backend
+    model: str = ""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 128
+    max_model_len: int = 2048
+    max_num_seqs: int = 256
+    kv_cache_gb: float = 1.0
+    dtype: str = "auto"
+    threads: int = 0
+    urls: tuple[str, ...] = ()
+    api_key_env: str = ""
+    text_tools: bool = False
+    timeout: float = 120.0
+    start_timeout: float = 600.0
+    server_args: tuple[str, ...] = ()
+
+    @property
+    def cores(self) -> int:
+        """The number of threads that `threads` means on this machine."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+def model_folder(config: EngineConfig) -> Path:
+    """The model's folder.
+
+    Raises:
+        EngineError: there is no model there. Found here, before a slow import.
+    """
+    folder = Path(config.model)
+    if not config.model or not (folder / "config.json").is_file():
+        raise EngineError(
+            f"no model at {config.model or '(engine.model is empty)'}: there is no config.json; "
+            "run the stage that makes it (dvc repro), or correct engine.model"
+        )
+    return folder
+
+
+def last_words(log: Path) -> str:
+    """The end of an engine's log, for an error message."""
+    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+    return "\n".join([f"the last lines of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])
