@@ -23,7 +23,7 @@ def is_error(message: Message) -> bool:
 def meaning(message: Message) -> Hashable:
     """Equal for messages that say and call the same, whatever ids their tool calls carry."""
     calls = tuple(
-        (call["function"]["name"], call["function"]["arguments"])
+        json.dumps({key: value for key, value in call.items() if key != "id"}, sort_keys=True)
         for call in message.get("tool_calls") or ()
     )
     return message["role"], message.get("content") or "", calls
