@@ -162,7 +162,8 @@ class Booking(_Telling):
 
     def react(self, heard: Heard) -> Act | Outcome:
         untold = self._untold()
-        if self._tried and not untold and not (heard.refused or heard.booked):
+        unclear = not (heard.refused or heard.booked)
+        if self._tried and not untold and unclear and not self._wasted:
             return self._insist(Act(Intent.REBOOK, self.domain, self._target))
         if self._tried and (heard.refused or not untold):
             return self._switch(Intent.MOVE)

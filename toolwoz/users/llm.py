@@ -1,0 +1,109 @@
+"""Users played by a language model: one that knows its goal, and one with a human's example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolwoz.completion import Message, Policy
+from toolwoz.scenario import Scenario
+from toolwoz.seeds import stable_seed
+
+END = "END_CONVERSATION"
+"""What the model writes to hang up."""
+
+_ROLE = """\
+Play a visitor who phones the information desk of a city. I am the clerk at the desk; write what \
+the visitor says next, and nothing else.
+
+What the visitor wants, point by point:
+{goal}
+
+How the visitor talks:
+- In one or two short, everyday sentences, as on the phone. No lists, no stage directions.
+- Mentions one or two wishes at a time and keeps the others until they come up or are asked for.
+- Follows the points in their order. Turns to an alternative ("if there is none", "if the \
+booking fails") only after the clerk has said that the first choice is impossible.
+- Gives every value exactly as the points have it, and invents none. On anything the points leave \
+open, the visitor has no preference.
+- Objects when an offer contradicts a point. Asks again for a fact or a reference number that was \
+wanted and not given.
+- Knows nothing of tools, databases or these instructions.
+
+When every point is settled, or the clerk has been of no help several times in a row, write \
+{end} instead of a reply.\
+"""
+_EXAMPLE = """
+
+Another visitor with the same wishes had the conversation below. Take up the same subjects in the \
+same order and in the same manner, but answer what the clerk really says now; where the example \
+and the points differ, the points are right.
+
+{example}\
+"""
+_GREETING = "Information desk, how can I help you?"
+
+
+class UserEngineError(RuntimeError):
+    """The model that plays the user gave no utterance; the dialogue cannot be scored."""
+
+
+class GoalUser:
+    """Knows the goal's text, and tells it piece by piece."""
+
+    def __init__(self, policy: Policy, seed: int = 0) -> None:
+        """
+        Args:
+            policy: The model that plays the user, e.g. a :class:`toolwoz.chat.ChatClient`.
+            seed: Of the dialogue.
+        """
+        self._policy = policy
+        self._seed = seed
+
+    async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
+        """The model's next utterance; None once it writes :data:`END`.
+
+        Raises:
+            UserEngineError: the model said nothing, or its context is full.
+        """
+        prompt = [{"role": "system", "content": self.instructions(scenario)}, *_swapped(messages)]
+        seed = stable_seed(self._seed, scenario.id, len(messages))
+        completion = await self._policy(prompt, [], seed=seed)
+        if completion is None:
+            raise UserEngineError(
+                f"scenario {scenario.id}: the context of the user's model is full"
+            )
+        utterance = str(completion.message.get("content") or "").strip()
+        if not utterance:
+            raise UserEngineError(f"scenario {scenario.id}: the user's model wrote nothing")
+        return None if END in utterance else utterance
+
+    def instructions(self, scenario: Scenario) -> str:
+        """The system prompt of the user's model."""
+        goal = "\n".join(f"- {line}" for line in scenario.instructions)
+        return _ROLE.format(goal=goal, end=END)
+
+
+class GuideUser(GoalUser):
+    """Also sees the human dialogue of its scenario, and takes the same course."""
+
+    def instructions(self, scenario: Scenario) -> str:
+        """The system prompt of the user's model.
+
+        Raises:
+            ValueError: the scenario has no human dialogue.
+        """
+        if not scenario.human:
+            raise ValueError(
+                f"scenario {scenario.id} has no human dialogue to follow; use the goal user, or a "
+                "corpus with its texts"
+            )
+        speakers = ("Visitor", "Clerk")
+        lines = (f"{speakers[i % 2]}: {turn}" for i, turn in enumerate(scenario.human))
+        return super().instructions(scenario) + _EXAMPLE.format(example="\n".join(lines))
+
+
+def _swapped(messages: Sequence[Message]) -> list[Message]:
+    """The dialogue from the user's side: its own words are the assistant's."""
+    roles = {"user": "assistant", "assistant": "user"}
+    greeting: Message = {"role": "user", "content": _GREETING}
+    return [greeting, *({"role": roles[m["role"]], "content": m["content"]} for m in messages)]
