@@ -94,11 +94,7 @@ def heard(node: Node) -> bool:
 
 
 def golden_name(tree: Tree) -> str | None:
-    """The golden leaf's name, by the sibling numbers on its way."""
-    if tree.golden_leaf is None:
-        return None
-    steps = (tree.children(tree.nodes[index].parent).index(index) for index in tree.golden_path)
-    return ".".join(map(str, steps))
+    return None if tree.golden_leaf is None else tree.name(tree.golden_leaf)
 
 
 async def harvested(names: list[str], engine: Engine, **options: Any) -> list[Tree]:

@@ -64,14 +64,15 @@ async def harvest_all(
         async with room:
             memory = journal(scenario) if journal is not None else None
             with pool.pinned() as policy:
-                return await _harvest(scenario, start, policy, config, memory, retry)
+                tree = await _harvest(scenario, start, policy, config, memory, retry)
+            progress.count(tree)
+            return tree
 
     under_way: deque[asyncio.Task[Tree]] = deque()
     progress = Progress(len(scenarios))
     try:
         for scenario in scenarios:
             under_way.append(asyncio.create_task(one(scenario)))
-            under_way[-1].add_done_callback(progress.count)
             if len(under_way) >= AHEAD * limits.dialogues:
                 yield await under_way.popleft()
         while under_way:
@@ -123,11 +124,8 @@ class Progress:
         self.reward = 0.0
         self.logged = time.monotonic()
 
-    def count(self, task: asyncio.Task[Tree]) -> None:
+    def count(self, tree: Tree) -> None:
         """Take note of a dialogue that is over."""
-        if task.cancelled() or task.exception():
-            return
-        tree = task.result()
         self.done += 1
         self.golden += tree.golden_leaf is not None
         self.reward += tree.reward

@@ -75,6 +75,11 @@ class Tree:
             index = self.nodes[index].parent
         return upwards[::-1]
 
+    def name(self, index: int) -> str:
+        """Sibling numbers from the root, "0.1.1": a node's name in seeds and journals."""
+        steps = (self.children(self.nodes[step].parent).index(step) for step in self.path(index))
+        return ".".join(map(str, steps))
+
     def history(self, index: int | None) -> list[Message]:
         """The whole dialogue up to and with a node, as a policy would see it."""
         own = (message for step in self.path(index) for message in self.nodes[step].messages)

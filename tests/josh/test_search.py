@@ -27,11 +27,7 @@ class Found:
 
     @property
     def names(self) -> list[str]:
-        names: list[str] = []
-        for index, node in enumerate(self.tree.nodes):
-            number = list(self.tree.children(node.parent)).index(index)
-            names.append(str(number) if node.parent is None else f"{names[node.parent]}.{number}")
-        return names
+        return [self.tree.name(index) for index in range(len(self.tree.nodes))]
 
     @property
     def golden(self) -> str | None:
