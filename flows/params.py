@@ -3,8 +3,8 @@
     python -m flows.params check                       # the whole file, before anything runs
     python -m flows.params set smollm2 fetch.seed=7    # merge configs/smollm2.yaml, then the keys
 
-Every key of a dataclass stands in the file, and the file holds no other: what is not understood
-is refused by its name, never ignored.
+A key the dataclass does not know, or one it needs and does not find, is refused by its name. Only
+fields that have a default may be left out of the file.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ SECTIONS: Mapping[str, str] = {
     "fetch": "tasks.fetch:FetchConfig",
     "validate": "tasks.validate:ValidateConfig",
     "convert": "tasks.convert:ConvertConfig",
+    "dialogue": "tasks.dialogues:DialogueConfig",
+    "engine": "tasks.engines:EngineConfig",
     "bootstrap": "tasks.bootstrap:BootstrapConfig",
     "harvest": "tasks.harvest:HarvestConfig",
     "extract": "tasks.extract:ExtractConfig",
@@ -114,14 +116,10 @@ def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> dict
     model = create_model("params", __config__=ConfigDict(extra="forbid", strict=True), **fields)
     try:
         # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
-        parsed = dict(model.model_validate_json(json.dumps(data)))
+        return dict(model.model_validate_json(json.dumps(data)))
     except ValidationError as error:
         faults = [_fault(fault, configs) for fault in error.errors()]
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
-    complete = {name: dataclasses.asdict(value) for name, value in parsed.items()}
-    if missing := list(_missing(data, complete)):
-        raise ParamsError("\n".join(f"{path}: {key} is missing" for key in missing))
-    return parsed
 
 
 def _fault(fault: Any, configs: Mapping[str, type[Any]]) -> str:
@@ -153,18 +151,6 @@ def _inside(annotation: Any) -> Any | None:
     if dataclasses.is_dataclass(annotation):
         return annotation
     return next(filter(None, map(_inside, get_args(annotation))), None)
-
-
-def _missing(given: Any, complete: Any, at: str = "") -> Iterator[str]:
-    """Keys that a dataclass filled from a default: the file must say them."""
-    if not (isinstance(given, Mapping) and isinstance(complete, Mapping)):
-        return
-    for key, value in complete.items():
-        name = f"{at}.{key}" if at else str(key)
-        if key in given:
-            yield from _missing(given[key], value, name)
-        else:
-            yield name
 
 
 def _leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LOGS = Path("logs")
 FILE_ONLY = {"file_only": True}
+FAULTS = (ValueError, OSError, RuntimeError)
+"""What our packages raise when the input, the disk or an engine is wrong; all else is a bug."""
 
 
 def main(flow: Callable[..., object], *sections: str, item: str | None = None) -> NoReturn:
@@ -56,8 +58,8 @@ def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str,
     except KeyboardInterrupt:
         log.warning("%s: interrupted; the same command goes on from here", name)
         return 130
-    except (ValueError, OSError) as error:  # what is wrong outside the code: no traceback
-        log.error("%s: %s", name, _what_to_do(error))
+    except FAULTS as error:
+        log.error("%s: %s (more in %s)", name, _what_to_do(error), log_file)
         return 1
     return 0
 

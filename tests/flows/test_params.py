@@ -66,7 +66,7 @@ def test_a_section_becomes_its_dataclass(file: Path) -> None:
         ("seed:", "sede:", "unknown key learn.sede; known: seed, loss, arms, data, limit"),
         ("lr:", "rl:", "unknown key learn.arms.josh.rl; known: lr, epochs"),
         ("  limit: null\n", "", "learn.limit is missing"),
-        (", epochs: 2", "", "learn.arms.josh.epochs is missing"),
+        ("lr: 1e-4, ", "", "learn.arms.josh.lr is missing"),
         ("seed: 1 ", "seed: '1' ", "learn.seed = '1': input should be a valid integer"),
         ("loss: kto", "loss: ppo", "learn.loss = 'ppo': input should be 'sft' or 'kto'"),
         ("epochs: 2", "epochs: 0", "learn.arms.josh: epochs must be at least 1, not 0"),
@@ -82,6 +82,11 @@ def test_a_fault_is_refused_by_name(file: Path, old: str, new: str, message: str
         params.check(file)
     assert message in str(caught.value)
     assert str(caught.value).startswith("params.yaml")
+
+
+def test_what_has_a_default_may_be_left_out(file: Path) -> None:
+    file.write_text(TEXT.replace(", epochs: 2", ""))
+    assert params.load("learn", LearnConfig, file).arms["josh"] == Arm(lr=1e-4, epochs=1)
 
 
 def test_all_faults_are_named_at_once(file: Path) -> None:

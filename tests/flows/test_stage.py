@@ -70,7 +70,8 @@ def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(
         raise ValueError("data/raw/db.json, line 3: not JSON; fetch it again")
 
     assert run(demo) == 1
-    assert capsys.readouterr().err == "demo: data/raw/db.json, line 3: not JSON; fetch it again\n"
+    fault = "data/raw/db.json, line 3: not JSON; fetch it again"
+    assert capsys.readouterr().err == f"demo: {fault} (more in logs/demo.log)\n"
     assert "Traceback" in (workspace / "logs/demo.log").read_text()
     assert last_run().info.status == "FAILED"
 
