@@ -120,7 +120,7 @@ class _Dialogue:
         utterances = len(self._texts("user")) + len(self._texts("assistant"))
         if self.max_messages is not None and utterances >= self.max_messages:
             return True
-        return self.messages[-1]["role"] != "assistant"
+        return bool(self.messages[-1]["role"] != "assistant")
 
     def _could_book(self, domain: str) -> bool:
         """The agent found what was wanted, and named it once the user had said what that is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ASKED = {
     "area": r"\barea|part of (the )?(town|city)|side of town|locat|where (in|would)",
@@ -112,7 +113,7 @@ class Heard:
         if slot not in _VALUES or re.search(rf"\b{re.escape(value)}", text):
             return False
         found = {_SPELLINGS.get(m, m) for m in re.findall(_VALUES[slot], text)}
-        return len(found) == 1
+        return len(found) == 1 and value not in found
 
     def _breaks_time(self, slot: str, value: str) -> bool:
         """Whether every train offered leaves too early, or arrives too late."""
@@ -122,6 +123,7 @@ class Heard:
         return bool(times) and all((t > value) if late else (t < value) for t in times)
 
 
+@lru_cache(maxsize=4096)  # A user goes through its whole dialogue again at every turn.
 def hear(text: str) -> Heard:
     """Take an agent's utterance apart."""
     sentences = re.split(r"(?<=[.!?])\s+", text.strip())

@@ -103,14 +103,14 @@ def test_the_goal_text_says_every_value(seed: int) -> None:
 
 
 def test_proportions_are_those_of_the_real_corpus() -> None:
-    drawn = goals(4000)
+    drawn = goals(1500)
     calls = Counter(sum(1 + ("book" in part) for part in goal.values()) for goal in drawn)
     real = {1: 1346, 2: 2635, 3: 2780, 4: 1088}
     for number, count in real.items():
-        assert calls[number] / len(drawn) == pytest.approx(count / 7849, abs=0.03)
+        assert calls[number] / len(drawn) == pytest.approx(count / 7849, abs=0.04)
     fails = {"restaurant": 0.292, "hotel": 0.340, "attraction": 0.344, "train": 0.0}
     for domain, share in fails.items():
         parts = [goal[domain] for goal in drawn if domain in goal]
         assert sum(bool(p["fail_info"]) for p in parts) / len(parts) == pytest.approx(
-            share, abs=0.05
+            share, abs=0.06
         )
