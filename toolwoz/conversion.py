@@ -93,8 +93,8 @@ def _scenario(dialogue: Dialogue, world: World) -> Scenario:
 def _disproof(world: World, scenario: Scenario) -> str | None:
     outcome = replay(world, scenario)
     for goal in scenario.goals:
-        if goal.id in outcome.wrongly_ok:
-            return f"{goal.id}: the first try succeeds"
+        if goal.id in outcome.unfailing:
+            return f"{goal.id}: its first try does not fail as it should"
         if goal.id not in outcome.earned:
             return f"{goal.id}: its own goal call does not reach it"
     return None

@@ -17,7 +17,6 @@ from tqdm import tqdm
 from toolwoz.releases import PinnedFile
 
 _ATTEMPTS: Final = 4
-_CHUNK: Final = 1 << 18
 
 log = logging.getLogger(__name__)
 pooch.get_logger().setLevel("ERROR")  # it would advise to pin the files we check by blob id
@@ -135,6 +134,6 @@ def _continue(url: str, part: Path) -> None:
                 disable=None,
             ) as bar,
         ):
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():
                 out.write(chunk)
                 bar.update(len(chunk))

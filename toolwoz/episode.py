@@ -208,7 +208,7 @@ class Episode:
 def tool_calls(message: Message) -> Iterator[ToolCall]:
     """The tool calls of an assistant message; entries of the wrong shape have no name."""
     calls = message.get("tool_calls")
-    for number, call in enumerate(calls if isinstance(calls, Sequence) else ()):
+    for number, call in enumerate(calls if isinstance(calls, list | tuple) else ()):
         entry = call if isinstance(call, Mapping) else {}
         function = entry.get("function")
         function = function if isinstance(function, Mapping) else {}
@@ -217,5 +217,6 @@ def tool_calls(message: Message) -> Iterator[ToolCall]:
 
 
 def _tool_message(call: ToolCall, content: str) -> Message:
-    name = call.name if isinstance(call.name, str) else ""
+    # A lone surrogate in a model's text could not be written to any file.
+    name = call.name.encode(errors="replace").decode() if isinstance(call.name, str) else ""
     return {"role": "tool", "tool_call_id": call.id, "name": name, "content": content}

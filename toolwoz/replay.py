@@ -17,11 +17,11 @@ class Replay(NamedTuple):
 
     Attributes:
         earned: Ids of the goals reached.
-        wrongly_ok: Ids of the goals whose first try succeeded although it should fail.
+        unfailing: Ids of the goals whose first try should be a valid call that fails, and is not.
     """
 
     earned: frozenset[str]
-    wrongly_ok: frozenset[str]
+    unfailing: frozenset[str]
 
 
 def replay(world: World, scenario: Scenario) -> Replay:
@@ -30,21 +30,22 @@ def replay(world: World, scenario: Scenario) -> Replay:
     A booking without an entity of its own takes the first result of its domain's search.
     """
     reached: set[str] = set()
-    wrongly_ok: set[str] = set()
+    unfailing: set[str] = set()
     found: dict[str, Mapping[str, str]] = {}
     for goal in scenario.goals:
         entity = (goal.entity or found.get(goal.domain, {})) if goal.is_booking else {}
         if goal.first_try:
             slots = goal.arguments if goal.is_booking else {}
             first = {**slots, **goal.first_try, **entity}
-            if world.answer(scenario, goal.tool, first, seed=0).ok:
-                wrongly_ok.add(goal.id)
+            tried = world.answer(scenario, goal.tool, first, seed=0)
+            if tried.ok or tried.call is None:
+                unfailing.add(goal.id)
         answer = world.answer(scenario, goal.tool, {**goal.arguments, **entity}, seed=0)
         if not goal.is_booking:
             found[goal.domain] = _first_entity(world, goal, answer)
         if earned(world.database, scenario, answer) == goal.id:
             reached.add(goal.id)
-    return Replay(frozenset(reached), frozenset(wrongly_ok))
+    return Replay(frozenset(reached), frozenset(unfailing))
 
 
 def _first_entity(world: World, goal: Goal, answer: Answer) -> Mapping[str, str]:

@@ -62,6 +62,8 @@ def fetch(
     Raises:
         FetchError: no such source, a file that cannot be had, or one with a wrong checksum.
     """
+    if source not in SOURCES and not Path(source).is_dir():
+        raise FetchError(f"no source {source!r}: it is no folder, nor {', '.join(SOURCES)}")
     out.mkdir(parents=True, exist_ok=True)
     if source == SYNTHETIC:
         paths = _make(out, synthetic or SyntheticConfig())
@@ -83,8 +85,6 @@ def _make(out: Path, config: SyntheticConfig) -> list[Path]:
 
 
 def _copy(folder: Path, out: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise FetchError(f"no source {str(folder)!r}: it is no folder, nor {', '.join(SOURCES)}")
     if out.resolve().is_relative_to(folder.resolve()):
         raise FetchError(f"{out} lies inside the source {folder}; fetch into another folder")
     copied = []
