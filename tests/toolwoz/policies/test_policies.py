@@ -100,7 +100,7 @@ def test_the_oracle_makes_exactly_the_goal_calls(town: Conversion) -> None:
 def test_noise_costs_rewards_and_none_is_none(town: Conversion) -> None:
     expert = Expert(town.world)
     shares = [
-        won(play_all(lambda _: Noisy(expert, rate), town.scenarios[:80], town.world))  # noqa: B023
+        won(play_all(lambda _: Noisy(expert, rate), town.scenarios[:40], town.world))  # noqa: B023
         for rate in (0.0, 0.5, 1.0)
     ]
     assert shares[0] == 1.0
@@ -136,7 +136,7 @@ def test_no_agents_mistakes_are_blamed_on_the_agenda_user(town: Conversion, rate
         lambda _: RandomCalls(),
     ]
     for agent in agents:
-        for episode in play_all(agent, town.scenarios[:60], town.world):
+        for episode in play_all(agent, town.scenarios[:30], town.world):
             limit = town.world.limits.messages
             found = audit(episode.scenario, episode.messages, episode.earned, max_messages=limit)
             assert found.missed.keys() == episode.goals - episode.earned
