@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from josh.advantages import counts, node_advantages
 from josh.examples import Example, examples, prompt_key
-from josh.messages import is_error, meaning
+from josh.messages import meaning
 from josh.tree import Tree
 
 Row = dict[str, Any]
@@ -26,7 +26,10 @@ Extractor = Callable[[Tree], Iterator[Row]]
 
 
 def sft(tree: Tree) -> Iterator[Row]:
-    """The golden path as one dialogue, for a loss on the assistant's tokens."""
+    """The golden path as one dialogue, for a loss on the assistant's tokens.
+
+    Of rollouts, this is best-of-n: the best, if it reached any goal.
+    """
     if tree.golden_leaf is not None and not tree.error:
         yield _dialogue(tree, tree.golden_leaf)
 
@@ -116,19 +119,6 @@ def rejection_sampled(tree: Tree) -> Iterator[Row]:
     return (_dialogue(tree, leaf) for leaf in _finished(tree) if tree.earned(leaf) >= tree.goals)
 
 
-def best_of_n(tree: Tree) -> Iterator[Row]:
-    """The best rollout, if it reached any goal: most goals, then fewest errors, then shortest."""
-
-    def badness(leaf: int) -> tuple[int, int, int]:
-        path = [tree.nodes[index] for index in tree.path(leaf)]
-        errors = sum(is_error(message) for node in path for message in node.messages)
-        return -len(tree.earned(leaf)), errors, sum(len(node.calls) for node in path)
-
-    best = min(_finished(tree), key=badness, default=None)
-    if best is not None and tree.earned(best):
-        yield _dialogue(tree, best)
-
-
 def unfiltered(tree: Tree) -> Iterator[Row]:
     """Every rollout whatever it earned: the control that shows what selection is worth."""
     return (_dialogue(tree, leaf) for leaf in _finished(tree))
@@ -143,7 +133,6 @@ EXTRACTORS: Mapping[str, Extractor] = {
     "dpo_calls": partial(dpo, speech=False),
     "steps": steps,
     "rejection_sampled": rejection_sampled,
-    "best_of_n": best_of_n,
     "unfiltered": unfiltered,
 }
 

@@ -31,7 +31,7 @@ class Retry:
     first_wait: float = 0.5
     longest_wait: float = 30.0
     give_up_after: float = 600.0
-    transient: tuple[type[Exception], ...] = (OSError, TimeoutError)
+    transient: tuple[type[Exception], ...] = (ConnectionError, TimeoutError)
 
     async def __call__(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """The answer of the first attempt that gives one.
@@ -45,10 +45,11 @@ class Retry:
                 return await attempt()
             except self.transient as error:
                 now = asyncio.get_running_loop().time()
-                deadline = deadline or now + self.give_up_after
+                if deadline is None:
+                    deadline = now + self.give_up_after
+                    log.warning("%s: %s: %s; trying again", what, type(error).__name__, error)
                 if now >= deadline:
                     raise Fault(f"{what}: {type(error).__name__}: {error}") from error
-                log.warning("%s: %s: %s; trying again", what, type(error).__name__, error)
             except Exception as error:  # the protocols allow any: this is where a fault is named
                 raise Fault(f"{what}: {type(error).__name__}: {error}") from error
             await asyncio.sleep(min(wait * random.uniform(0.5, 1.0), max(0.0, deadline - now)))

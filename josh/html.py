@@ -54,7 +54,7 @@ def _summary(tree: Tree) -> dict[str, Any]:
         "reward": round(tree.reward, 3),
         "golden": tree.golden_leaf is not None,
         "nodes": len(tree.nodes),
-        "tokens": sum(call.completion_tokens for node in tree.nodes for call in node.calls),
+        "tokens": tree.completion_tokens,
         "error": tree.error,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from josh.config import JoshConfig
 from josh.dialogue import Dialogue, Memory
@@ -42,7 +43,7 @@ async def harvest(
     """
     search = Search(episode, Dialogue(scenario, policy, config.seed, memory, retry), config)
     await search.run()
-    return Tree(
+    tree = Tree(
         scenario=scenario,
         goals=frozenset(episode.goals),
         tools=tuple(episode.tools),
@@ -51,6 +52,7 @@ async def harvest(
         golden_leaf=search.trunk.index,
         error=search.error,
     )
+    return replace(tree, golden_leaf=tree.best_leaf) if config.strategy == "rollouts" else tree
 
 
 class Search:

@@ -19,10 +19,9 @@ def list_trees(trees: Iterable[Tree]) -> Iterator[str]:
     """A line a tree: what was found in it, and how large it is."""
     yield f"{'scenario':<24} {'reward':>7} {'golden':>7} {'nodes':>6} {'bad':>5} {'tokens':>8}"
     for tree in trees:
-        tokens = sum(call.completion_tokens for node in tree.nodes for call in node.calls)
         yield (
             f"{tree.scenario:<24} {tree.reward:>7.2f} {len(tree.golden_path):>7} "
-            f"{len(tree.nodes):>6} {len(tree.bad):>5} {tokens:>8}" + fault(tree)
+            f"{len(tree.nodes):>6} {len(tree.bad):>5} {tree.completion_tokens:>8}" + fault(tree)
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from josh.messages import is_error
 from josh.node import Node, compact_json
 from josh.protocols import Message, Tool
 
@@ -35,7 +36,8 @@ class Tree:
         tools: What the agent could call, in the OpenAI function format.
         messages: The root: the system prompt, if any, and the user's first words.
         nodes: A parent always comes before its children.
-        golden_leaf: The last leaf the tree collapsed to; None if none ever earned a reward.
+        golden_leaf: The last leaf the tree collapsed to, or the best of its rollouts; None if
+            none ever earned a reward.
         error: The fault that stopped the search; run the harvest again to go on from there.
     """
 
@@ -88,6 +90,23 @@ class Tree:
     def earned(self, index: int | None) -> frozenset[str]:
         """The goals reached on the way to a node."""
         return frozenset().union(*(self.nodes[step].earned for step in self.path(index)))
+
+    @property
+    def best_leaf(self) -> int | None:
+        """The leaf that reached most goals, then with fewest errors, then with fewest calls."""
+
+        def badness(leaf: int) -> tuple[int, int, int]:
+            path = [self.nodes[index] for index in self.path(leaf)]
+            errors = sum(is_error(message) for node in path for message in node.messages)
+            return -len(self.earned(leaf)), errors, sum(len(node.calls) for node in path)
+
+        earned = (leaf for leaf in self.leaves if self.earned(leaf))
+        return min(earned, key=badness, default=None)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens the policy wrote, in all branches."""
+        return sum(call.completion_tokens for node in self.nodes for call in node.calls)
 
     @property
     def golden_path(self) -> list[int]:

@@ -171,7 +171,7 @@ function dot(tree, number) {
     marks.push(make("text", { class: "star", x: node.x, y: node.y - 9, "text-anchor": "middle" }, "★"));
     marks.push(make("text", { class: "earned", x: node.x + 9, y: node.y - 11 }, node.earned.join(" + ")));
   }
-  if (node.errors) marks.push(make("text", { class: "mark", x: node.x - 2, y: node.y + 19 }, "!"));
+  if (node.errors) marks.push(make("text", { class: "mark", x: node.x - 15, y: node.y + 4 }, "!"));
   if (node.ended || node.error) {
     marks.push(make("text", { x: node.x + 12, y: node.y + 4 }, `■ ${node.error ? "fault" : node.ended.replace("_", " ")}`));
   }

@@ -166,8 +166,7 @@ ROLLOUTS = {
 
 def test_rollouts() -> None:
     tree = grown(ROLLOUTS, "ab", strategy="rollouts", beam=5, turns=1)
-    best = list(EXTRACTORS["best_of_n"](tree))
-    assert [row["node"] for row in best] == [1], "as good as 2, without its error"
+    assert [row["node"] for row in EXTRACTORS["sft"](tree)] == [1], "as good as 2, and no error"
     assert [row["node"] for row in EXTRACTORS["rejection_sampled"](tree)] == [1, 2]
     control = list(EXTRACTORS["unfiltered"](tree))
     assert [row["node"] for row in control] == [0, 1, 2, 3], "all but the one cut short"
@@ -175,7 +174,7 @@ def test_rollouts() -> None:
 
 def test_best_of_nothing_is_nothing() -> None:
     tree = grown({}, strategy="rollouts", beam=3, turns=1)
-    assert list(EXTRACTORS["best_of_n"](tree)) == []
+    assert list(EXTRACTORS["sft"](tree)) == []
     assert len(list(EXTRACTORS["unfiltered"](tree))) == 3
 
 

@@ -264,10 +264,16 @@ def test_branching_at_every_message() -> None:
 
 
 def test_rollouts_are_independent_dialogues_from_one_root() -> None:
-    found = search({"1": ["+a"], "2": ["bye"]}, strategy="rollouts", beam=4, turns=3)
+    moves = {"1": ["+a", "hm"], "2": ["bye"], "3": ["!", "+a"]}
+    found = search(moves, strategy="rollouts", beam=4, turns=3)
     assert found.leaves_by_depth() == [4, 3, 3]
-    assert found.golden is None
     assert found.tree.children(None) == [0, 1, 2, 3]
+    assert found.golden == "1.0.0", "the best of them; 3 made an error"
+    assert found.bad == {"0", "0.0", "0.0.0", "2"}
+
+
+def test_rollouts_without_any_reward_have_no_golden_path() -> None:
+    assert search({}, strategy="rollouts", beam=2, turns=1).golden is None
 
 
 # Faults.
