@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from toolwoz.completion import Policy
 from toolwoz.episode import SYSTEM_PROMPT, Episode
 from toolwoz.result import Result
-from toolwoz.runner import PerScenario, run
+from toolwoz.runner import PerScenario, Start, run
 from toolwoz.scenario import Scenario
 from toolwoz.users import UserSimulator
 from toolwoz.world import World
@@ -44,19 +45,32 @@ async def evaluate(
         ResultsError: ``out`` holds another run's results, or damaged ones.
     """
 
-    async def start(scenario: Scenario, seed: int) -> Episode:
-        return await Episode.start(
-            scenario, world, user(seed), system_prompt=system_prompt, seed=seed
-        )
-
-    seen = {"mode": world.mode, "limits": repr(world.limits), "system_prompt": system_prompt}
+    seen = {
+        "mode": world.mode,
+        "limits": asdict(world.limits),
+        "max_results": world.max_results,
+        "system_prompt": system_prompt,
+    }
     return await run(
         policy,
         scenarios,
-        start,
+        starter(world, user, system_prompt),
         concurrency=concurrency,
         trials=trials,
         seed=seed,
         out=out,
         configuration={**(configuration or {}), **seen},
     )
+
+
+def starter(
+    world: World, user: Callable[[int], UserSimulator], system_prompt: str = SYSTEM_PROMPT
+) -> Start:
+    """What begins a dialogue of ToolWOZ: the user and the world's references have its seed."""
+
+    async def start(scenario: Scenario, seed: int) -> Episode:
+        return await Episode.start(
+            scenario, world, user(seed), system_prompt=system_prompt, seed=seed
+        )
+
+    return start

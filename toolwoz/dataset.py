@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolwoz.conversion import Conversion
-from toolwoz.scenario import write_scenarios
+from toolwoz.scenario import SCENARIOS, write_scenarios
 
-SCENARIOS: Final = "scenarios.jsonl"
 REPORT: Final = "conversion.json"
 _CONTENT: Final = (SCENARIOS, "database.json", "tools.json")
 

@@ -20,7 +20,7 @@ from toolwoz.completion import Message, Policy, Tool
 from toolwoz.progress import progress
 from toolwoz.result import Key, Result
 from toolwoz.results_file import NAME, Recorder, continue_run
-from toolwoz.scenario import Scenario
+from toolwoz.scenario import SCENARIOS, Scenario, read_scenarios, write_scenarios
 from toolwoz.seeds import stable_seed
 
 _log = logging.getLogger(__name__)
@@ -71,16 +71,19 @@ async def run(
         concurrency: Dialogues in progress at any time; in effect, the engine's batch.
         trials: Dialogues a scenario, each with its own seed.
         seed: Of the run.
-        out: Folder of ``results.jsonl``. A run that stopped continues there: what has a score is
-            never played again, what an engine's failure spoiled is.
+        out: Folder of ``results.jsonl`` and ``scenarios.jsonl``. A run that stopped continues
+            there: what has a score is never played again, what an engine's failure spoiled is.
         configuration: What else the results depend on (policy, user, data...), as plain JSON. The
             file remembers it, and refuses to be continued with another.
 
     Raises:
         ResultsError: ``out`` holds another run's results, or damaged ones.
     """
+    scenarios = list(scenarios)
     jobs = {Key(s.id, trial): s for s in scenarios for trial in range(trials)}
     with _recorder(out, {**(configuration or {}), "seed": seed}) as recorder:
+        if out:
+            _keep(out / SCENARIOS, scenarios)
         todo = [key for key in jobs if not recorder.has_score(key)]
         tally = _Tally()
         with progress("dialogues", len(jobs), len(jobs) - len(todo)) as advance:
@@ -170,6 +173,15 @@ def _recorder(
     out: Path | None, configuration: Mapping[str, Any]
 ) -> AbstractContextManager[Recorder]:
     return continue_run(out / NAME, configuration) if out else nullcontext(Recorder())
+
+
+def _keep(path: Path, scenarios: Iterable[Scenario]) -> None:
+    """Add the scenarios to those the folder has: whoever reads its results needs their goals."""
+    kept = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
+    kept |= {scenario.id: scenario for scenario in scenarios}
+    part = path.with_name(f"{path.name}.part")
+    write_scenarios(part, kept.values())
+    part.replace(path)
 
 
 async def _in_parallel(

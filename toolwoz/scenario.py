@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
+SCENARIOS = "scenarios.jsonl"
+"""The file of scenarios in a folder: of a converted corpus, of a benchmark run."""
 
 Mode = Literal["parity", "v2"]
 Split = Literal["train", "val", "test"]

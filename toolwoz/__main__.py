@@ -1,0 +1,7 @@
+"""``python -m toolwoz``."""
+
+import sys
+
+from toolwoz.cli.main import main
+
+sys.exit(main())

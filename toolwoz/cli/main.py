@@ -1,0 +1,74 @@
+"""``python -m toolwoz``: the commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import httpx
+
+from toolwoz.chat import EngineError
+from toolwoz.cli import convert, evaluate, fetch, play, report, show
+from toolwoz.download import FetchError
+
+COMMANDS: dict[str, ModuleType] = {
+    "fetch": fetch,
+    "convert": convert,
+    "show": show,
+    "play": play,
+    "evaluate": evaluate,
+    "report": report,
+}
+"""Each has ``configure(parser)``, ``run(args)``, and its first docstring line as help."""
+
+# What a user can put right: wrong files, folders, names, endpoints. Anything else is our bug, and
+# keeps its traceback.
+_USERS = (ValueError, OSError, FetchError, EngineError, httpx.TransportError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, 1 for a user's error, 130 when interrupted."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.DEBUG if args.verbose else logging.INFO, format="%(message)s")
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        COMMANDS[args.command].run(args)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command continues what can be continued", file=sys.stderr)
+        return 130
+    except _USERS as error:
+        if args.verbose:
+            raise
+        print(f"toolwoz {args.command}: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="toolwoz",
+        description="ToolWOZ: tool-calling agents against simulated users, one reward a goal call.",
+        epilog="In order: fetch, convert, evaluate, report. `toolwoz COMMAND --help` says more.",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="log more, and show tracebacks"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        summary = (module.__doc__ or "").strip().splitlines()[0]
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=_Formatter,
+        )
+        module.configure(command)
+    return parser
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults shown, descriptions as they stand in the docstring."""

@@ -1,0 +1,131 @@
+"""Play the agent yourself against a simulated user, or watch a policy do it.
+
+Without --policy you are the agent: type what you say; begin a line with / to call a tool, as in
+  /search_hotel area=north, pricerange=cheap
+  /help  lists the tools and their parameters
+  /quit  ends the dialogue
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from toolwoz.benchmark import starter
+from toolwoz.cli import folders, policies, users
+from toolwoz.completion import Completion, Message, Policy, Tool
+from toolwoz.result import Result
+from toolwoz.runner import PerScenario, play
+from toolwoz.scenario import Scenario
+from toolwoz.strict_json import dumps
+from toolwoz.tool_calls import Call, assistant
+from toolwoz.transcript import Transcript
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", metavar="SCENARIO", help="its id, such as PMUL0006")
+    policies.configure(parser, required=False)
+    users.configure(parser)
+    folders.configure(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the dialogue")
+
+
+def run(args: argparse.Namespace) -> None:
+    data = folders.open_data(args)
+    scenario = data.scenario(args.scenario)
+    transcript = Transcript(colour=sys.stdout.isatty())
+    result = asyncio.run(_play(args, data, scenario, transcript))
+    print("", transcript.scenario(scenario, result.earned), "", sep="\n")
+    if result.error:
+        raise ValueError(f"the dialogue is unscored: {result.error}")
+    print(f"reward {result.reward:.2f}: {len(result.earned)} of {len(result.goals)} goal calls")
+
+
+async def _play(
+    args: argparse.Namespace, data: folders.Data, scenario: Scenario, transcript: Transcript
+) -> Result:
+    async with AsyncExitStack() as stack:
+        user = await stack.enter_async_context(users.open_user(args, [scenario]))
+        agent: Policy | PerScenario = Person()
+        if args.policy:
+            agent = (await stack.enter_async_context(policies.open_policy(args, data.world))).policy
+        if isinstance(agent, PerScenario):
+            agent = agent.make(scenario)
+        screen = Screen(agent, transcript)
+        start = starter(data.world, user.make)
+        result = await play(screen, scenario, start, seed=args.seed)
+        screen.show(result.messages)
+        return result
+
+
+@dataclass(slots=True)
+class Screen:
+    """Another policy, and a view of the dialogue as it goes."""
+
+    policy: Policy
+    transcript: Transcript
+    shown: int = 0
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        self.show(messages)
+        return await self.policy(messages, tools, seed=seed)
+
+    def show(self, messages: Sequence[Message]) -> None:
+        """Print the messages that were not printed yet."""
+        for message in messages[self.shown :]:
+            if message["role"] != "system":
+                print(self.transcript.message(message))
+        self.shown = len(messages)
+
+
+class Person:
+    """The policy at the keyboard."""
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        """What is typed; None once it is ``/quit`` or the input ends."""
+        del messages, seed  # they are on the screen; people need no seed
+        line = _typed()
+        while line == "/help":
+            print("\n".join(map(usage, tools)))
+            line = _typed()
+        if line == "/quit":
+            return None
+        call = [typed_call(line[1:])] if line.startswith("/") else []
+        return Completion(assistant("" if call else line, call))
+
+
+def _typed() -> str:
+    """A line that is not empty; ``/quit`` when the input ends. Nothing else is to happen then."""
+    try:
+        while not (line := input("you> ").strip()):
+            pass
+    except EOFError:
+        return "/quit"
+    return line
+
+
+def typed_call(line: str) -> Call:
+    """The call that ``TOOL slot=value, slot=value`` or ``TOOL {JSON}`` stands for."""
+    name, _, rest = line.partition(" ")
+    if rest.lstrip().startswith("{"):
+        return Call(name, rest.strip())
+    pairs = (pair.partition("=") for pair in rest.split(",") if pair.strip())
+    return Call(name, dumps({slot.strip(): value.strip() for slot, _, value in pairs}))
+
+
+def usage(tool: Tool) -> str:
+    """How a tool is called, in a line."""
+    function = tool["function"]
+    required = function["parameters"].get("required", ())
+    slots = (
+        slot if slot in required else f"[{slot}]" for slot in function["parameters"]["properties"]
+    )
+    return f"  /{function['name']} {', '.join(slots)}"

@@ -1,0 +1,108 @@
+"""The policies a command line can name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolwoz.chat import ChatClient
+from toolwoz.completion import Policy
+from toolwoz.policies.expert import Expert
+from toolwoz.policies.noisy import Noisy
+from toolwoz.policies.oracle import Oracle
+from toolwoz.policies.random import RandomCalls
+from toolwoz.react import ReactPolicy
+from toolwoz.runner import PerScenario
+from toolwoz.world import World
+
+SCRIPTED = ("oracle", "expert", "noisy", "random")
+FORMATS = ("function_calling", "hermes", "react")
+
+
+class Named(NamedTuple):
+    """A policy, and what its results depend on: never an address or a key."""
+
+    policy: Policy | PerScenario
+    configuration: dict[str, Any]
+
+
+def configure(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add ``--policy`` and what goes with it."""
+    parser.add_argument(
+        "--policy",
+        required=required,
+        help=f"{', '.join(SCRIPTED)}, or the URL of an OpenAI-compatible endpoint (.../v1)",
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.2, metavar="RATE", help="calls that policy noisy spoils"
+    )
+    group = parser.add_argument_group("a policy behind an endpoint")
+    group.add_argument("--model", help="name the endpoint knows the model by")
+    group.add_argument("--api-key-file", type=Path, metavar="FILE", help="file with its API key")
+    group.add_argument(
+        "--agent",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="how it calls tools: the endpoint parses its calls; or its text is parsed here, as "
+        "Hermes <tool_call> tags, or as PLAN, APICALL and SPEAK commands",
+    )
+    group.add_argument("--temperature", type=float, default=0.0, help="of sampling")
+    group.add_argument("--max-tokens", type=int, default=512, metavar="N", help="of one message")
+
+
+@asynccontextmanager
+async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[Named]:
+    """The policy that the arguments name, until the context ends.
+
+    Raises:
+        ValueError: there is no such policy, or its endpoint needs a ``--model``.
+    """
+    if not args.policy.startswith(("http://", "https://")):
+        yield _scripted(args, world)
+        return
+    if not args.model:
+        raise ValueError("a policy behind an endpoint needs --model NAME")
+    client = ChatClient(
+        args.policy,
+        args.model,
+        api_key=read_key(args.api_key_file),
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        text_tools=args.agent == "hermes",
+    )
+    configuration = {
+        "policy": args.model,
+        "agent": args.agent,
+        "temperature": args.temperature,
+        "max_tokens": args.max_tokens,
+    }
+    async with client:
+        yield Named(ReactPolicy(client) if args.agent == "react" else client, configuration)
+
+
+def read_key(path: Path | None) -> str:
+    """The API key in a file; empty where there is none."""
+    return path.read_text(encoding="utf-8").strip() if path else ""
+
+
+def _scripted(args: argparse.Namespace, world: World) -> Named:
+    configuration: dict[str, Any] = {"policy": args.policy}
+    match args.policy:
+        case "oracle":
+            return Named(PerScenario(Oracle), configuration)
+        case "expert":
+            return Named(Expert(world), configuration)
+        case "random":
+            return Named(RandomCalls(), configuration)
+        case "noisy":
+            return Named(_noisy(args.noise), {**configuration, "noise": args.noise})
+    raise ValueError(f"no policy {args.policy!r}: {', '.join(SCRIPTED)}, or a URL (http...)")
+
+
+def _noisy(rate: float) -> PerScenario:
+    if not 0 <= rate <= 1:
+        raise ValueError(f"--noise {rate} is not between 0 and 1")
+    return PerScenario(lambda scenario: Noisy(Oracle(scenario), rate))

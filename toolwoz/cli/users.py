@@ -1,0 +1,77 @@
+"""The users a command line can name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolwoz.chat import ChatClient
+from toolwoz.cli.policies import read_key
+from toolwoz.scenario import Scenario
+from toolwoz.users import UserSimulator
+from toolwoz.users.agenda import AgendaUser
+from toolwoz.users.llm import GoalUser, GuideUser
+from toolwoz.users.script import ScriptUser
+
+USERS = ("agenda", "goal", "guide", "script")
+_NEED_HUMAN = ("guide", "script")
+
+
+class Named(NamedTuple):
+    """What makes a user from the seed of its dialogue, and what the results depend on."""
+
+    make: Callable[[int], UserSimulator]
+    configuration: dict[str, Any]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add ``--user`` and what goes with it."""
+    parser.add_argument(
+        "--user",
+        choices=USERS,
+        default=USERS[0],
+        help="whom it talks to: rules that need no model; a model that knows the goal; one that "
+        "also sees the human dialogue; the human's own words, whatever the agent says",
+    )
+    group = parser.add_argument_group("a user behind an endpoint (goal, guide)")
+    group.add_argument("--user-url", metavar="URL", help="of an OpenAI-compatible endpoint")
+    group.add_argument("--user-model", metavar="MODEL", help="name the endpoint knows it by")
+    group.add_argument("--user-api-key-file", type=Path, metavar="FILE", help="file with its key")
+
+
+@asynccontextmanager
+async def open_user(
+    args: argparse.Namespace, scenarios: Iterable[Scenario]
+) -> AsyncIterator[Named]:
+    """The kind of user that the arguments name, until the context ends.
+
+    Raises:
+        ValueError: its endpoint is missing, or a scenario has no human dialogue and it needs one.
+    """
+    mute = [scenario.id for scenario in scenarios if not scenario.human]
+    if args.user in _NEED_HUMAN and mute:
+        raise ValueError(
+            f"user {args.user} needs human dialogues, {len(mute)} scenarios have none "
+            f"({mute[0]}, ...)"
+        )
+    configuration: dict[str, Any] = {"user": args.user}
+    if args.user == "agenda":
+        yield Named(AgendaUser, configuration)
+    elif args.user == "script":
+        yield Named(lambda _seed: ScriptUser(), configuration)
+    else:
+        async with _client(args) as client:
+            kind = GoalUser if args.user == "goal" else GuideUser
+            yield Named(
+                lambda seed: kind(client, seed), {**configuration, "user_model": client.model}
+            )
+
+
+def _client(args: argparse.Namespace) -> ChatClient:
+    if not (args.user_url and args.user_model):
+        raise ValueError(f"user {args.user} needs --user-url URL and --user-model NAME")
+    key = read_key(args.user_api_key_file)
+    return ChatClient(args.user_url, args.user_model, api_key=key)

@@ -1,0 +1,107 @@
+"""Runs as one HTML file that needs nothing else: figures, charts, and every dialogue to browse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from toolwoz.metrics import compare
+from toolwoz.report import charts
+from toolwoz.report.arm import Arm, read_arm
+from toolwoz.report.browse import pack
+from toolwoz.report.text import REASONS, lines
+from toolwoz.strict_json import dumps
+
+__all__ = ["Arm", "lines", "read_arm", "render_report", "write_metrics", "write_report"]
+
+METRICS = "metrics.json"
+REPORT = "report.html"
+
+_TEMPLATES = files(__name__) / "templates"
+
+
+def write_metrics(folder: Path, arm: Arm) -> None:
+    """Write ``metrics.json`` into the folder of a run; whole or not at all."""
+    _write(folder / METRICS, json.dumps(arm.to_json(), indent=1, allow_nan=False) + "\n")
+
+
+def write_report(path: Path, arms: Sequence[Arm]) -> None:
+    """Write the report of one run, or of several beside the first; whole or not at all."""
+    _write(path, render_report(arms))
+
+
+def render_report(arms: Sequence[Arm]) -> str:
+    """The report as HTML. The first arm is the baseline of the others.
+
+    Raises:
+        ValueError: there is no arm, or two have the same name.
+    """
+    if not arms or len({arm.name for arm in arms}) < len(arms):
+        raise ValueError(f"arms need different names, not {[arm.name for arm in arms]}")
+    environment = Environment(
+        loader=PackageLoader("toolwoz.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        arms=arms,
+        reasons=list(REASONS.values()),
+        comparisons=[(arm, compare(arms[0].results, arm.results)) for arm in arms[1:]],
+        charts={name: Markup(svg) for name, svg in _charts(arms).items()},
+        track=lambda estimate: Markup(charts.track(estimate)),
+        changed=_changed(arms),
+        dialogues=pack(arms),
+        source=lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8")),
+    )
+
+
+def _charts(arms: Sequence[Arm]) -> dict[str, str]:
+    """Inline SVG by name. It escapes what it shows, so it may go into the page as it is."""
+    found = {
+        "by_domain": charts.bars(
+            [charts.Series(arm.name, arm.metrics.by_domain) for arm in arms],
+            "Share of goals reached, by domain",
+        ),
+        "by_tool": charts.bars(
+            [charts.Series(arm.name, arm.metrics.by_tool) for arm in arms],
+            "Share of goals reached, by tool",
+        ),
+        "failures": charts.stack(
+            {
+                arm.name: {REASONS[kind]: count for kind, count in arm.failures.items()}
+                for arm in arms
+            },
+            "Failed dialogues, by reason",
+        ),
+    }
+    if any(len(arm.metrics.pass_hat) > 1 for arm in arms):
+        for name in ("pass_hat", "pass_at"):
+            found[name] = charts.curves(
+                {arm.name: getattr(arm.metrics, name) for arm in arms}, name
+            )
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _changed(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
+    """The configuration by key, one value an arm."""
+    keys = dict.fromkeys(key for arm in arms for key in arm.configuration)
+    return [(key, [_plain(arm.configuration.get(key, "")) for arm in arms]) for key in keys]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value)

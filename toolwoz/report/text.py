@@ -1,0 +1,57 @@
+"""What runs show, in lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from toolwoz.audit import Failure
+from toolwoz.metrics import Comparison, Difference, compare
+from toolwoz.report.arm import Arm
+
+REASONS = {kind: kind.value.replace("_", " ") for kind in Failure}
+
+
+def lines(arms: Sequence[Arm]) -> Iterator[str]:
+    """The figures of every arm, and how each but the first compares with the first."""
+    for arm in arms:
+        yield from _figures(arm)
+    for arm in arms[1:]:
+        yield from _comparison(arm.name, arms[0].name, compare(arms[0].results, arm.results))
+
+
+def _figures(arm: Arm) -> Iterator[str]:
+    metrics = arm.metrics
+    cut = f", {metrics.truncated} cut short" if metrics.truncated else ""
+    yield (
+        f"{arm.name}: {metrics.dialogues} dialogues of {metrics.scenarios} scenarios, "
+        f"{metrics.unscored} unscored{cut}"
+    )
+    yield f"  average reward  {metrics.reward}"
+    yield f"  success         {metrics.success}"
+    for k in list(metrics.pass_hat)[1:]:
+        every, any_ = metrics.pass_hat[k], metrics.pass_at[k]
+        yield f"  {f'k = {k}':15} pass^k {every:.3f}, pass@k {any_:.3f}"
+    for domain, share in metrics.by_domain.items():
+        yield f"  {domain:15} {share}"
+    yield f"  per dialogue    {metrics.turns:.1f} turns, {metrics.calls:.1f} calls"
+    missed = [f"{count} {REASONS[kind]}" for kind, count in arm.failures.items() if count]
+    if missed:
+        yield f"  failed          {', '.join(missed)}"
+
+
+def _comparison(name: str, baseline: str, found: Comparison) -> Iterator[str]:
+    yield (
+        f"{name} against {baseline}: {found.pairs} pairs; left out: "
+        f"{found.unpaired} unpaired, {found.unscored} unscored"
+    )
+    yield f"  average reward  {_difference(found.reward)}"
+    yield f"  success         {_difference(found.success)}"
+    yield f"  McNemar, exact  p = {found.p_value:.2g}, {found.wins} wins, {found.losses} losses"
+
+
+def _difference(found: Difference) -> str:
+    estimate = found.estimate
+    return (
+        f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}], "
+        f"smallest detectable {found.detectable:.3f}"
+    )
