@@ -50,7 +50,7 @@ class FakeStep:
 
 @dataclass
 class FakeEpisode:
-    """The user answers "go on 1", "go on 2"..., and hangs up on "bye".
+    """The user answers "go on 1", "go on 2"..., and hangs up on "bye", or after 100.
 
     The tool earns the goal it is called for; the goal "thanks" is earned by saying "praise".
     """
@@ -81,8 +81,8 @@ class FakeEpisode:
     def _calls(self, message: Message) -> FakeStep:
         answers, earned = [], set()
         for made in message["tool_calls"]:
-            goal = json.loads(made["function"]["arguments"])["goal"]
             known = made["function"]["name"] == "reach"
+            goal = json.loads(made["function"]["arguments"])["goal"] if known else None
             answer = {"reached": goal in self.goals} if known else {"error": "no such tool"}
             if known and goal in self.goals - self.reached:
                 earned.add(goal)
@@ -92,9 +92,9 @@ class FakeEpisode:
         return FakeStep(answers, frozenset(earned))
 
     def _speech(self, message: Message) -> FakeStep:
-        if message["content"] == "bye":
-            return FakeStep([], done=True)
         heard = sum(past["role"] == "user" for past in self.messages)
+        if message["content"] == "bye" or heard == 100:
+            return FakeStep([], done=True)
         earned = {"thanks"} & (self.goals - self.reached) if message["content"] == "praise" else ()
         return FakeStep([{"role": "user", "content": f"go on {heard}"}], frozenset(earned))
 

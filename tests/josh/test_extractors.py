@@ -244,7 +244,7 @@ def test_the_report_counts() -> None:
     assert spread.p95 == pytest.approx(7.4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6), merge=st.booleans(), probation=st.integers(0, 2))
 def test_laws_of_every_set(seed: int, merge: bool, probation: int) -> None:
     config = JoshConfig(turns=4, seed=seed, merge=merge, probation=probation, all_rewards=True)

@@ -126,6 +126,7 @@ def test_damage_before_the_end_is_not_passed_over(
         Journal(tmp_path, KEY)
 
 
+@settings(deadline=None)
 @given(
     record=st.dictionaries(
         st.text(st.characters(exclude_categories=[]), max_size=9),

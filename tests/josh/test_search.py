@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from josh.config import JoshConfig
 from josh.dialogue import seed_of
 from josh.search import harvest
 from josh.tree import Tree
-from tests.josh.fakes import FakeEpisode, Message, Script
+from tests.conformance import check_episode
+from tests.josh.fakes import FakeEpisode, Message, Script, call, say
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ def play(episode: FakeEpisode, moves: Mapping[str, Sequence[str]], **options: An
     policy = Script(moves)
     tree = asyncio.run(harvest("s", episode, policy, JoshConfig(**options)))
     return Found(tree, len(policy.asked))
+
+
+def test_the_fake_world_is_a_world() -> None:
+    async def start() -> FakeEpisode:
+        return FakeEpisode(frozenset("ab"))
+
+    asyncio.run(check_episode(start, [call("a"), say("found a"), call("b", "a"), say("both")]))
 
 
 # The paper's algorithm.
@@ -309,6 +317,7 @@ MOVES = st.lists(
 PATHS = st.lists(st.sampled_from("012"), min_size=1, max_size=4).map(".".join)
 
 
+@settings(deadline=None)
 @given(
     moves=st.dictionaries(PATHS, MOVES, max_size=12),
     config=st.fixed_dictionaries(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from josh.config import JoshConfig
@@ -61,6 +61,7 @@ def trees(draw: st.DrawFn) -> Tree:
     )
 
 
+@settings(max_examples=40, deadline=None)
 @given(tree=trees())
 def test_a_tree_survives_json(tree: Tree) -> None:
     again = Tree.from_json(json.loads(tree.to_bytes()))
@@ -68,6 +69,7 @@ def test_a_tree_survives_json(tree: Tree) -> None:
     assert again.to_bytes() == tree.to_bytes()
 
 
+@settings(max_examples=40, deadline=None)
 @given(tree=trees())
 def test_what_is_derived_agrees(tree: Tree) -> None:
     for index in range(len(tree.nodes)):
