@@ -93,7 +93,7 @@ def _open_log(name: str) -> Path:
     console.setFormatter(logging.Formatter("%(message)s"))
     console.addFilter(lambda record: not getattr(record, "file_only", False))
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
-    for noisy in ("alembic", "httpx", "mlflow.store.db.utils"):
+    for noisy in ("alembic", "great_expectations", "httpx", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return path
 

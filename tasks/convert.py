@@ -1,0 +1,54 @@
+"""The raw corpus becomes ToolWOZ: scenarios that prove themselves, one database, the tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolwoz import conversion, dataset
+from toolwoz.multiwoz import read_corpus
+from toolwoz.scenario import Mode
+from toolwoz.schemas import goal_table, scenario_table
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertConfig:
+    """The section ``convert``.
+
+    Attributes:
+        mode: ``v2``, the corrected world, or ``parity``, the published one bug for bug.
+    """
+
+    mode: Mode
+
+
+class ConvertError(ValueError):
+    """What came out of the conversion is nothing to work with."""
+
+
+def convert(config: ConvertConfig, raw: Path, out: Path) -> dict[str, Any]:
+    """Turn the corpus in `raw` into scenarios, database and tools in `out`.
+
+    Returns:
+        What ``reports/conversion.json`` holds: scenarios and goals by split, and how many
+        dialogues were dropped for which reason. ``out/conversion.json`` names them.
+
+    Raises:
+        toolwoz.multiwoz.CorpusError: a file is missing or damaged, or a dialogue corrupt.
+        ConvertError: a split has no scenario left; the message says why they were dropped.
+        toolwoz.schemas.TableError: scenarios or goals break their schema; it names the rows.
+    """
+    corpus = read_corpus(raw)
+    made = conversion.convert(corpus, config.mode)
+    scenario_table(made.scenarios)
+    goal_table(made.scenarios)
+    report = dataset.describe(made)
+    dropped = {reason: len(ids) for reason, ids in report["dropped"].items()}
+    if empty := [split for split in SPLITS if not report["scenarios"].get(split)]:
+        raise ConvertError(f"no scenario left in {', '.join(empty)}; dropped were: {dropped}")
+    out.mkdir(parents=True, exist_ok=True)
+    dataset.save(made, out)
+    return {**report, "source": corpus.name, "dropped": dropped}
