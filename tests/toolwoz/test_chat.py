@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.toolwoz.chat_server import Reply, Server, said, serving
 from toolwoz.chat import ChatClient, EngineError, sendable
 from toolwoz.completion import Completion, Message
 from toolwoz.retries import Retries
@@ -27,74 +23,6 @@ from toolwoz.tool_calls import Call, assistant, calls_of
 USER: Message = {"role": "user", "content": "A hotel, please."}
 TOOL = {"type": "function", "function": {"name": "search_hotel", "parameters": {}}}
 QUICK = Retries(attempts=4, backoff=0.001)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One scripted response; status 0 hangs up without one."""
-
-    body: Any
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Server:
-    url: str
-    replies: list[Reply]
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    authorization: list[str | None] = field(default_factory=list)
-
-
-def said(content: str | None = "Which area?", **message: Any) -> dict[str, Any]:
-    return {
-        "model": "served-name",
-        "choices": [
-            {
-                "message": {"role": "assistant", "content": content, **message},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {
-            "prompt_tokens": 12,
-            "completion_tokens": 5,
-            "prompt_tokens_details": {"cached_tokens": 8},
-        },
-    }
-
-
-@contextmanager
-def serving(*replies: Reply) -> Iterator[Server]:
-    script = Server("", list(replies))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            script.requests.append({"path": self.path, **json.loads(body)})
-            script.authorization.append(self.headers["Authorization"])
-            reply = script.replies.pop(0)
-            if not reply.status:
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
-            self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(text.encode())), **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        script.url = f"http://127.0.0.1:{http.server_port}/v1"
-        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield script
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 def ask(server: Server, *messages: Message, **options: Any) -> Completion | None:
