@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolwoz.index import RowMask
 
@@ -14,8 +13,7 @@ class CallError(ValueError):
     """A call no tool accepts; the message says how to call it, for the model that made it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call with accepted arguments.
 
     Attributes:
@@ -36,8 +34,7 @@ class Call:
         return self.tool.startswith("book_")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a call did.
 
     Attributes:
@@ -50,7 +47,7 @@ class Answer:
     content: str
     call: Call | None = None
     ok: bool = False
-    rows: RowMask = field(default=0, repr=False)
+    rows: RowMask = 0
 
 
 def refusal(error: CallError) -> Answer:

@@ -19,6 +19,7 @@ from toolwoz.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_e
 # Arguments come from a model, so what is remembered of them must be bounded.
 _REMEMBERED: Final = 1 << 14
 _LONGEST: Final = 200
+_CONTAINERS: Final = (list, dict)
 
 Verdict = str | CallError
 
@@ -62,8 +63,8 @@ class Toolbox:
             raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
         if self._mode == "parity":
             return Call(name, _scalars(given))
-        spelled = ((slot, self._spelled(name, slot, value)) for slot, value in given.items())
-        accepted = {slot: value for slot, value in spelled if value}
+        spelled = {slot: self._spelled(name, slot, value) for slot, value in given.items()}
+        accepted = {slot: value for slot, value in spelled.items() if value}
         missing = [slot for slot in schema.get("required", ()) if slot not in accepted]
         if missing:
             raise CallError(f"{name} needs {', '.join(missing)}; ask the user, then call it again")
@@ -71,7 +72,7 @@ class Toolbox:
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
         """The value as the database spells it; "" for no constraint."""
-        if isinstance(value, list | dict):
+        if isinstance(value, _CONTAINERS):
             raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
         if isinstance(value, str) and len(value) > _LONGEST:
             raise CallError(f"{slot}: a value of {len(value)} characters is too long")
@@ -141,6 +142,6 @@ def _unknown_parameter(tool: str, given: list[str], slots: list[str]) -> str:
 
 def _scalars(given: Mapping[str, Any]) -> Mapping[str, Any]:
     for slot, value in given.items():
-        if isinstance(value, list | dict):
+        if isinstance(value, _CONTAINERS):
             raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
     return given

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from toolwoz.conversion import Conversion, convert
 from toolwoz.multiwoz import Corpus, read_corpus
 from toolwoz.scenario import Mode
 from toolwoz.sources import SyntheticConfig, fetch
+
+settings.register_profile("no deadline", deadline=None)  # the machine may be busy
+settings.load_profile("no deadline")
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
