@@ -87,9 +87,16 @@ function select(row, remember) {
   current = row;
   if (row && !row.dialogues[run]) run = row.dialogues.findIndex(Boolean);
   row?.item?.setAttribute("aria-current", "true");
-  row?.item?.scrollIntoView({ block: "nearest" });
+  if (row?.item) reveal(row.item, byId("list"));
   if (row && remember) history.replaceState(null, "", `#dialogue/${row.key}/${run}`);
   show();
+}
+
+// Not scrollIntoView, which would scroll the page along with the list.
+function reveal(item, box) {
+  const { top, bottom } = item.getBoundingClientRect(), view = box.getBoundingClientRect();
+  if (top < view.top) box.scrollTop -= view.top - top;
+  else if (bottom > view.bottom) box.scrollTop += bottom - view.bottom;
 }
 
 function show() {
