@@ -39,6 +39,19 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The section ``train``.
+
+    Attributes:
+        seed: Of the order of rows and of dropout.
+        arms: Name of the trained model -> how it is trained, from the base policy.
+    """
+
+    seed: int
+    arms: Mapping[str, Recipe]
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """What a training run reports: losses are nats a token (SFT) or the method's own."""
 
@@ -51,6 +64,21 @@ class Trained:
 
 class TrainError(ValueError):
     """Rows, options or model that no training run should start with."""
+
+
+def train_arm(
+    config: TrainConfig, arm: str, model: Path, datasets: Path, out: Path, *, work: Path
+) -> Trained:
+    """Train one arm of the configuration from ``model``, on its set in ``datasets``.
+
+    Raises:
+        TrainError: there is no such arm; and as :func:`train`.
+    """
+    if arm not in config.arms:
+        raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {', '.join(config.arms)}")
+    recipe = config.arms[arm]
+    rows = read_rows(datasets / f"{recipe.dataset}.jsonl", COLUMNS[recipe.method])
+    return train(recipe, rows, model, out, work=work, seed=config.seed)
 
 
 def train(

@@ -1,0 +1,69 @@
+"""Stage evaluate: every policy on the same held-out scenarios, each compared with the base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows import paths, reports
+from flows.runtime import flow, task
+from flows.stage import main
+from tasks import evaluate as work
+from tasks import tracking
+from tasks.dialogues import DialogueConfig
+from tasks.engines import EngineConfig
+from tasks.evaluate import Arms, EvaluateConfig
+from tasks.train import TrainConfig
+from toolwoz.report import write_report
+
+REPORT = paths.REPORTS / "report.html"
+
+
+@task()
+def play(
+    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineConfig
+) -> Arms:
+    """Let every policy play every scenario."""
+    models = {name: paths.MODELS / name for name in (work.BASE, *train.arms)}
+    return work.evaluate(
+        config,
+        dialogue,
+        engine,
+        models,
+        paths.CORPUS,
+        paths.REPORTS / "evaluation",
+        logs=paths.LOGS,
+    )
+
+
+@task()
+def compare(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
+    """Metrics of each policy, its paired difference from the base, and the gate's decision."""
+    return work.report(config, arms)
+
+
+@task()
+def tell(record: Mapping[str, Any]) -> None:
+    """Write reports/metrics.json and log what policies are compared by."""
+    reports.write(paths.REPORTS / "metrics.json", record)
+    tracking.report(work.headline(record))
+
+
+@task()
+def draw(arms: Arms) -> None:
+    """Write reports/report.html: figures, charts, and every dialogue of the test split."""
+    write_report(REPORT, list(arms["test"].values()))
+    tracking.keep(REPORT)
+
+
+@flow
+def evaluate(
+    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineConfig
+) -> None:
+    arms = play(config, train, dialogue, engine)
+    draw(arms)
+    tell(compare(config, arms))
+
+
+if __name__ == "__main__":
+    main(evaluate, "evaluate", "train", "dialogue", "engine")

@@ -1,0 +1,136 @@
+"""Evaluate policies on the same held-out scenarios, and compare each with the base in pairs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.dialogues import DialogueConfig, take
+from tasks.engines import EngineConfig, open_engine
+from tasks.gate import GateConfig, decide
+from toolwoz.metrics import compare
+from toolwoz.report.arm import Arm
+from toolwoz.result import Result
+from toolwoz.runner import run
+from toolwoz.scenario import Scenario, Split
+from toolwoz.world import World
+
+log = logging.getLogger(__name__)
+
+BASE = "base"
+Arms = Mapping[Split, Mapping[str, Arm]]
+"""The results by split, then by policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """The section ``evaluate``.
+
+    Attributes:
+        seed: Of users and sampling; the same for every policy, so that dialogues pair.
+        scenarios: How many of each split. ``val`` decides whether a policy is promoted, ``test``
+            is what is reported and decides nothing.
+        temperature: Of sampling; 0 is greedy.
+        concurrency: Dialogues in progress at any time.
+        gate: What decides on promotion.
+    """
+
+    seed: int
+    scenarios: Mapping[Split, int]
+    temperature: float
+    concurrency: int
+    gate: GateConfig
+
+
+def evaluate(
+    config: EvaluateConfig,
+    dialogue: DialogueConfig,
+    engine: EngineConfig,
+    models: Mapping[str, Path],
+    corpus: Path,
+    out: Path,
+    *,
+    logs: Path,
+) -> Arms:
+    """Play every scenario of every split with every model.
+
+    Each model's results stand in ``out/SPLIT/NAME/results.jsonl`` as they come; an evaluation that
+    was killed continues there.
+    """
+    world = dialogue.world(corpus)
+    scenarios = {split: take(corpus, split, n) for split, n in config.scenarios.items()}
+    arms: dict[Split, dict[str, Arm]] = {split: {} for split in scenarios}
+    for name, model in models.items():
+        settings = replace(engine, model=str(model), temperature=config.temperature)
+        log.info("evaluating %s", name)
+        with open_engine(settings, log=logs / f"evaluate-{name}.log") as policy:
+            for split, chosen in scenarios.items():
+                results = asyncio.run(
+                    _play(config, dialogue, world, policy, chosen, out / split / name, settings)
+                )
+                arms[split][name] = Arm(
+                    name,
+                    results,
+                    {scenario.id: scenario for scenario in chosen},
+                    max_messages=dialogue.max_messages,
+                )
+    return arms
+
+
+async def _play(
+    config: EvaluateConfig,
+    dialogue: DialogueConfig,
+    world: World,
+    policy: Any,
+    scenarios: Sequence[Scenario],
+    out: Path,
+    settings: EngineConfig,
+) -> list[Result]:
+    return await run(
+        policy,
+        scenarios,
+        lambda scenario, seed: dialogue.start(scenario, world, seed),
+        concurrency=config.concurrency,
+        seed=config.seed,
+        out=out,
+        configuration={"dialogue": asdict(dialogue), "engine": asdict(settings)},
+    )
+
+
+def report(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
+    """What ``reports/metrics.json`` holds: every arm's metrics, and its difference from the base.
+
+    ``{"arms": {name: {split: Metrics and failures}}, "comparisons": {name: {split: Comparison}},
+    "gate": Decision}``
+    """
+    figures: dict[str, dict[str, Any]] = {}
+    comparisons: dict[str, dict[str, Any]] = {}
+    for split, by_name in arms.items():
+        for name, arm in by_name.items():
+            failures = {kind.value: count for kind, count in arm.failures.items()}
+            figures.setdefault(name, {})[split] = {**arm.metrics.to_json(), "failures": failures}
+            if name != BASE:
+                difference = compare(by_name[BASE].results, arm.results).to_json()
+                comparisons.setdefault(name, {})[split] = difference
+    gate = asdict(decide(config.gate, comparisons))
+    return {"arms": figures, "comparisons": comparisons, "gate": gate}
+
+
+def headline(record: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a report that policies are compared by, flat: ``test.kto.success``..."""
+    figures = {}
+    for name, by_split in record["arms"].items():
+        for split, metrics in by_split.items():
+            for figure in ("reward", "success"):
+                figures[f"{split}.{name}.{figure}"] = metrics[figure]["value"]
+            figures[f"{split}.{name}.unscored"] = metrics["unscored"]
+    for name, by_split in record["comparisons"].items():
+        for split, comparison in by_split.items():
+            for figure in ("reward", "success"):
+                estimate = comparison[figure]["estimate"]
+                figures[f"{split}.{name}.{figure}_gain"] = estimate["value"]
+    return {name: value for name, value in figures.items() if value is not None}

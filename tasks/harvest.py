@@ -1,0 +1,186 @@
+"""Harvest trees with JOSH, and plain rollouts beside them, from one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from josh.config import JoshConfig
+from josh.journal import Journal, journal_key
+from josh.pool import Limits
+from josh.protocols import Message
+from josh.scheduler import harvest_all
+from josh.store import read_trees, tree_writer
+from josh.tree import Tree
+from tasks.dialogues import DialogueConfig, take
+from tasks.engines import EngineConfig, open_engine
+from toolwoz.episode import Episode
+from toolwoz.scenario import Scenario, Split
+from toolwoz.seeds import stable_seed
+from toolwoz.world import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestConfig:
+    """The section ``harvest``.
+
+    Attributes:
+        split: Of the scenarios it explores; never the one that is reported.
+        scenarios: How many.
+        temperature: Of sampling; siblings differ by it alone.
+        dialogues: Dialogues in flight.
+        calls: Model calls in flight.
+        max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
+            With more, the stage fails, and goes on from its journal when it is run again.
+        searches: Name -> how dialogues are explored. Each gives its own file of trees.
+    """
+
+    split: Split
+    scenarios: int
+    temperature: float
+    dialogues: int
+    calls: int
+    max_faults: float
+    searches: Mapping[str, JoshConfig]
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What one search brought in.
+
+    Attributes:
+        trees: Dialogues explored.
+        faults: Of these, those an engine's failure cut short.
+        golden: Those with at least one reward; ``complete``: those with all.
+        reward: Mean share of goals on the golden path, or on the best rollout.
+        nodes, calls: Agent turns and model calls.
+        prompt_tokens, cached_tokens, completion_tokens: Sums over all calls.
+    """
+
+    trees: int
+    faults: int
+    golden: int
+    complete: int
+    reward: float
+    nodes: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+def harvest(
+    config: HarvestConfig,
+    dialogue: DialogueConfig,
+    engine: EngineConfig,
+    model: Path,
+    corpus: Path,
+    out: Path,
+    *,
+    work: Path,
+    logs: Path,
+) -> dict[str, Yield]:
+    """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
+
+    Every answer is journaled in ``work`` until the trees are written: a harvest that was killed
+    continues where it stopped.
+
+    Raises:
+        OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
+    """
+    world = dialogue.world(corpus)
+    scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios)}
+    settings = replace(engine, model=str(model), temperature=config.temperature)
+    out.mkdir(parents=True, exist_ok=True)
+    yields = {}
+    with open_engine(settings, log=logs / "harvest-engine.log") as policy:
+        for name, search in config.searches.items():
+            key = journal_key(
+                search,
+                list(scenarios),
+                dialogue=asdict(dialogue),
+                engine=asdict(settings),
+                files=[_fingerprint(model), _fingerprint(corpus)],
+            )
+            with Journal(work, key) as journal:
+                if journal.earlier:
+                    log.info("%s: continuing, %d answers are journaled", name, journal.earlier)
+                start = _starter(scenarios, dialogue, world, search.seed)
+                trees = harvest_all(
+                    list(scenarios),
+                    start,
+                    [policy],
+                    search,
+                    limits=Limits(config.dialogues, config.calls),
+                    journal=journal,
+                )
+                asyncio.run(_write(trees, [out / f"{name}.parquet", out / f"{name}.jsonl"]))
+            yields[name] = summarise(read_trees(out / f"{name}.parquet"))
+            log.info("%s: %s", name, yields[name])
+            _check_faults(name, yields[name], config.max_faults)
+            journal.path.unlink()
+    return yields
+
+
+def _starter(
+    scenarios: Mapping[str, Scenario], dialogue: DialogueConfig, world: World, seed: int
+) -> Any:
+    async def start(scenario: str, _opening: Sequence[Message] | None) -> Episode:
+        # The agenda user opens with the same words again, so the journaled opening is not needed.
+        return await dialogue.start(scenarios[scenario], world, stable_seed(seed, scenario))
+
+    return start
+
+
+async def _write(trees: AsyncIterator[Tree], paths: Sequence[Path]) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(tree_writer(path)) for path in paths]
+        async for tree in trees:
+            for write in writers:
+                write(tree)
+
+
+def _check_faults(name: str, found: Yield, most: float) -> None:
+    if found.faults > most * found.trees:
+        raise OSError(
+            f"{name}: the engine failed in {found.faults} of {found.trees} dialogues; see its log, "
+            "then run the same command again: finished work is kept"
+        )
+
+
+def _fingerprint(folder: Path) -> list[list[Any]]:
+    """Names, sizes and times of a folder's files: what they hold, without reading gigabytes."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+
+def summarise(trees: Iterable[Tree]) -> Yield:
+    """Count what a search brought in."""
+    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0)
+    for tree in trees:
+        reward = tree.reward if tree.golden_leaf is not None else _best(tree)
+        calls = [call for node in tree.nodes for call in node.calls]
+        counts["trees"] += 1
+        counts["faults"] += tree.error is not None
+        counts["golden"] += reward > 0
+        counts["complete"] += reward == 1
+        counts["reward"] += reward
+        counts["nodes"] += len(tree.nodes)
+        counts["calls"] += len(calls)
+        for field in ("prompt_tokens", "cached_tokens", "completion_tokens"):
+            counts[field] += sum(getattr(call, field) for call in calls)
+    counts["reward"] /= max(1, counts["trees"])
+    return Yield(**counts)
+
+
+def _best(tree: Tree) -> float:
+    """The reward of the best leaf: what a set of rollouts found."""
+    found = max((len(tree.earned(leaf) & tree.goals) for leaf in tree.leaves), default=0)
+    return found / max(1, len(tree.goals))
