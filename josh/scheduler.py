@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from tqdm import tqdm
 
@@ -41,7 +41,7 @@ async def harvest_all(
     limits: Limits = LIMITS,
     retry: Retry = RETRY,
     journal: Callable[[str], Memory] | None = None,
-) -> AsyncIterator[Tree]:
+) -> AsyncGenerator[Tree, None]:
     """Harvest dialogues side by side, and give their trees in the order of the scenarios.
 
     Args:
