@@ -13,7 +13,7 @@ from toolwoz.multiwoz import Corpus
 from toolwoz.replay import replay
 from toolwoz.scenario import Mode, Scenario, Split
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
+pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def of_split(conversion: Conversion, split: Split) -> list[Scenario]:
