@@ -1,0 +1,83 @@
+# make repro, make test, make check, make ui: each sets the environment up first if need be.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# What may be said on the command line.
+VENV ?= .venv
+PY ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$p && break; done)
+EXTRA ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+SOURCE ?=
+CONFIG ?=
+SET ?=
+TESTS ?= tests
+PREFECT_PORT ?= 4200
+MLFLOW_PORT ?= 5000
+CRON ?=
+
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready-$(EXTRA)
+# dvc.yaml says plain `python`: this environment's goes first.
+export PATH := $(BIN):$(PATH)
+# multiwoz alone means the release the paper used.
+CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
+
+.PHONY: help setup repro test check lint format ui serve lock
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
+
+setup: $(READY) ## the environment in .venv; EXTRA=cpu|gpu, PY=python3.12
+
+repro: $(READY) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="harvest.scenarios=50"
+	@$(if $(strip $(CHANGES)),python -m flows.params set $(CHANGES))
+	@python -m flows.params check
+	dvc repro
+	@python -m flows.summary
+
+test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
+	python -m pytest -q $(TESTS)
+
+check: lint test ## format, lint, types, the import rule, and every test
+
+lint: $(READY) ## all of check but the tests
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+format: $(READY) ## rewrite the code as `make lint` wants it
+	ruff format .
+	ruff check --fix .
+
+ui: $(READY) ## Prefect, its worker and MLflow; PREFECT_PORT=, MLFLOW_PORT=, CRON="0 3 * * *"
+	@python -m flows.ui --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(CRON),--cron "$(CRON)")
+
+serve: $(READY) ## the worker alone, beside a Prefect server of your own; CRON="0 3 * * *"
+	@python -m flows.deploy $(if $(CRON),--cron "$(CRON)")
+
+lock: $(READY) ## resolve requirements/*.lock anew
+	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \
+	for extra in cpu gpu; do \
+		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --python-version 3.11 \
+			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade \
+			$$(python -m pip config get global.find-links 2>/dev/null | sed 's/^/--find-links /') \
+			--output-file requirements/$$extra.lock || exit 1; \
+	done
+
+# The lock is complete, so nothing is resolved. The CPU build of torch is no file of the public
+# registry: it comes from the folder that pip's find-links names, where there is one for this
+# Python, else from PyTorch's own index.
+$(READY): requirements/$(EXTRA).lock pyproject.toml
+	@test -n "$(PY)" || { echo "Python 3.11 or 3.12 is needed and not in PATH: install it, or make setup PY=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	@links="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null)"; \
+	tag="$$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
+	args=(--no-deps --compile-bytecode --requirements requirements/$(EXTRA).lock); \
+	if [ $(EXTRA) = cpu ] && compgen -G "$$links/torch-*-$$tag-*.whl" >/dev/null; then args+=(--find-links "$$links"); \
+	elif [ $(EXTRA) = cpu ]; then args+=(--torch-backend cpu); fi; \
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet "$${args[@]}"
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@

@@ -1,0 +1,40 @@
+"""The table at the end says what the report says, and says where a figure is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import summary
+
+
+def estimate(value: float | None) -> dict[str, Any]:
+    low, high = (None, None) if value is None else (value - 0.1, value + 0.1)
+    return {"value": value, "low": low, "high": high, "scenarios": 9}
+
+
+RECORD = {
+    "arms": {
+        "base": {"test": {"reward": estimate(0.3), "success": estimate(None)}},
+        "kto": {"test": {"reward": estimate(0.5), "success": estimate(0.2)}},
+    },
+    "comparisons": {"kto": {"test": {"reward": {"estimate": estimate(0.2)}}}},
+    "gate": {"candidate": "kto", "decision": "promoted", "reason": "gain in reward"},
+}
+
+
+def test_every_policy_has_its_row() -> None:
+    lines = summary.summary(RECORD).splitlines()
+    assert lines[2].split() == ["base", "0.300", "[0.200,", "0.400]", "not", "scored"]
+    assert lines[3].endswith("0.200 [0.100, 0.300]  +0.200 [+0.100, +0.300]")
+    assert "Gate: kto is promoted: gain in reward" in lines
+
+
+def test_without_a_report_it_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert summary.main() == 1
+    assert "run `dvc repro`" in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""A policy in the registry can be fetched back by its alias."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import tracking
+from tasks.register import RegisterConfig, RegisterError, Registration, figures, register
+
+CONFIG = RegisterConfig(name="josh-policy")
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    folder = tmp_path / "models" / "kto"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights of kto")
+    return folder
+
+
+def put(policy: Path, *, promote: bool) -> Registration:
+    with tracking.stage_run("register", {"register": CONFIG}):
+        return register(
+            CONFIG, "kto", policy, {"val.reward": 0.5}, promote=promote, reason="measured"
+        )
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_the_gate_decides_who_is_champion(policy: Path) -> None:
+    import mlflow
+
+    first = put(policy, promote=True)
+    (policy / "model.safetensors").write_bytes(b"weights of another kto")
+    second = put(policy, promote=False)
+    assert (first.version, first.aliases) == (1, ("challenger", "champion"))
+    assert (second.version, second.aliases) == (2, ("challenger",))
+    weights = {
+        alias: Path(
+            mlflow.artifacts.download_artifacts(f"models:/josh-policy@{alias}"),
+            "model.safetensors",
+        ).read_bytes()
+        for alias in ("champion", "challenger")
+    }
+    assert weights == {"champion": b"weights of kto", "challenger": b"weights of another kto"}
+    model = mlflow.get_logged_model(first.model_id)
+    assert [(metric.key, metric.value) for metric in model.metrics] == [("val.reward", 0.5)]
+    assert model.tags["reason"] == "measured"
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_pickle_does_not_enter_the_registry(policy: Path) -> None:
+    (policy / "training_args.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(RegisterError, match=r"training_args\.bin.*safetensors"):
+        put(policy, promote=True)
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_an_empty_folder_is_no_policy(tmp_path: Path) -> None:
+    with pytest.raises(RegisterError, match="run the stage that trains it"):
+        put(tmp_path, promote=True)
+
+
+def test_a_figure_that_could_not_be_estimated_is_left_out() -> None:
+    arm = {"val": {"reward": {"value": 0.5}, "success": {"value": None}}}
+    assert figures(arm) == {"val.reward": 0.5}
