@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from toolwoz.chat import EngineError
+
+__all__ = ["Backend", "EngineConfig", "EngineError", "model_folder"]
+
 Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
-
-LAST_LINES = 15
-
-
-class EngineError(RuntimeError):
-    """The engine did not start, or died. Never an answer, and never a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,7 @@ class EngineConfig:
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
         timeout: Seconds an endpoint may take for an answer.
+        port: The server listens here, on loopback; 0 for any that is free.
         start_timeout: Seconds a server may take to start.
         server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
     """
@@ -58,6 +57,7 @@ class EngineConfig:
     api_key_env: str = ""
     text_tools: bool = False
     timeout: float = 120.0
+    port: int = 0
     start_timeout: float = 600.0
     server_args: tuple[str, ...] = ()
 
@@ -80,9 +80,3 @@ def model_folder(config: EngineConfig) -> Path:
             "run the stage that makes it (dvc repro), or correct engine.model"
         )
     return folder
-
-
-def last_words(log: Path) -> str:
-    """The end of an engine's log, for an error message."""
-    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-    return "\n".join([f"the last lines of {log}:", *(f"  {line}" for line in lines or ["(empty)"])])

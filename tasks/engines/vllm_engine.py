@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.engines.config import EngineConfig, EngineError, last_words, model_folder
+from tasks.engines import vllm_settings
+from tasks.engines.config import EngineConfig, EngineError, model_folder
+from tasks.engines.engine_log import last_words, records_in
 from tasks.engines.local import LocalPolicy
 from tasks.engines.loop import EngineLoop, Sample
 from toolwoz.completion import Policy
@@ -17,6 +19,12 @@ from toolwoz.completion import Policy
 if TYPE_CHECKING:
     from vllm import RequestOutput
     from vllm.v1.engine.llm_engine import LLMEngine
+
+ENVIRONMENT: Mapping[str, str] = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine is this process
+    "VLLM_CONFIGURE_LOGGING": "0",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+}
 
 
 class VllmEngine:
@@ -51,8 +59,9 @@ class VllmEngine:
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`tasks.engines.open_engine`."""
     folder = model_folder(config)
-    _set_environment(config)
-    with _logged_to(log):
+    for name, value in {**ENVIRONMENT, **vllm_settings.environment(config)}.items():
+        os.environ.setdefault(name, value)
+    with records_in(log, "vllm"), _torch_as_it_was():
         try:
             loop = EngineLoop(lambda: start(config, folder))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
@@ -69,85 +78,43 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
 
 def start(config: EngineConfig, folder: Path) -> VllmEngine:
     """Load the model; seconds, of which the import is the most."""
-    from vllm import EngineArgs
-    from vllm.platforms import current_platform
-    from vllm.sampling_params import RequestOutputKind
-    from vllm.v1.engine.llm_engine import LLMEngine
+    import torch
 
-    arguments = EngineArgs(
-        model=str(folder),
-        skip_tokenizer_init=True,
-        dtype=config.dtype,
-        seed=0,
-        max_model_len=config.max_model_len,
-        max_num_seqs=config.max_num_seqs,
-        max_num_batched_tokens=max(4096, config.max_model_len),
-        enable_prefix_caching=True,
-        disable_log_stats=True,
-        use_tqdm_on_load=False,
-        **(
-            {"kv_cache_memory_bytes": int(config.kv_cache_gb * 2**30)} if config.kv_cache_gb else {}
-        ),
-        **(CPU_ARGUMENTS if current_platform.is_cpu() else {}),
-    )
-    engine = LLMEngine.from_engine_args(arguments)
-    return VllmEngine(
-        engine,
-        {
-            "temperature": config.temperature,
-            "top_p": config.top_p,
-            "max_tokens": config.max_tokens,
-            "detokenize": False,
-            "output_kind": RequestOutputKind.FINAL_ONLY,
-        },
-    )
+    torch.set_num_threads(config.cores)  # of this thread; OMP_NUM_THREADS may come too late
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch's, about vLLM's own code
+        from vllm import EngineArgs
+        from vllm.sampling_params import RequestOutputKind
+        from vllm.v1.engine.llm_engine import LLMEngine
 
-
-CPU_ARGUMENTS: Mapping[str, Any] = {
-    # Compiling takes two minutes on two cores, each time: vLLM's cache of it does not load on CPUs.
-    "enforce_eager": True,
-    # What the prefix cache shares is whole blocks. The default of 128 tokens is longer than most
-    # turns of a dialogue; 32 is the least that the attention kernel takes.
-    "block_size": 32,
-    # A seeded request whose prompt is split makes vLLM 0.32 rewind its random generator, and CPU
-    # generators cannot: "CPU Generator does not use offset".
-    "enable_chunked_prefill": False,
-}
-
-
-def _set_environment(config: EngineConfig) -> None:
-    """What vLLM reads from the environment only. What the user has set stays."""
-    settings = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CONFIGURE_LOGGING": "0",
-        "VLLM_NO_USAGE_STATS": "1",
-        # Pinning threads to cores halves the speed where other processes use these cores, too.
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        # Unset, vLLM takes one core of a CPU.
-        "OMP_NUM_THREADS": str(config.cores),
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        engine = LLMEngine.from_engine_args(
+            EngineArgs(
+                **vllm_settings.arguments(config, folder),
+                skip_tokenizer_init=True,
+                disable_log_stats=True,
+                use_tqdm_on_load=False,
+            )
+        )
+    sampling = {
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "max_tokens": config.max_tokens,
+        "detokenize": False,
+        "output_kind": RequestOutputKind.FINAL_ONLY,
     }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
+    return VllmEngine(engine, sampling)
 
 
 @contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
-    """vLLM's log records go to the file and nowhere else."""
-    logger = logging.getLogger("vllm")
-    before = logger.level, logger.propagate
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+def _torch_as_it_was() -> Iterator[None]:
+    """Undo what vLLM's CPU worker does to the process: it makes `set_num_threads` do nothing."""
+    import torch
+
+    before = torch.set_num_threads
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        handler.close()
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        torch.set_num_threads = before
 
 
 def _sample(output: RequestOutput) -> Sample:

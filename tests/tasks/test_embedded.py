@@ -50,7 +50,7 @@ def tokenizer():
     )
 
 
-@given(text=st.text())
+@given(text=st.text() | st.text(alphabet='" ab1'))
 def test_any_text_round_trips(tokenizer, text):
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
 
@@ -59,8 +59,8 @@ def test_a_value_is_the_same_tokens_in_speech_and_in_a_call(tokenizer):
     def ids(text):
         return tokenizer(text, add_special_tokens=False).input_ids
 
-    value = ids("italian")
-    for text in ("some italian food", '{"food": "italian", "area": "centre"}', "(italian)"):
+    value = ids(" italian")
+    for text in ("some italian food", '{"food": "italian", "area": "centre"}', "is it italian?"):
         found = ids(text)
         assert any(found[i : i + len(value)] == value for i in range(len(found))), text
 

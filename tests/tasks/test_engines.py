@@ -9,7 +9,7 @@ import pytest
 from tasks.engines import EngineConfig, EngineError, open_engine
 
 
-@pytest.mark.parametrize("backend", ["vllm"])
+@pytest.mark.parametrize("backend", ["vllm", "transformers", "server"])
 @pytest.mark.parametrize("model", ["", "models/nothing-here"])
 def test_no_model_at_the_path_is_said_before_anything_is_imported(backend, model, tmp_path):
     before = set(sys.modules)

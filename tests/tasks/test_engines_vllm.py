@@ -15,7 +15,13 @@ PROMPTS = [[{"role": "user", "content": "cheap hotel " * (1 + i % 20)}] for i in
 
 def config(model):
     return EngineConfig(
-        "vllm", str(model), max_tokens=12, max_model_len=256, kv_cache_gb=0.1, dtype="float32"
+        "vllm",
+        str(model),
+        max_tokens=12,
+        max_model_len=256,
+        kv_cache_gb=0.1,
+        dtype="float32",
+        threads=1,
     )
 
 
@@ -56,3 +62,13 @@ def test_an_engine_that_cannot_start_shows_its_last_words(tiny_model, tmp_path):
         pass
     assert "max_model_len" in str(failure.value)
     assert str(log) in str(failure.value)
+
+
+def test_torch_keeps_its_number_of_threads(tiny_model, tmp_path):
+    """vLLM replaces `torch.set_num_threads` by a function that does nothing."""
+    import torch
+
+    before = torch.set_num_threads
+    with open_engine(config(tiny_model), log=tmp_path / "log"):
+        pass
+    assert torch.set_num_threads is before

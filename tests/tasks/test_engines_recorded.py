@@ -1,0 +1,60 @@
+"""What was recorded is given again, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tasks.engines import EngineConfig, EngineError, open_engine
+from tasks.engines.recorded import Recorder
+from toolwoz.completion import Completion
+
+QUESTION = [{"role": "user", "content": "a hotel"}]
+
+
+async def says_its_seed(messages, tools, *, seed):
+    if seed == 0:
+        return None
+    answer = {"role": "assistant", "content": f"{messages[0]['content']} {len(tools)} {seed}"}
+    return Completion(answer, prompt_tokens=3, token_ids=(1, 2), logprobs=(-0.5, -1.0))
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "answers.jsonl"
+
+    async def record():
+        recorder = Recorder(says_its_seed, path)
+        return [await recorder(QUESTION, [], seed=seed) for seed in range(3)]
+
+    return path, asyncio.run(record())
+
+
+def test_the_same_question_and_seed_get_the_same_answer(recording, tmp_path):
+    path, said = recording
+    with open_engine(EngineConfig("recorded", str(path)), log=tmp_path / "log") as policy:
+        again = [asyncio.run(policy(QUESTION, [], seed=seed)) for seed in range(3)]
+    assert again[0] is None
+    assert [one.message for one in again[1:]] == [one.message for one in said[1:]]
+    assert again[1].prompt_tokens == 3
+
+
+def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
+    config = EngineConfig("recorded", str(recording[0]))
+    with open_engine(config, log=tmp_path / "log") as policy:
+        for messages, tools, seed in [
+            (QUESTION, [], 9),
+            (QUESTION * 2, [], 1),
+            (QUESTION, [{}], 1),
+        ]:
+            with pytest.raises(EngineError, match="no answer"):
+                asyncio.run(policy(messages, tools, seed=seed))
+
+
+def test_no_recording_at_the_path(tmp_path):
+    with (
+        pytest.raises(EngineError, match="no recording"),
+        open_engine(EngineConfig("recorded", "nothing.jsonl"), log=tmp_path / "log"),
+    ):
+        pass
