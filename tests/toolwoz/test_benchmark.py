@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from toolwoz.policies.oracle import Oracle
 from toolwoz.policies.random import RandomCalls
 from toolwoz.results_file import ResultsError
 from toolwoz.runner import PerScenario
-from toolwoz.scenario import read_scenarios
+from toolwoz.scenario import Mode, read_scenarios
 from toolwoz.synthetic import write_corpus
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world import World
@@ -93,3 +94,17 @@ def test_another_corpus_has_another_digest(made: Conversion, tmp_path: Path) -> 
     with (tmp_path / "b" / "scenarios.jsonl").open("a") as file:
         file.write("\n")
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("mode", "reward", "success"), [("parity", 0.9789, 0.9404), ("v2", 1, 1)])
+def test_the_oracles_ceiling_on_the_real_test_split(
+    real_conversions: Mapping[Mode, Conversion], mode: Mode, reward: float, success: float
+) -> None:
+    real = real_conversions[mode]
+    test = [scenario for scenario in real.scenarios if scenario.split == "test"]
+    play = evaluate(PerScenario(Oracle), test, real.world, AgendaUser, concurrency=1)
+    metrics = summarise(asyncio.run(play))
+    assert (metrics.dialogues, metrics.unscored) == (805, 0)
+    assert metrics.reward.value == pytest.approx(reward, abs=5e-5)
+    assert metrics.success.value == pytest.approx(success, abs=5e-5)
