@@ -151,9 +151,11 @@ def plot(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "josh"  # the same figure is the same file
+    # The same figure is the same file, and its words stay words.
+    matplotlib.rcParams.update({"svg.hashsalt": "josh", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
+    colours = matplotlib.colormaps["tab20"]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     for axis, what in zip(axes, ("golden", "pairs"), strict=True):
         for number, (name, points) in enumerate(curves.items()):
@@ -161,7 +163,7 @@ def plot(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
             width = 2.6 if name == "josh, exact" else 1.3
             tokens = [point.tokens for point in points]
             found = [getattr(point, what) for point in points]
-            axis.plot(tokens, found, line, lw=width, label=name, color=f"C{number % 10}")
+            axis.plot(tokens, found, line, lw=width, label=name, color=colours(number))
         axis.set(xlabel="thousand tokens written by the policy")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_title("dialogues with every goal reached")
