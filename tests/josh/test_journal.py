@@ -198,7 +198,7 @@ KILLS = 100
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_killed_a_hundred_times(tmp_path: Path) -> None:
     def command(folder: Path) -> list[str]:
         return [sys.executable, str(Path(__file__).with_name("killed.py")), str(folder)]
