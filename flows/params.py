@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -111,12 +111,13 @@ def _validate(document: Document, path: Path) -> Mapping[str, Any]:
     return _parse({section: _dataclass_of(section) for section in SECTIONS}, document, path)
 
 
-def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: (config, ...) for name, config in configs.items()}
-    model = create_model("params", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapping[str, Any]:
+    # A dataclass, as a model of pydantic has methods with the names of stages (register, validate).
+    strict = {"__pydantic_config__": ConfigDict(extra="forbid", strict=True)}
+    document = dataclasses.make_dataclass("params", configs.items(), namespace=strict)
     try:
         # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
-        return dict(model.model_validate_json(json.dumps(data)))
+        return vars(TypeAdapter(document).validate_json(json.dumps(data)))
     except ValidationError as error:
         faults = [_fault(fault, configs) for fault in error.errors()]
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
