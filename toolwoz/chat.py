@@ -160,8 +160,8 @@ class ChatClient:
 def sendable(message: Message) -> Message:
     """The message as servers accept it: known keys, and tool calls they can read back.
 
-    Servers refuse a whole history for one malformed tool call in it. What the model wrote then
-    goes in quotes, under a name the format allows.
+    Many servers refuse a whole history for one malformed tool call in it. What the model wrote
+    then goes in quotes, under a name the format allows.
     """
     known = {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
     if calls := known.get("tool_calls"):
