@@ -9,6 +9,8 @@ import pytest
 from tasks import tracking
 from tasks.register import RegisterConfig, RegisterError, Registration, figures, register
 
+# MLflow's first import of its registry and tracing takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 CONFIG = RegisterConfig(name="josh-policy")
 
 
