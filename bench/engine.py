@@ -141,7 +141,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        base = EngineConfig("vllm", folder, max_tokens=30, dtype="float32")
+        base = EngineConfig("vllm", model=folder, max_tokens=30, dtype="float32")
         for record in measure(base, arguments.variant or [{}], arguments):
             json.dump(record, sys.stdout)
             print(flush=True)

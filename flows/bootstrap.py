@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from flows import paths, reports
@@ -16,23 +15,17 @@ from tasks.train import Trained
 
 
 @task()
-def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> dict[str, Trained]:
-    """Demonstrations, tokenizer, weights, lessons."""
+def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> Trained | None:
+    """Demonstrations, tokenizer, weights, training."""
     return work.bootstrap(config, dialogue, paths.MODELS / "base", work=paths.WORK / "bootstrap")
 
 
 @task()
-def tell(taught: Mapping[str, Trained]) -> None:
+def tell(trained: Trained | None) -> None:
     """Write reports/bootstrap.json and log it."""
-    record = {lesson: asdict(trained) for lesson, trained in taught.items()}
+    record = asdict(trained) if trained else {}
     reports.write(paths.REPORTS / "bootstrap.json", record)
-    tracking.report(
-        {
-            f"bootstrap.{lesson}.{name}": value
-            for lesson, figures in record.items()
-            for name, value in figures.items()
-        }
-    )
+    tracking.report({f"bootstrap.{name}": value for name, value in record.items()})
 
 
 @flow

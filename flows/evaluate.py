@@ -11,7 +11,7 @@ from flows.stage import main
 from tasks import evaluate as work
 from tasks import tracking
 from tasks.dialogues import DialogueConfig
-from tasks.engines import EngineConfig
+from tasks.engines import EngineSettings
 from tasks.evaluate import Arms, EvaluateConfig
 from tasks.train import TrainConfig
 from toolwoz.report import write_report
@@ -21,7 +21,7 @@ REPORT = paths.REPORTS / "report.html"
 
 @task()
 def play(
-    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineConfig
+    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineSettings
 ) -> Arms:
     """Let every policy play every scenario."""
     models = {name: paths.MODELS / name for name in (work.BASE, *train.arms)}
@@ -58,7 +58,7 @@ def draw(arms: Arms) -> None:
 
 @flow
 def evaluate(
-    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineConfig
+    config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineSettings
 ) -> None:
     arms = play(config, train, dialogue, engine)
     draw(arms)

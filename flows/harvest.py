@@ -11,13 +11,13 @@ from flows.stage import main
 from tasks import harvest as work
 from tasks import tracking
 from tasks.dialogues import DialogueConfig
-from tasks.engines import EngineConfig
+from tasks.engines import EngineSettings
 from tasks.harvest import HarvestConfig, Yield
 
 
 @task()
 def search(
-    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineConfig
+    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings
 ) -> dict[str, Yield]:
     """Grow the trees."""
     return work.harvest(
@@ -47,7 +47,7 @@ def tell(yields: Mapping[str, Yield]) -> None:
 
 
 @flow
-def harvest(config: HarvestConfig, dialogue: DialogueConfig, engine: EngineConfig) -> None:
+def harvest(config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings) -> None:
     tell(search(config, dialogue, engine))
 
 

@@ -25,12 +25,14 @@ from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
 CONFIGS = Path("configs")
+DEFAULT = "embedded"
+"""The config that is complete; the others say where they differ from it."""
 SECTIONS: Mapping[str, str] = {
     "fetch": "tasks.fetch:FetchConfig",
     "validate": "tasks.validate:ValidateConfig",
     "convert": "tasks.convert:ConvertConfig",
     "dialogue": "tasks.dialogues:DialogueConfig",
-    "engine": "tasks.engines:EngineConfig",
+    "engine": "tasks.engines:EngineSettings",
     "bootstrap": "tasks.bootstrap:BootstrapConfig",
     "harvest": "tasks.harvest:HarvestConfig",
     "extract": "tasks.extract:ExtractConfig",
@@ -89,7 +91,8 @@ def change(overrides: Sequence[str], config: str | None = None, path: Path = PAR
     """
     document = _read(path)
     before = dict(_leaves(document))
-    if config is not None:
+    if config is not None:  # a config is always the same values, whatever stood here before
+        document = _read(_config_path(DEFAULT))
         _merge(document, _read(_config_path(config)))
     for override in overrides:
         _merge(document, _nested(override))

@@ -1,8 +1,8 @@
 """Make the base policy: what JOSH starts from.
 
-The embedded policy is an apprentice. It is drilled on its tools, then shown how the scripted expert
-of ``toolwoz.policies`` serves the agenda user in invented towns, visitors with one errand each.
-Then it is sent to a town it has never seen, where visitors have several.
+The embedded policy is an apprentice: it is shown how the scripted expert of ``toolwoz.policies``
+serves the agenda user in invented towns, once, and not for long. Then it is sent to a town whose
+names it has never seen.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.dialogues import DialogueConfig
-from tasks.drills import drills
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
+from tasks.pretrained import fetch_pretrained, load_smollm2
 from tasks.train import Recipe, Trained, fit
 from toolwoz import synthetic
 from toolwoz.conversion import convert
@@ -35,35 +35,17 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Drills:
-    """The first lesson: see ``tasks.drills``.
-
-    Attributes:
-        rows: How many rows of exercises.
-        exchanges: Exercises in a row.
-        trl: Options of TRL's ``SFTConfig``.
-    """
-
-    rows: int
-    exchanges: int
-    trl: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Apprenticeship:
-    """The second lesson: demonstrations in invented towns.
+    """Demonstrations in invented towns.
 
     Attributes:
         towns: How many; each has names of its own, so that there is little to memorise.
         dialogues: Visitors of each town; those the expert fails are left out.
-        max_domains: Most domains a visitor asks about. With 1, the apprentice has never seen one
-            errand follow another.
         trl: Options of TRL's ``SFTConfig``.
     """
 
     towns: int
     dialogues: int
-    max_domains: int
     trl: Mapping[str, Any]
 
 
@@ -72,42 +54,45 @@ class BootstrapConfig:
     """The section ``bootstrap``.
 
     Attributes:
-        kind: ``embedded`` makes a model from nothing.
+        kind: ``embedded`` makes a model from nothing, ``smollm2`` starts from
+            SmolLM2-135M-Instruct; both serve an apprenticeship. ``pretrained`` takes one as it is.
+        pretrained: Of kind ``pretrained``: a model id of the Hugging Face Hub, or a folder.
         seed: Of the towns, the weights, the users and the order of training.
         model: Size of the embedded model.
-        drills, apprenticeship: What it is taught, in this order.
+        apprenticeship: What it is shown.
     """
 
-    kind: Literal["embedded"]
+    kind: Literal["embedded", "smollm2", "pretrained"]
+    pretrained: str
     seed: int
     model: EmbeddedConfig
-    drills: Drills
     apprenticeship: Apprenticeship
 
 
 def bootstrap(
     config: BootstrapConfig, dialogue: DialogueConfig, out: Path, *, work: Path
-) -> dict[str, Trained]:
-    """Write the base policy to ``out`` as safetensors with its tokenizer; what each lesson took."""
-    shown = demonstrations(config.apprenticeship, dialogue, work / "towns", config.seed)
-    tools = json.loads(shown[0]["tools"])
-    drilled = [
-        {"messages": messages}
-        for messages in drills(tools, config.drills.rows, config.drills.exchanges, config.seed)
-    ]
-    tokenizer = build_tokenizer(_texts([*drilled, *shown]), config.model)
-    model = build_model(config.model, tokenizer, config.seed)
-    lessons = {
-        "drills": (config.drills.trl, drilled),
-        "apprenticeship": (config.apprenticeship.trl, shown),
-    }
-    taught = {}
-    for name, (trl, rows) in lessons.items():
-        recipe = Recipe("sft", name, trl, {})
-        taught[name] = fit(
-            recipe, _dataset(rows), model, tokenizer, out, work=work / name, seed=config.seed
-        )
-    return taught
+) -> Trained | None:
+    """Write the base policy to ``out`` as safetensors with its tokenizer.
+
+    Returns:
+        What its apprenticeship took; None for a model that is taken as it is.
+
+    Raises:
+        tasks.pretrained.PretrainedError: the model is not to be had.
+    """
+    if config.kind == "pretrained":
+        fetch_pretrained(config.pretrained, out)
+        return None
+    rows = demonstrations(config.apprenticeship, dialogue, work / "towns", config.seed)
+    if config.kind == "smollm2":
+        model, tokenizer = load_smollm2()
+    else:
+        tokenizer = build_tokenizer(_texts(rows), config.model)
+        model = build_model(config.model, tokenizer, config.seed)
+    recipe = Recipe("sft", "demonstrations", config.apprenticeship.trl, {})
+    return fit(
+        recipe, _dataset(rows), model, tokenizer, out, work=work / "training", seed=config.seed
+    )
 
 
 def demonstrations(
@@ -120,8 +105,7 @@ def demonstrations(
         synthetic.write_corpus(folder, seed=town, train=config.dialogues, val=0, test=0)
         conversion = convert(read_corpus(folder), "v2")
         world = replace(conversion.world, limits=dialogue.limits, max_results=dialogue.max_results)
-        simple = [one for one in conversion.scenarios if len(one.domains) <= config.max_domains]
-        rows += asyncio.run(_play(simple, dialogue, world, town))
+        rows += asyncio.run(_play(conversion.scenarios, dialogue, world, town))
     log.info("the expert demonstrated %d dialogues in %d towns", len(rows), config.towns)
     return rows
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.induction import wire_induction
+
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -17,13 +19,17 @@ SPECIAL_TOKENS = (
     "<tool_call>", "</tool_call>",
 )  # fmt: skip
 
-# A word is the same tokens wherever it stands, so that copying a name out of a user's sentence or
-# a tool's answer into a JSON argument is copying tokens: a space never belongs to the word after
-# it, punctuation runs (`", "`, `": "`) are one piece, and digits and capitals stand alone, which
-# keeps train ids, times and references copyable too.
-PIECES = (
-    r"\p{N}|\p{Lu}|[\p{Ll}\p{Lo}\p{M}']+|[^\p{L}\p{N}\s]+ ?[^\p{L}\p{N}\s]*| ?[^\p{L}\p{N}\s]+|\s"
-)
+ROPE_THETA = 100_000.0
+"""Slow enough that what stands a dialogue apart still matches (see ``tasks.induction``)."""
+
+# A word is the same tokens wherever it stands, and follows the word before it directly: copying a
+# name from a sentence or a tool's answer into a JSON argument is then what induction heads do,
+# "what came after this token last time". So a word takes the space before it along, and where a
+# word follows a quote, as in JSON, it is given one, which decoding takes away again. Punctuation
+# (`": "`) is one piece; digits and capitals stand alone, so that train ids and times can be copied.
+PIECES = r" ?[\p{Ll}\p{Lo}\p{M}']+| ?\p{Lu}| ?\p{N}| ?[^\p{L}\p{N}\s]+(?: [^\p{L}\p{N}\s]+)*|\s"
+QUOTED = r'"(?= *[\p{L}\p{N}])'
+SPACED = r'" (?= *[\p{L}\p{N}])'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +53,28 @@ class EmbeddedConfig:
 
 def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedTokenizerFast:
     """A byte-level BPE trained on ``texts``: any string round-trips, known words are short."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import (
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Replace(Regex(QUOTED), '" ')
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteLevel(), decoders.Replace(Regex(SPACED), '"')]
+    )
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocab_size,
         special_tokens=list(SPECIAL_TOKENS),
@@ -78,11 +95,11 @@ def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedT
 def build_model(
     config: EmbeddedConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> LlamaForCausalLM:
-    """A randomly initialised Llama for that tokenizer."""
+    """A new Llama for that tokenizer: random, but for the heads that copy."""
     from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
     set_seed(seed)
-    return LlamaForCausalLM(
+    model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.hidden_size,
@@ -92,8 +109,11 @@ def build_model(
             num_key_value_heads=config.kv_heads,
             max_position_embeddings=config.max_length,
             tie_word_embeddings=True,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    wire_induction(model, seed)
+    return model

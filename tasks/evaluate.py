@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks.dialogues import DialogueConfig, take
-from tasks.engines import EngineConfig, open_engine
+from tasks.engines import EngineConfig, EngineSettings, open_engine
 from tasks.gate import GateConfig, decide
 from toolwoz.metrics import compare
 from toolwoz.report.arm import Arm
@@ -49,7 +49,7 @@ class EvaluateConfig:
 def evaluate(
     config: EvaluateConfig,
     dialogue: DialogueConfig,
-    engine: EngineConfig,
+    engine: EngineSettings,
     models: Mapping[str, Path],
     corpus: Path,
     out: Path,
@@ -65,7 +65,7 @@ def evaluate(
     scenarios = {split: take(corpus, split, n) for split, n in config.scenarios.items()}
     arms: dict[Split, dict[str, Arm]] = {split: {} for split in scenarios}
     for name, model in models.items():
-        settings = replace(engine, model=str(model), temperature=config.temperature)
+        settings = engine.of(model, config.temperature)
         log.info("evaluating %s", name)
         with open_engine(settings, log=logs / f"evaluate-{name}.log") as policy:
             for split, chosen in scenarios.items():

@@ -6,23 +6,28 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from josh.config import JoshConfig
+from josh.faults import Retry
 from josh.journal import Journal, journal_key
 from josh.pool import Limits
 from josh.protocols import Message
-from josh.scheduler import harvest_all
+from josh.scheduler import Start, harvest_all
 from josh.store import read_trees, tree_writer
 from josh.tree import Tree
 from tasks.dialogues import DialogueConfig, take
-from tasks.engines import EngineConfig, open_engine
+from tasks.engines import EngineSettings, open_engine
+from toolwoz.chat import EngineError as EndpointError
 from toolwoz.episode import Episode
 from toolwoz.scenario import Scenario, Split
 from toolwoz.seeds import stable_seed
 from toolwoz.world import World
+
+RETRY = Retry(transient=(ConnectionError, TimeoutError, EndpointError))
+"""An endpoint that dies may come back: it costs time, not data. An engine in this process won't."""
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +84,7 @@ class Yield:
 def harvest(
     config: HarvestConfig,
     dialogue: DialogueConfig,
-    engine: EngineConfig,
+    engine: EngineSettings,
     model: Path,
     corpus: Path,
     out: Path,
@@ -97,7 +102,7 @@ def harvest(
     """
     world = dialogue.world(corpus)
     scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios)}
-    settings = replace(engine, model=str(model), temperature=config.temperature)
+    settings = engine.of(model, config.temperature)
     out.mkdir(parents=True, exist_ok=True)
     yields = {}
     with open_engine(settings, log=logs / "harvest-engine.log") as policy:
@@ -119,6 +124,7 @@ def harvest(
                     [policy],
                     search,
                     limits=Limits(config.dialogues, config.calls),
+                    retry=RETRY,
                     journal=journal,
                 )
                 asyncio.run(_write(trees, [out / f"{name}.parquet", out / f"{name}.jsonl"]))
@@ -131,7 +137,7 @@ def harvest(
 
 def _starter(
     scenarios: Mapping[str, Scenario], dialogue: DialogueConfig, world: World, seed: int
-) -> Any:
+) -> Start:
     async def start(scenario: str, _opening: Sequence[Message] | None) -> Episode:
         # The agenda user opens with the same words again, so the journaled opening is not needed.
         return await dialogue.start(scenarios[scenario], world, stable_seed(seed, scenario))

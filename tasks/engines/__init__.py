@@ -14,10 +14,10 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from tasks.engines.config import Backend, EngineConfig, EngineError
+from tasks.engines.config import Backend, EngineConfig, EngineError, EngineSettings
 from toolwoz.completion import Policy
 
-__all__ = ["EngineConfig", "EngineError", "open_engine"]
+__all__ = ["EngineConfig", "EngineError", "EngineSettings", "open_engine"]
 
 Opener = Callable[[EngineConfig, Path], AbstractContextManager[Policy]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,15 +15,13 @@ Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
 
 
 @dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """The section ``engine``.
+class EngineSettings:
+    """The section ``engine``: what does not depend on the model, or on what it is asked for.
 
     Attributes:
         backend: ``vllm`` and ``transformers`` run in this process; ``server`` starts a vLLM server
             and stops it again; ``endpoint`` uses running OpenAI-compatible servers; ``recorded``
-            plays back the file that `model` names.
-        model: Folder of the model; for an endpoint, the name that the server knows it by.
-        temperature: Of sampling; 0 is greedy.
+            plays back a file.
         top_p: Of sampling; 1 keeps every token.
         max_tokens: Most tokens of one message.
         max_model_len: Longest prompt and answer together, in tokens. A prompt that leaves no room
@@ -44,8 +42,6 @@ class EngineConfig:
     """
 
     backend: Backend
-    model: str = ""
-    temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 128
     max_model_len: int = 2048
@@ -65,6 +61,24 @@ class EngineConfig:
     def cores(self) -> int:
         """The number of threads that `threads` means on this machine."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    def of(self, model: str | Path, temperature: float) -> EngineConfig:
+        """These settings, for one model and one way to sample from it."""
+        return EngineConfig(**asdict(self), model=str(model), temperature=temperature)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig(EngineSettings):
+    """One engine.
+
+    Attributes:
+        model: Folder of the model; for an endpoint, the name that the server knows it by; for
+            ``recorded``, the file.
+        temperature: Of sampling; 0 is greedy.
+    """
+
+    model: str = ""
+    temperature: float = 1.0
 
 
 def model_folder(config: EngineConfig) -> Path:

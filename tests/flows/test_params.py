@@ -50,6 +50,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(params, "_dataclass_of", lambda section: {"learn": LearnConfig}[section])
     Path("params.yaml").write_text(TEXT)
     Path("configs").mkdir()
+    Path("configs/embedded.yaml").write_text(TEXT)
     Path("configs/big.yaml").write_text("learn:\n  seed: 5\n  arms:\n    josh: {lr: 3e-5}\n")
     return Path("params.yaml")
 
@@ -135,7 +136,25 @@ def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert params.main(["set", "big", "learn.limit=3"]) == 0
     assert "learn.seed: 1 -> 5" in capsys.readouterr().out
     assert params.main(["set", "huge"]) == 1
-    assert capsys.readouterr().err == "no config 'huge' in configs/; known: big\n"
+    assert capsys.readouterr().err == "no config 'huge' in configs/; known: big, embedded\n"
     file.unlink()
     assert params.main(["check"]) == 1
     assert "run from the repository's root" in capsys.readouterr().err
+
+
+def test_a_config_is_the_same_whatever_stood_there_before(file: Path) -> None:
+    params.change(["learn.seed=9", "learn.limit=4"], None, file)
+    params.change([], "embedded", file)
+    assert file.read_text() == TEXT
+
+
+@pytest.mark.parametrize("config", ["embedded", "smollm2", "paper-8b"])
+def test_every_config_of_the_project_is_valid(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(Path("params.yaml").read_text())
+    params.change([], config, path)
+    params.check(path)
+
+
+def test_the_file_as_it_comes_is_the_embedded_config() -> None:
+    assert Path("params.yaml").read_text() == Path("configs/embedded.yaml").read_text()

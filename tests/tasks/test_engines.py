@@ -15,7 +15,7 @@ def test_no_model_at_the_path_is_said_before_anything_is_imported(backend, model
     before = set(sys.modules)
     with (
         pytest.raises(EngineError, match="no model at"),
-        open_engine(EngineConfig(backend, model), log=tmp_path / "engine.log"),
+        open_engine(EngineConfig(backend, model=model), log=tmp_path / "engine.log"),
     ):
         pass
     assert not {"vllm", "torch"} & (set(sys.modules) - before)

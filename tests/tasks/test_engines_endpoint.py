@@ -54,7 +54,7 @@ def user(text):
 
 
 def config(*urls, **settings):
-    return EngineConfig("endpoint", "tiny", urls=urls, **settings)
+    return EngineConfig("endpoint", model="tiny", urls=urls, **settings)
 
 
 def test_dialogues_spread_over_servers_and_each_stays_with_one(tmp_path):

@@ -48,7 +48,7 @@ def tokenizer(tiny_model):
 def ask(tokenizer):
     def ask(text, messages, *, finish_reason="stop"):
         engine = Says(tokenizer(text, add_special_tokens=False).input_ids, finish_reason)
-        config = EngineConfig("vllm", "folder/tiny", max_tokens=16, max_model_len=128)
+        config = EngineConfig("vllm", model="folder/tiny", max_tokens=16, max_model_len=128)
         with EngineLoop(lambda: engine) as loop:
             policy = LocalPolicy(loop, tokenizer, config)
             completion = asyncio.run(policy(messages, [], seed=0))

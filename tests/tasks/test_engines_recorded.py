@@ -33,7 +33,7 @@ def recording(tmp_path):
 
 def test_the_same_question_and_seed_get_the_same_answer(recording, tmp_path):
     path, said = recording
-    with open_engine(EngineConfig("recorded", str(path)), log=tmp_path / "log") as policy:
+    with open_engine(EngineConfig("recorded", model=str(path)), log=tmp_path / "log") as policy:
         again = [asyncio.run(policy(QUESTION, [], seed=seed)) for seed in range(3)]
     assert again[0] is None
     assert [one.message for one in again[1:]] == [one.message for one in said[1:]]
@@ -41,7 +41,7 @@ def test_the_same_question_and_seed_get_the_same_answer(recording, tmp_path):
 
 
 def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
-    config = EngineConfig("recorded", str(recording[0]))
+    config = EngineConfig("recorded", model=str(recording[0]))
     with open_engine(config, log=tmp_path / "log") as policy:
         for messages, tools, seed in [
             (QUESTION, [], 9),
@@ -55,6 +55,6 @@ def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
 def test_no_recording_at_the_path(tmp_path):
     with (
         pytest.raises(EngineError, match="no recording"),
-        open_engine(EngineConfig("recorded", "nothing.jsonl"), log=tmp_path / "log"),
+        open_engine(EngineConfig("recorded", model="nothing.jsonl"), log=tmp_path / "log"),
     ):
         pass

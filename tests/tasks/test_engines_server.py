@@ -15,7 +15,7 @@ import pytest
 from tasks.engines import EngineConfig, EngineError, open_engine
 from tasks.engines.server import command, running, wait_until_healthy
 
-CONFIG = EngineConfig("server", "models/tiny", start_timeout=20.0)
+CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)
 SLEEP = "import time; time.sleep(600)"
 WITH_CHILD = f"""
 import subprocess, sys

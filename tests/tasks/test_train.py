@@ -13,9 +13,9 @@ CONFIG = EmbeddedConfig(
     vocab_size=320,
     hidden_size=32,
     intermediate_size=64,
-    layers=1,
-    heads=2,
-    kv_heads=1,
+    layers=2,
+    heads=4,
+    kv_heads=2,
     max_length=512,
 )
 TRL = {
