@@ -49,6 +49,8 @@ def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str,
     """One execution of a stage; returns the exit status."""
     name = os.environ.get("DVC_STAGE") or "@".join([flow.__name__, *items.values()])
     signal.signal(signal.SIGTERM, _terminate)
+    # A shell that starts us in the background has SIGINT ignored; DVC still passes it on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     log_file = _open_log(name)
     try:
         configs = {section: load_section(section) for section in sections}
