@@ -32,7 +32,7 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`tasks.engines.open_engine`."""
     folder = model_folder(config)
     port = _port(config.port)
-    environment = {**vllm_settings.environment(config), **os.environ}
+    environment = {**os.environ, **vllm_settings.environment(config)}
     with running(command(config, folder, port), environment, log) as process:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
         # It is started without a tool parser: the text is read here, as for the other engines.

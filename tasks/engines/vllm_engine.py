@@ -59,8 +59,7 @@ class VllmEngine:
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`tasks.engines.open_engine`."""
     folder = model_folder(config)
-    for name, value in {**ENVIRONMENT, **vllm_settings.environment(config)}.items():
-        os.environ.setdefault(name, value)
+    os.environ.update({**ENVIRONMENT, **vllm_settings.environment(config)})
     with records_in(log, "vllm"), _torch_as_it_was():
         try:
             loop = EngineLoop(lambda: start(config, folder))

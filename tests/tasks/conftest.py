@@ -11,11 +11,11 @@ from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 
 TINY = EmbeddedConfig(
     vocab_size=400,
-    hidden_size=64,
-    intermediate_size=128,
+    hidden_size=128,
+    intermediate_size=192,
     layers=2,
-    heads=2,
-    kv_heads=1,
+    heads=4,
+    kv_heads=2,
     max_length=512,
 )
 

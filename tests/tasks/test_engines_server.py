@@ -105,7 +105,7 @@ def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):
 def test_a_real_server_answers_like_the_in_process_engine(tiny_model, tmp_path):
     settings = EngineConfig(
         "server",
-        str(tiny_model),
+        model=str(tiny_model),
         temperature=0.0,
         max_tokens=8,
         max_model_len=256,

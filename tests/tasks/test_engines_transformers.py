@@ -19,7 +19,12 @@ PROMPTS = [[{"role": "user", "content": "cheap hotel " * (1 + i % 7)}] for i in 
 @pytest.fixture(scope="module")
 def config(tiny_model):
     return EngineConfig(
-        "transformers", str(tiny_model), max_tokens=8, max_model_len=256, dtype="float32", threads=1
+        "transformers",
+        model=str(tiny_model),
+        max_tokens=8,
+        max_model_len=256,
+        dtype="float32",
+        threads=1,
     )
 
 

@@ -16,7 +16,7 @@ PROMPTS = [[{"role": "user", "content": "cheap hotel " * (1 + i % 20)}] for i in
 def config(model):
     return EngineConfig(
         "vllm",
-        str(model),
+        model=str(model),
         max_tokens=12,
         max_model_len=256,
         kv_cache_gb=0.1,
