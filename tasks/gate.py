@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 SPLIT = "val"
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class Decision:
 
 
 def decide(config: GateConfig, comparisons: Mapping[str, Mapping[str, Any]]) -> Decision:
-    """Promote when the paired 95 % interval of the gain on validation lies above zero.
+    """Promote when the gain on validation is no accident.
+
+    Its paired 95 % interval must lie above zero, and the exact McNemar test on successes must not
+    allow for chance at 5 %: the bootstrap is too sure of itself where few scenarios changed.
 
     Args:
         comparisons: Per arm and split, a :class:`toolwoz.metrics.Comparison` as JSON.
@@ -54,6 +58,9 @@ def decide(config: GateConfig, comparisons: Mapping[str, Mapping[str, Any]]) -> 
         f"gain in {config.metric} on {gain['scenarios']} {SPLIT} scenarios "
         f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
     )
-    if gain["low"] > 0:
-        return Decision(config.candidate, "promoted", found)
-    return Decision(config.candidate, "kept back", f"{found} does not exclude zero")
+    if gain["low"] <= 0:
+        return Decision(config.candidate, "kept back", f"{found} does not exclude zero")
+    found += f", McNemar p = {comparison['p_value']:.2g}"
+    if comparison["p_value"] >= LEVEL:
+        return Decision(config.candidate, "kept back", f"{found}: too few scenarios changed")
+    return Decision(config.candidate, "promoted", found)

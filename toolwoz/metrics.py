@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
 
-from toolwoz.intervals import Estimate, detectable, estimate
+from toolwoz.intervals import Estimate, bootstrap, detectable, estimate
 from toolwoz.result import Result
 
 
@@ -155,7 +155,12 @@ def by_scenario(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 def _difference(groups: Collection[list[float]]) -> Difference:
     means = np.array([fmean(group) for group in groups], dtype=np.float64)
-    return Difference(estimate([*groups]), detectable(means))
+    if not len(means):
+        return Difference(estimate([]), detectable(means))
+    # Never Wilson's: without a single loss the differences look like a proportion, and are none.
+    return Difference(
+        Estimate(float(means.mean()), *bootstrap(means), len(means)), detectable(means)
+    )
 
 
 def _all_succeed(trials: int, successes: int, k: int) -> float:

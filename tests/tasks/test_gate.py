@@ -34,6 +34,12 @@ def test_no_gain_is_kept_back():
     assert "does not exclude zero" in decision.reason
 
 
+def test_four_wins_of_a_hundred_may_be_luck():
+    decision = decide(CONFIG, comparisons([0] * 100, [1] * 4 + [0] * 96))
+    assert decision.decision == "kept back"
+    assert "McNemar p = 0.12: too few scenarios changed" in decision.reason
+
+
 def test_a_loss_is_kept_back():
     assert decide(CONFIG, comparisons([1] * 40, [0] * 40)).decision == "kept back"
 
