@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -115,7 +115,7 @@ def fit(
     """As :func:`train`, for a model and tokenizer already in memory."""
     if len(rows) == 0:
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
-    trainer = TRAINERS[recipe.method](recipe, rows, policy, tokenizer, work, seed)
+    trainer = build_trainer(recipe, rows, policy, tokenizer, work, seed)
     started = any(work.glob("checkpoint-*"))
     if started:
         log.info("continuing from the last checkpoint in %s", work)
@@ -161,28 +161,55 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> Dataset:
     return Dataset.from_list([{name: row[name] for name in columns} for row in records])
 
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMNS: Mapping[Method, tuple[str, ...]] = {
     "sft": ("messages", "tools"),
     "kto": ("prompt", "completion", "label", "tools"),
     "dpo": ("prompt", "chosen", "rejected", "tools"),
 }
 
 
-def _arguments(recipe: Recipe, work: Path, seed: int) -> dict[str, Any]:
-    return {
+TRAINERS: Mapping[Method, tuple[str, str]] = {
+    "sft": ("SFTConfig", "SFTTrainer"),
+    "kto": ("KTOConfig", "KTOTrainer"),
+    "dpo": ("DPOConfig", "DPOTrainer"),
+}
+"""TRL's names of the options and of the trainer of each method."""
+
+
+def build_trainer(
+    recipe: Recipe,
+    rows: Dataset,
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    work: Path,
+    seed: int,
+) -> Trainer:
+    """TRL's trainer of the recipe's method; what it needs as a reference it makes itself.
+
+    Raises:
+        TrainError: TRL does not know an option.
+    """
+    import trl
+
+    config, trainer = (getattr(trl, name) for name in TRAINERS[recipe.method])
+    options = {
         "output_dir": str(work),
         "seed": seed,
         "data_seed": seed,
         "include_num_input_tokens_seen": "all",
         **recipe.trl,
     }
-
-
-def _configured(config: type, recipe: Recipe, work: Path, seed: int) -> Any:
     try:
-        return config(**_arguments(recipe, work, seed))
+        args = config(**options)
     except TypeError as error:
         raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
+    return trainer(
+        policy,
+        args=args,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe),
+    )
 
 
 def _lora(recipe: Recipe) -> Any:
@@ -191,42 +218,3 @@ def _lora(recipe: Recipe) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(task_type="CAUSAL_LM", **recipe.lora)
-
-
-def _sft(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
-    from trl import SFTConfig, SFTTrainer
-
-    return SFTTrainer(
-        model,
-        args=_configured(SFTConfig, recipe, work, seed),
-        train_dataset=rows,
-        processing_class=tokenizer,
-        peft_config=_lora(recipe),
-    )
-
-
-def _kto(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
-    from trl import KTOConfig, KTOTrainer
-
-    return KTOTrainer(
-        model,
-        args=_configured(KTOConfig, recipe, work, seed),
-        train_dataset=rows,
-        processing_class=tokenizer,
-        peft_config=_lora(recipe),
-    )
-
-
-def _dpo(recipe: Recipe, rows: Dataset, model: Any, tokenizer: Any, work: Path, seed: int) -> Any:
-    from trl import DPOConfig, DPOTrainer
-
-    return DPOTrainer(
-        model,
-        args=_configured(DPOConfig, recipe, work, seed),
-        train_dataset=rows,
-        processing_class=tokenizer,
-        peft_config=_lora(recipe),
-    )
-
-
-TRAINERS: Mapping[str, Callable[..., Any]] = {"sft": _sft, "kto": _kto, "dpo": _dpo}

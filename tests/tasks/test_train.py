@@ -7,7 +7,16 @@ import json
 import pytest
 
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
-from tasks.train import COLUMNS, Recipe, TrainConfig, TrainError, read_rows, train, train_arm
+from tasks.train import (
+    COLUMNS,
+    Recipe,
+    TrainConfig,
+    TrainError,
+    build_trainer,
+    read_rows,
+    train,
+    train_arm,
+)
 
 CONFIG = EmbeddedConfig(
     vocab_size=320,
@@ -111,14 +120,9 @@ def test_a_killed_run_goes_on_from_its_checkpoint(base, datasets, tmp_path):
 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tasks import train as module
-
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(base)
-    killed = module.TRAINERS["sft"](
-        Recipe("sft", "sft", options, {}), rows, model, tokenizer, work, 0
-    )
-    killed.train()
+    build_trainer(Recipe("sft", "sft", options, {}), rows, model, tokenizer, work, 0).train()
     assert list(work.glob("checkpoint-1"))
     go_on = Recipe("sft", "sft", {**options, "max_steps": 2}, {})
     assert train(go_on, rows, base, out, work=work, seed=0).steps == 2
