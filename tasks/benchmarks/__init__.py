@@ -1,0 +1,35 @@
+"""Benchmarks beside the pipeline's own evaluation: one module each, one shape for all.
+
+    python -m tasks.benchmarks toolalpaca --model http://127.0.0.1:8000/v1 --limit 20
+
+``shape`` says what a benchmark is, ``runner`` asks the policy, ``summary`` makes the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import cast
+
+from tasks.benchmarks.options import Options
+from tasks.benchmarks.shape import Benchmark
+
+BENCHMARKS: Mapping[str, str] = {
+    "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
+    "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
+}
+"""Name -> what opens it; by name, because some need packages that others do not."""
+
+
+def open_benchmark(name: str, options: Options) -> Benchmark:
+    """The benchmark of that name, its data fetched and verified.
+
+    Raises:
+        ValueError: there is none, or it needs an option that is missing.
+        toolwoz.download.FetchError: its data cannot be had.
+    """
+    if name not in BENCHMARKS:
+        raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
+    module, _, function = BENCHMARKS[name].partition(":")
+    opener = cast(Callable[[Options], Benchmark], getattr(import_module(module), function))
+    return opener(options)

@@ -1,0 +1,76 @@
+"""One question to a judge, one turn of a policy: what the benchmarks of several turns share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tasks.benchmarks.options import Judge
+from tasks.benchmarks.shape import Attempt, ContextFullError, Score
+from toolwoz.completion import Message, Policy, Tool
+from toolwoz.seeds import stable_seed
+
+
+class JudgeError(RuntimeError):
+    """A judge that cannot answer, or whose answer holds no verdict: no score, and no zero."""
+
+
+async def ask(judge: Judge, prompt: str, seed: int, system: str = "") -> str:
+    """What the judge says to a prompt.
+
+    Raises:
+        JudgeError: the prompt does not fit its context.
+    """
+    messages: list[Message] = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": prompt})
+    completion = await judge.policy(messages, (), seed=seed)
+    if completion is None:
+        raise JudgeError(f"the prompt does not fit the context of {judge.name}")
+    return str(completion.message.get("content") or "")
+
+
+@dataclass(slots=True)
+class Talk:
+    """A dialogue with the policy under test, and what it costs.
+
+    Attributes:
+        policy, tools, seed: Who is asked, what it may call, and the seed of its messages.
+        messages: All so far.
+    """
+
+    policy: Policy
+    tools: Sequence[Tool]
+    seed: int
+    messages: list[Message]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    _asked: int = field(default=0, init=False)
+    _given: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._given = len(self.messages)
+
+    @property
+    def answer(self) -> tuple[Message, ...]:
+        """What came after the messages it began with."""
+        return tuple(self.messages[self._given :])
+
+    async def turn(self) -> Message:
+        """The policy's next message, which is added to the dialogue.
+
+        Raises:
+            ContextFullError: there is no room for it.
+        """
+        made = await self.policy(
+            self.messages, self.tools, seed=stable_seed(self.seed, self._asked)
+        )
+        if made is None:
+            raise ContextFullError(f"no room for message {self._asked + 1}")
+        self._asked += 1
+        self.prompt_tokens += made.prompt_tokens
+        self.completion_tokens += made.completion_tokens
+        self.messages.append(made.message)
+        return made.message
+
+    def attempt(self, score: Score) -> Attempt:
+        return Attempt(self.answer, score, self.prompt_tokens, self.completion_tokens)

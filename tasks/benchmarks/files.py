@@ -1,0 +1,48 @@
+"""The benchmarks' data: public files at pinned commits, listed in ``files.tsv``.
+
+A mirror folder, laid out as the paths in that list, is tried before the network.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+from toolwoz.download import obtain
+from toolwoz.releases import PinnedFile
+
+MIRROR = "TOOLWOZ_MIRROR"
+"""Environment variable: a folder with the files, tried before the network."""
+
+
+def fetch(name: str, folder: Path, mirror: Path | None) -> Path:
+    """The folder ``folder/name`` with all pinned files of that name; what is there stays.
+
+    Raises:
+        toolwoz.download.FetchError: a file is nowhere to be had, or is not the pinned one.
+        ValueError: no file of that name is pinned.
+    """
+    pinned = [file for file in pins() if file.path.startswith(f"{name}/")]
+    if not pinned:
+        raise ValueError(f"files.tsv pins no file of {name}")
+    for file in pinned:
+        obtain(file, folder, mirror)
+    return folder / name
+
+
+def pins() -> Sequence[PinnedFile]:
+    """Every pinned file."""
+    text = files(__package__).joinpath("files.tsv").read_text(encoding="utf-8")
+    return [
+        PinnedFile(
+            row["path"],
+            row["path"],
+            "https://raw.githubusercontent.com/"
+            f"{row['repository']}/{row['commit']}/{quote(row['upstream'])}",
+            sha256=row["sha256"],
+        )
+        for row in csv.DictReader(text.splitlines(), delimiter="\t")
+    ]

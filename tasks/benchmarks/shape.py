@@ -1,0 +1,151 @@
+"""What every benchmark is: items in, a policy asked about each, scored items out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.engines import open_engine
+from toolwoz.completion import Message, Policy, Tool
+
+
+class ContextFullError(RuntimeError):
+    """The policy could not answer because its context was full: no answer, so no score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question of a benchmark.
+
+    Attributes:
+        id: Unique within the benchmark, and the same in every run of it.
+        group: The category it is reported under.
+        messages: What the policy is asked first.
+        tools: What it may call.
+        gold: What the scorer needs to know; plain JSON. The policy never sees it.
+    """
+
+    id: str
+    group: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    gold: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The judgement of one answer.
+
+    Attributes:
+        value: The benchmark's headline figure for this item, from 0 to 1.
+        reason: Why, in a few words; of a perfect answer, usually nothing.
+        parts: Further figures by name, each averaged over the items that have it.
+    """
+
+    value: float
+    reason: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A policy's try at an item: what it wrote, what that was worth, and what it cost.
+
+    Attributes:
+        answer: Every message after the item's own, as the policy wrote or read them.
+        score: The judgement.
+        prompt_tokens, completion_tokens: Sums over its completions; 0 where unknown.
+    """
+
+    answer: tuple[Message, ...]
+    score: Score
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+Play = Callable[[Item, Policy, int], Awaitable[Attempt]]
+"""Has a policy try an item, from a seed. Raises where it cannot be judged: then it is unscored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleTurn:
+    """Asks once and scores the one answer.
+
+    Attributes:
+        score: Judges an answer; total: whatever a model writes gets a score.
+        gold: The answer that the benchmark holds for right. Where its score is below 1, the metric
+            has a ceiling below 1.
+    """
+
+    score: Callable[[Item, Message], Score]
+    gold: Callable[[Item], Message]
+
+    async def __call__(self, item: Item, policy: Policy, seed: int) -> Attempt:
+        completion = await policy(item.messages, item.tools, seed=seed)
+        if completion is None:
+            raise ContextFullError("the prompt leaves no room for an answer")
+        return Attempt(
+            (completion.message,),
+            self.score(item, completion.message),
+            completion.prompt_tokens,
+            completion.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark, ready to run.
+
+    Attributes:
+        name: As on the command line.
+        items: All of it, before any limit.
+        play: Has a policy try one item.
+        max_tokens: Most tokens of one message.
+        depends_on: What the scores depend on besides the policy: protocol, judge. Plain JSON.
+        known: What is reported as it stands: counts of excluded items, remarks. Plain JSON.
+        figures: Figures of a whole run that are no mean over items. Plain JSON.
+        engine: Opens what `play` asks, as :func:`tasks.engines.open_engine` does.
+    """
+
+    name: str
+    items: Sequence[Item]
+    play: Play
+    max_tokens: int = 256
+    depends_on: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
+    figures: Callable[[Sequence[Scored]], Mapping[str, Any]] = lambda _scored: {}
+    engine: Callable[..., AbstractContextManager[Policy]] = open_engine
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A line of ``scored.jsonl``: an item, the answer to it and its score, or why it has none.
+
+    Attributes:
+        item, group: Of the item.
+        prompt, tools: What the policy was asked.
+        answer: As of :class:`Attempt`; empty where there is none.
+        score: From 0 to 1; None where it could not be judged.
+        reason, parts: As of :class:`Score`.
+        error: Why it is unscored; None where it is scored.
+    """
+
+    item: str
+    group: str
+    prompt: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    answer: tuple[Message, ...] = ()
+    score: float | None = None
+    reason: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.score is None) != (self.error is not None):
+            raise ValueError(f"{self.item}: a score or an error, not {self.score}, {self.error}")
+        if self.score is not None and not 0 <= self.score <= 1:
+            raise ValueError(f"{self.item}: the score {self.score} is not between 0 and 1")

@@ -1,0 +1,145 @@
+"""metrics.json: what a run shows, beside what is the most and the least its metric can show."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tasks.benchmarks.shape import Benchmark, Item, Scored, SingleTurn
+from toolwoz.intervals import Estimate, estimate
+from toolwoz.tool_calls import assistant
+
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A run in figures.
+
+    Attributes:
+        benchmark: Its name.
+        items: Scored items; every figure but the next two is about them.
+        unscored: Items without a score.
+        errors: Why, and how many of them for that reason.
+        score: The headline figure: the mean over items.
+        ceiling, floor: The same of the benchmark's own answers, and of empty ones, over the same
+            items; None where an answer cannot be scored without the policy.
+        parts: Further figures, each over the items that have it.
+        by_group: The headline figure by category.
+        figures: Figures of the whole run that are no mean over items.
+        known: What the benchmark reports as it stands: excluded items, remarks.
+        prompt_tokens, completion_tokens: Means per item.
+    """
+
+    benchmark: str
+    items: int
+    unscored: int
+    errors: Mapping[str, int]
+    score: Estimate
+    ceiling: float | None
+    floor: float | None
+    parts: Mapping[str, Estimate]
+    by_group: Mapping[str, Estimate]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
+    prompt_tokens: float = math.nan
+    completion_tokens: float = math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """Strict JSON: null where there was nothing to estimate from."""
+        record: dict[str, Any] = _nulls(asdict(self))
+        return record
+
+
+def summarise(benchmark: Benchmark, results: Sequence[Scored]) -> Metrics:
+    """The metrics of a run, its results in any order."""
+    scored = [one for one in results if one.score is not None]
+    bounds = _bounds(benchmark, {one.item for one in scored})
+    return Metrics(
+        benchmark=benchmark.name,
+        items=len(scored),
+        unscored=len(results) - len(scored),
+        errors=dict(Counter(one.error.partition(":")[0] for one in results if one.error)),
+        score=_estimate(scored),
+        ceiling=bounds["ceiling"],
+        floor=bounds["floor"],
+        parts=_parts(scored),
+        by_group=_by_group(scored),
+        figures=benchmark.figures(scored),
+        known=benchmark.known,
+        prompt_tokens=_mean(one.prompt_tokens for one in scored),
+        completion_tokens=_mean(one.completion_tokens for one in scored),
+    )
+
+
+def write_metrics(folder: Path, metrics: Metrics, configuration: Mapping[str, Any]) -> None:
+    """Write ``metrics.json`` into the folder of a run; whole or not at all."""
+    record = {"configuration": dict(configuration), **metrics.to_json()}
+    part = folder / f"{METRICS}.part"
+    part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(folder / METRICS)
+
+
+def lines(metrics: Metrics) -> Iterator[str]:
+    """The metrics in a few lines for a terminal."""
+    bounds = "".join(
+        f", {name} {value:.3f}"
+        for name, value in (("ceiling", metrics.ceiling), ("floor", metrics.floor))
+        if value is not None
+    )
+    yield f"{metrics.benchmark}: {metrics.score} over {metrics.items} items{bounds}"
+    if metrics.unscored:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in metrics.errors.items())
+        yield f"  unscored {metrics.unscored}: {reasons}"
+    for name, value in {**metrics.parts, **metrics.by_group}.items():
+        yield f"  {name}: {value} ({value.scenarios})"
+    for name, figure in {**metrics.figures, **metrics.known}.items():
+        yield f"  {name}: {figure}"
+
+
+def _bounds(benchmark: Benchmark, played: set[str]) -> dict[str, float | None]:
+    if not isinstance(benchmark.play, SingleTurn) or not played:
+        return {"ceiling": None, "floor": None}
+    quiz = benchmark.play
+    items = [item for item in benchmark.items if item.id in played]
+
+    def mean(answer: Callable[[Item], Any]) -> float:
+        return fmean(quiz.score(item, answer(item)).value for item in items)
+
+    return {"ceiling": mean(quiz.gold), "floor": mean(lambda _item: assistant(""))}
+
+
+def _estimate(scored: Iterable[Scored]) -> Estimate:
+    return estimate([[one.score] for one in scored if one.score is not None])
+
+
+def _parts(scored: Iterable[Scored]) -> dict[str, Estimate]:
+    values: defaultdict[str, list[list[float]]] = defaultdict(list)
+    for one in scored:
+        for name, value in one.parts.items():
+            values[name].append([value])
+    return {name: estimate(found) for name, found in values.items()}
+
+
+def _by_group(scored: Iterable[Scored]) -> dict[str, Estimate]:
+    groups: defaultdict[str, list[Scored]] = defaultdict(list)
+    for one in scored:
+        groups[one.group].append(one)
+    return {name: _estimate(groups[name]) for name in sorted(groups)}
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return fmean(found) if found else math.nan
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _nulls(one) for key, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value

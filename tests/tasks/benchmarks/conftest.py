@@ -1,0 +1,76 @@
+"""The real benchmarks from the mirror folder, and policies that answer from a script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tasks.benchmarks import open_benchmark
+from tasks.benchmarks.options import Options
+from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
+from toolwoz.completion import Completion
+from toolwoz.tool_calls import assistant
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Options:
+    """Where the real benchmarks are; without a mirror folder the test is skipped."""
+    mirror = os.environ.get("TOOLWOZ_MIRROR")
+    if not mirror:
+        pytest.skip("TOOLWOZ_MIRROR names no mirror folder with the benchmarks' data")
+    return Options(tmp_path_factory.mktemp("benchmarks"), Path(mirror))
+
+
+@pytest.fixture(scope="session")
+def opened(data) -> Callable[[str], Benchmark]:
+    """Opens a benchmark by name, once a session."""
+    found: dict[str, Benchmark] = {}
+
+    def of(name: str) -> Benchmark:
+        if name not in found:
+            found[name] = open_benchmark(name, data)
+        return found[name]
+
+    return of
+
+
+class Answers:
+    """A policy that says what a table holds for the last message, and counts what it was asked."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def __call__(self, messages, _tools, **_):
+        question = messages[-1]["content"]
+        self.asked.append(question)
+        return Completion(assistant(self.answers[question]), completion_tokens=1)
+
+
+@pytest.fixture
+def sums() -> Benchmark:
+    """Eight questions of arithmetic, in two groups."""
+
+    def score(item: Item, message) -> Score:
+        right = message["content"] == item.gold
+        return Score(float(right), "" if right else f"not {item.gold}", {"said": 1.0})
+
+    items = [
+        Item(
+            f"sum/{n}",
+            "odd" if n % 2 else "even",
+            ({"role": "user", "content": f"{n}+1"},),
+            (),
+            str(n + 1),
+        )
+        for n in range(8)
+    ]
+    return Benchmark("sums", items, SingleTurn(score, lambda item: assistant(item.gold)))
+
+
+@pytest.fixture
+def right(sums) -> Answers:
+    return Answers({item.messages[-1]["content"]: item.gold for item in sums.items})
