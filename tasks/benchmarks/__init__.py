@@ -15,6 +15,9 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark
 
 BENCHMARKS: Mapping[str, str] = {
+    "apibench-huggingface": "tasks.benchmarks.apibench:open_huggingface",
+    "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
+    "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
 }
