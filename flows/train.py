@@ -14,14 +14,9 @@ from tasks.train import TrainConfig, Trained
 
 @task()
 def fit(config: TrainConfig, arm: str) -> Trained:
-    """Train one arm from the base policy."""
+    """Train one arm from the policy it starts from."""
     return work.train_arm(
-        config,
-        arm,
-        paths.MODELS / "base",
-        paths.DATASETS,
-        paths.MODELS / arm,
-        work=paths.WORK / "train" / arm,
+        config, arm, paths.MODELS, paths.DATASETS, work=paths.WORK / "train" / arm
     )
 
 

@@ -12,6 +12,7 @@ from josh.curation import Report
 from josh.curation import extract as extract_rows
 from josh.extractors import EXTRACTORS
 from josh.store import read_trees
+from tasks.sampled import Samples
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class ExtractConfig:
 def extract(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:
     """Write every set; returns what each holds and what was dropped from it, by reason.
 
+    A row is the extractor's, and ``sampled``: the tokens of its answers (``tasks.sampled``).
+
     Raises:
         FileNotFoundError: a set names a search that was not harvested.
         pandera.errors.SchemaErrors: rows that no trainer should see; it lists them.
@@ -60,9 +63,12 @@ def extract(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:
             raise FileNotFoundError(
                 f"extract.sets.{name}: there is no {path}; name one of harvest.searches"
             )
-        rows, report = extract_rows(settings.extractor, read_trees(path))
+        samples = Samples()
+        rows, report = extract_rows(settings.extractor, samples.watch(read_trees(path)))
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            for row in rows:
+                record = {**row, "sampled": samples.of(row)}
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
         log.info("%s: %d rows of %d scenarios", name, report.rows, report.scenarios)
         reports[name] = report
     return reports

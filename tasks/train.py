@@ -1,220 +1,195 @@
-"""Train a policy on extracted rows with TRL: SFT, KTO or DPO, full or LoRA."""
+"""Train a policy on extracted rows with TRL: SFT, KTO or DPO, full, LoRA or QLoRA."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
+import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from tasks.training.guards import Subject, check, render
+from tasks.training.memory import GIB, estimate
+from tasks.training.recipe import Arm, Holdout, Options, Recipe, TrainConfig, TrainError
+from tasks.training.rendering import Renderer
+from tasks.training.rows import hold_out, read_rows
+from tasks.training.saving import save
+from tasks.training.trainers import arguments, build_trainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["Arm", "Holdout", "Recipe", "TrainConfig", "TrainError", "Trained", "fit", "train_arm"]
 
 log = logging.getLogger(__name__)
 
-Method = Literal["sft", "kto", "dpo"]
-Options = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """One training run.
-
-    Attributes:
-        method: Which TRL trainer.
-        dataset: Name of the extracted set it trains on.
-        trl: Options of TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``, under TRL's names.
-        lora: Options of PEFT's ``LoraConfig``, under PEFT's names; empty trains every weight.
-    """
-
-    method: Method
-    dataset: str
-    trl: Options
-    lora: Options
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """The section ``train``.
-
-    Attributes:
-        seed: Of the order of rows and of dropout.
-        arms: Name of the trained model -> how it is trained, from the base policy.
-    """
-
-    seed: int
-    arms: Mapping[str, Recipe]
+NO_HOLDOUT = Holdout(share=0.0, early_stopping_patience=1, early_stopping_threshold=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training run reports: losses are nats a token (SFT) or the method's own."""
+    """What a training run reports.
+
+    Attributes:
+        rows: Trained on; ``held_out``: watched instead.
+        tokens: Read in training, padding included.
+        steps: Of the optimizer.
+        seconds: Of training.
+        loss: Mean over the run, in nats a token (SFT) or the method's own unit.
+        best_loss: Lowest on the held-out rows, of the model that was kept; None without them.
+    """
 
     rows: int
+    held_out: int
     tokens: int
     steps: int
     seconds: float
     loss: float
-
-
-class TrainError(ValueError):
-    """Rows, options or model that no training run should start with."""
+    best_loss: float | None
 
 
 def train_arm(
-    config: TrainConfig, arm: str, model: Path, datasets: Path, out: Path, *, work: Path
+    config: TrainConfig, arm: str, models: Path, datasets: Path, *, work: Path
 ) -> Trained:
-    """Train one arm of the configuration from ``model``, on its set in ``datasets``.
+    """Train one arm on its set in `datasets`, from ``models/START`` to ``models/ARM``.
 
     Raises:
-        TrainError: there is no such arm; and as :func:`train`.
+        TrainError: there is no such arm; and as :func:`fit`.
+        FileNotFoundError: there is no model to start from.
     """
     if arm not in config.arms:
         raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {', '.join(config.arms)}")
     recipe = config.arms[arm]
-    rows = read_rows(datasets / f"{recipe.dataset}.jsonl", COLUMNS[recipe.method])
-    return train(recipe, rows, model, out, work=work, seed=config.seed)
+    start = models / recipe.start
+    if not (start / "config.json").exists():
+        raise FileNotFoundError(f"no model at {start}: run the stage that makes it (dvc repro)")
+    from transformers import AutoTokenizer
 
-
-def train(
-    recipe: Recipe, rows: Dataset, model: Path, out: Path, *, work: Path, seed: int
-) -> Trained:
-    """Train ``model`` on ``rows`` and write model and tokenizer to ``out``.
-
-    Checkpoints live in ``work`` until the run has finished: a killed run, started again with the
-    same ``work``, continues from its last checkpoint.
-
-    Raises:
-        TrainError: no rows, an option TRL does not know, or a row a guard refuses.
-        FileNotFoundError: there is no model at ``model``.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    if not (model / "config.json").exists():
-        raise FileNotFoundError(f"no model at {model}: run the stage that makes it (dvc repro)")
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    policy = AutoModelForCausalLM.from_pretrained(model, dtype="float32")
-    return fit(recipe, rows, policy, tokenizer, out, work=work, seed=seed)
+    return fit(
+        recipe,
+        read_rows(datasets / f"{recipe.dataset}.jsonl", recipe.method),
+        str(start),
+        AutoTokenizer.from_pretrained(start),
+        models / arm,
+        work=work,
+        seed=config.seed,
+        holdout=config.holdout,
+        max_rewritten=config.max_rewritten,
+        quantization=recipe.quantization,
+    )
 
 
 def fit(
     recipe: Recipe,
     rows: Dataset,
-    policy: PreTrainedModel,
+    policy: PreTrainedModel | str,
     tokenizer: PreTrainedTokenizerBase,
     out: Path,
     *,
     work: Path,
     seed: int,
+    holdout: Holdout = NO_HOLDOUT,
+    max_rewritten: float = 1.0,
+    quantization: Options | None = None,
 ) -> Trained:
-    """As :func:`train`, for a model and tokenizer already in memory."""
+    """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
+
+    Checkpoints live in `work` until the run has finished: a killed run, started again with the
+    same `work`, continues from its last checkpoint.
+
+    Raises:
+        TrainError: no rows, an option TRL does not know, or a row a guard refuses.
+    """
     if len(rows) == 0:
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
-    trainer = build_trainer(recipe, rows, policy, tokenizer, work, seed)
+    rows, held_out = hold_out(rows, holdout.share, seed)
+    args = arguments(recipe, work, seed, watched=held_out is not None)
+    config, ends = _facts(policy, tokenizer, args)
+    longest = _guard(
+        recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
+    )
+    _tell_memory(recipe, args, config, quantization or {}, longest)
+    trainer = build_trainer(
+        recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
+    )
     started = any(work.glob("checkpoint-*"))
     if started:
         log.info("continuing from the last checkpoint in %s", work)
     outcome = trainer.train(resume_from_checkpoint=started)
     if not math.isfinite(outcome.training_loss):
-        raise TrainError(
-            f"the loss became {outcome.training_loss}: lower train.*.trl.learning_rate"
-        )
+        raise TrainError(f"the loss became {outcome.training_loss}: lower trl.learning_rate")
     save(trainer, tokenizer, out)
-    shutil.rmtree(work, ignore_errors=True)
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(work, ignore_errors=True)
     return Trained(
         rows=len(rows),
+        held_out=len(held_out or ()),
         tokens=int(trainer.state.num_input_tokens_seen),
         steps=outcome.global_step,
         seconds=outcome.metrics["train_runtime"],
         loss=outcome.training_loss,
+        best_loss=trainer.state.best_metric,
     )
 
 
-def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Write the model, a LoRA merged into its base, as safetensors that every engine loads."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-
-
-def read_rows(path: Path, columns: tuple[str, ...]) -> Dataset:
-    """Rows of an extracted set (JSONL), reduced to the columns its trainer reads.
-
-    ``tools`` and a call's ``arguments`` stay JSON text: Arrow would otherwise give every tool
-    the union of all tools' parameters.
-    """
-    from datasets import Dataset
-
-    with path.open(encoding="utf-8") as file:
-        records = [json.loads(line) for line in file]
-    return Dataset.from_list([{name: row[name] for name in columns} for row in records])
-
-
-COLUMNS: Mapping[Method, tuple[str, ...]] = {
-    "sft": ("messages", "tools"),
-    "kto": ("prompt", "completion", "label", "tools"),
-    "dpo": ("prompt", "chosen", "rejected", "tools"),
-}
-
-
-TRAINERS: Mapping[Method, tuple[str, str]] = {
-    "sft": ("SFTConfig", "SFTTrainer"),
-    "kto": ("KTOConfig", "KTOTrainer"),
-    "dpo": ("DPOConfig", "DPOTrainer"),
-}
-"""TRL's names of the options and of the trainer of each method."""
-
-
-def build_trainer(
+def _guard(
     recipe: Recipe,
-    rows: Dataset,
-    policy: PreTrainedModel,
+    rows: list[Any],
     tokenizer: PreTrainedTokenizerBase,
-    work: Path,
-    seed: int,
-) -> Trainer:
-    """TRL's trainer of the recipe's method; what it needs as a reference it makes itself.
-
-    Raises:
-        TrainError: TRL does not know an option.
-    """
-    import trl
-
-    config, trainer = (getattr(trl, name) for name in TRAINERS[recipe.method])
-    options = {
-        "output_dir": str(work),
-        "seed": seed,
-        "data_seed": seed,
-        "include_num_input_tokens_seen": "all",
-        **recipe.trl,
-    }
+    args: Any,
+    config: PretrainedConfig,
+    ends: frozenset[int],
+    max_rewritten: float,
+) -> int:
+    """Every guard on every row; returns the length of the longest, in tokens."""
+    renderer = Renderer(tokenizer, masked=getattr(args, "assistant_only_loss", False))
     try:
-        args = config(**options)
-    except TypeError as error:
-        raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
-    return trainer(
-        policy,
-        args=args,
-        train_dataset=rows,
-        processing_class=tokenizer,
-        peft_config=_lora(recipe),
-    )
+        texts = render(rows, renderer)
+        context = config.max_position_embeddings
+        check(Subject(texts, renderer, args, ends, context, max_rewritten))
+    except TrainError as error:
+        raise TrainError(f"the set {recipe.dataset!r}: {error}") from error
+    return max(len(text.ids) for text in texts)
 
 
-def _lora(recipe: Recipe) -> Any:
-    if not recipe.lora:
-        return None
-    from peft import LoraConfig
+def _facts(
+    policy: PreTrainedModel | str, tokenizer: PreTrainedTokenizerBase, args: Any
+) -> tuple[PretrainedConfig, frozenset[int]]:
+    """The model's configuration, and the tokens at which engines will end its answers."""
+    from transformers import AutoConfig, GenerationConfig
 
-    return LoraConfig(task_type="CAUSAL_LM", **recipe.lora)
+    if isinstance(policy, str):
+        config = AutoConfig.from_pretrained(policy)
+        has_own = (Path(policy) / "generation_config.json").exists()
+        generation = GenerationConfig.from_pretrained(policy) if has_own else config
+    else:
+        config, generation = policy.config, policy.generation_config
+    ends = generation.eos_token_id
+    known = {ends} if isinstance(ends, int) else set(ends or ())
+    if tokenizer.eos_token_id is not None:
+        known.add(tokenizer.eos_token_id)
+    if getattr(args, "eos_token", None):  # TRL will make it the tokenizer's
+        known.add(tokenizer.convert_tokens_to_ids(args.eos_token))
+    return config.get_text_config(), frozenset(known)
+
+
+def _tell_memory(
+    recipe: Recipe, args: Any, config: PretrainedConfig, quantization: Options, longest: int
+) -> None:
+    import torch
+
+    if args.use_cpu or not torch.cuda.is_available():
+        return
+    is_sharded = args.fsdp or os.environ.get("ACCELERATE_USE_FSDP") == "true"
+    shards = args.world_size if is_sharded else 1
+    needed = estimate(config, recipe, args, quantization, longest, shards)
+    free = torch.cuda.mem_get_info()[0] / GIB
+    log.info("memory, estimated: %s; free: %.1f GiB", needed, free)
+    if needed.total > free:
+        log.warning(
+            "it may not fit: lower trl.per_device_train_batch_size, set "
+            "trl.gradient_checkpointing, train a lora, or set quantization"
+        )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
-from tasks.train import (
-    COLUMNS,
-    Recipe,
-    TrainConfig,
-    TrainError,
-    build_trainer,
-    read_rows,
-    train,
-    train_arm,
-)
+from tasks.train import Arm, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
+from tasks.training.memory import GIB, estimate
+from tasks.training.rows import read_rows
+from tasks.training.trainers import arguments, build_trainer
 
 CONFIG = EmbeddedConfig(
     vocab_size=320,
@@ -56,7 +54,7 @@ USER = {"role": "user", "content": "a hotel in the north"}
 GOOD = {"role": "assistant", "content": "", "tool_calls": [CALL]}
 BAD = {"role": "assistant", "content": "no"}
 ROWS = {
-    "sft": [{"messages": [USER, GOOD], "tools": TOOLS, "scenario": "a", "node": 0}] * 4,
+    "sft": [{"messages": [USER, GOOD], "tools": TOOLS}] * 4,
     "kto": [
         {"prompt": [USER], "completion": [text], "label": text is GOOD, "tools": TOOLS}
         for text in (GOOD, BAD)
@@ -64,6 +62,32 @@ ROWS = {
     * 2,
     "dpo": [{"prompt": [USER], "chosen": [GOOD], "rejected": [BAD], "tools": TOOLS}] * 4,
 }
+
+
+def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
+    recipe = {
+        "method": "sft",
+        "dataset": "sft",
+        "trl": TRL,
+        "lora": {},
+        "start": "base",
+        "quantization": {},
+        **recipe,
+    }
+    return TrainConfig(
+        seed=0,
+        holdout=Holdout(share, early_stopping_patience=1, early_stopping_threshold=0.0),
+        max_rewritten=0.0,
+        accelerate="",
+        arms={arm: Arm(**recipe)},
+    )
+
+
+@pytest.fixture
+def models(tmp_path, base):
+    folder = tmp_path / "models"
+    shutil.copytree(base, folder / "base")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -78,90 +102,178 @@ def base(tmp_path_factory):
 @pytest.fixture
 def datasets(tmp_path):
     for name, rows in ROWS.items():
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        origins = [{**row, "scenario": f"s{i}", "node": 0} for i, row in enumerate(rows)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in origins))
     return tmp_path
 
 
-@pytest.mark.parametrize("method", ["sft", "kto", "dpo"])
-def test_every_method_changes_the_model_and_keeps_its_template(base, datasets, tmp_path, method):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def weights(folder):
+    from safetensors.torch import load_file
 
-    config = TrainConfig(seed=0, arms={"arm": Recipe(method, method, TRL, {})})
-    out = tmp_path / "model"
-    trained = train_arm(config, "arm", base, datasets, out, work=tmp_path / "work")
-    assert (trained.rows, trained.steps) == (4, 2)
-    before = AutoModelForCausalLM.from_pretrained(base).get_input_embeddings().weight
-    after = AutoModelForCausalLM.from_pretrained(out).get_input_embeddings().weight
-    assert not before.equal(after)
-    template = AutoTokenizer.from_pretrained(base).chat_template
-    assert AutoTokenizer.from_pretrained(out).chat_template == template
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("method", ["sft", "kto", "dpo"])
+def test_every_method_changes_the_model_and_keeps_its_template(models, datasets, tmp_path, method):
+    one = config(method=method, dataset=method)
+    trained = train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+    assert (trained.rows, trained.held_out, trained.steps) == (4, 0, 2)
+    name = "model.embed_tokens.weight"
+    assert not weights(models / "base")[name].equal(weights(models / "arm")[name])
+    template = (models / "base" / "chat_template.jinja").read_text()
+    assert (models / "arm" / "chat_template.jinja").read_text() == template
     assert not (tmp_path / "work").exists()
 
 
-def test_a_lora_is_merged_into_its_base(base, datasets, tmp_path):
-    lora = {"r": 2, "target_modules": ["q_proj"]}
-    rows = read_rows(datasets / "sft.jsonl", COLUMNS["sft"])
-    train(
-        Recipe("sft", "sft", TRL, lora),
-        rows,
-        base,
-        tmp_path / "model",
-        work=tmp_path / "work",
-        seed=0,
-    )
-    assert (tmp_path / "model" / "model.safetensors").exists()
-    assert not (tmp_path / "model" / "adapter_config.json").exists()
+def test_sft_reads_single_answers_too(models, datasets, tmp_path):
+    trained = train_arm(config(dataset="kto"), "arm", models, datasets, work=tmp_path / "work")
+    assert trained.rows == 4
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(base, datasets, tmp_path):
+def test_a_lora_is_merged_into_its_base_and_kept_beside_it(models, datasets, tmp_path):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    lora = {"r": 2, "target_modules": ["q_proj"], "init_lora_weights": False}
+    train_arm(config(lora=lora), "arm", models, datasets, work=tmp_path / "work")
+    out = models / "arm"
+    assert not (out / "adapter_config.json").exists()
+    merged = AutoModelForCausalLM.from_pretrained(out)
+    base = AutoModelForCausalLM.from_pretrained(models / "base")
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        plain = base(ids).logits
+        adapted = PeftModel.from_pretrained(base, out / "adapter")(ids).logits
+        assert torch.allclose(merged(ids).logits, adapted, atol=1e-4)
+        assert not torch.allclose(plain, adapted, atol=1e-4)
+
+
+def test_an_arm_starts_from_another_one(models, datasets, tmp_path):
+    shutil.copytree(models / "base", models / "first")
+    shutil.rmtree(models / "base")
+    one = config()
+    arms = {"first": one.arms["arm"], "arm": replace(one.arms["arm"], start="first")}
+    two = replace(one, arms=arms)
+    assert train_arm(two, "arm", models, datasets, work=tmp_path / "work").steps == 2
+
+
+def test_a_run_stops_when_held_out_rows_get_worse_and_keeps_the_best(models, datasets, tmp_path):
+    rows = [
+        {"messages": [{**USER, "content": f"hotel {i}"}, GOOD], "tools": TOOLS,
+         "scenario": f"s{i}", "node": 0}
+        for i in range(10)
+    ]  # fmt: skip
+    (datasets / "sft.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    trl = {**TRL, "num_train_epochs": 6, "learning_rate": 5.0, "lr_scheduler_type": "constant"}
+    del trl["save_strategy"]
+    one = config(trl=trl, share=0.2)
+    trained = train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+    assert (trained.rows, trained.held_out) == (8, 2)
+    assert trained.steps < 6 * 4
+    assert trained.best_loss is not None
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(models, datasets, tmp_path):
+    from transformers import AutoTokenizer
+
     options = {**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 1}
-    rows = read_rows(datasets / "sft.jsonl", COLUMNS["sft"])
-    work, out = tmp_path / "work", tmp_path / "model"
+    rows = read_rows(datasets / "sft.jsonl", "sft")
+    work = tmp_path / "work"
+    one = config(trl=options)
+    tokenizer = AutoTokenizer.from_pretrained(models / "base")
+    arm = one.arms["arm"]
+    args = arguments(arm, work, 0, watched=False)
+    start = str(models / "base")
+    build_trainer(arm, args, rows, None, start, tokenizer, one.holdout, {}).train()
+    assert list(work.glob("checkpoint-1"))
+    go_on = config(trl={**options, "max_steps": 2})
+    assert train_arm(go_on, "arm", models, datasets, work=work).steps == 2
 
+
+def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(base)
-    build_trainer(Recipe("sft", "sft", options, {}), rows, model, tokenizer, work, 0).train()
-    assert list(work.glob("checkpoint-1"))
-    go_on = Recipe("sft", "sft", {**options, "max_steps": 2}, {})
-    assert train(go_on, rows, base, out, work=work, seed=0).steps == 2
+    rows = read_rows(datasets / "sft.jsonl", "sft")
+    recipe = Recipe("sft", "sft", TRL, {})
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    fit(recipe, rows, model, tokenizer, tmp_path / "out", work=tmp_path / "work", seed=0)
+    assert (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_no_rows_is_an_error(base, datasets, tmp_path):
+def test_no_rows_is_an_error(models, datasets, tmp_path):
     (datasets / "sft.jsonl").write_text("")
-    config = TrainConfig(seed=0, arms={"arm": Recipe("sft", "sft", TRL, {})})
     with pytest.raises(TrainError, match="'sft' has no rows"):
-        train_arm(config, "arm", base, datasets, tmp_path / "model", work=tmp_path / "work")
+        train_arm(config(), "arm", models, datasets, work=tmp_path / "work")
 
 
-def test_an_unknown_option_is_named(base, datasets, tmp_path):
-    recipe = Recipe("sft", "sft", {**TRL, "lerning_rate": 1}, {})
-    rows = read_rows(datasets / "sft.jsonl", COLUMNS["sft"])
-    with pytest.raises(TrainError, match="lerning_rate"):
-        train(recipe, rows, base, tmp_path / "model", work=tmp_path / "work", seed=0)
+def test_an_unknown_option_is_named(models, datasets, tmp_path):
+    for wrong in ({"trl": {**TRL, "lerning_rate": 1}}, {"lora": {"rr": 1}}):
+        with pytest.raises(TrainError, match=r"lerning_rate|rr"):
+            train_arm(config(**wrong), "arm", models, datasets, work=tmp_path / "work")
 
 
-def test_an_unknown_arm_is_named(base, datasets, tmp_path):
-    with pytest.raises(TrainError, match=r"no train\.arms\.b; it has: a"):
-        train_arm(
-            TrainConfig(seed=0, arms={"a": Recipe("sft", "sft", TRL, {})}),
-            "b",
-            base,
-            datasets,
-            tmp_path / "model",
-            work=tmp_path / "work",
-        )
+def test_an_unknown_arm_is_named(models, datasets, tmp_path):
+    with pytest.raises(TrainError, match=r"no train\.arms\.b; it has: arm"):
+        train_arm(config(), "b", models, datasets, work=tmp_path / "work")
 
 
-def test_no_model_is_an_error(datasets, tmp_path):
-    rows = read_rows(datasets / "sft.jsonl", COLUMNS["sft"])
+def test_no_model_is_an_error(models, datasets, tmp_path):
+    shutil.rmtree(models / "base")
     with pytest.raises(FileNotFoundError, match="no model at"):
-        train(
-            Recipe("sft", "sft", TRL, {}),
-            rows,
-            tmp_path / "x",
-            tmp_path / "y",
-            work=tmp_path,
-            seed=0,
-        )
+        train_arm(config(), "arm", models, datasets, work=tmp_path / "work")
+
+
+def test_qlora_needs_a_lora_and_a_gpu(models, datasets, tmp_path):
+    four_bits = {"load_in_4bit": True}
+    with pytest.raises(TrainError, match="quantization needs a lora"):
+        train_arm(config(quantization=four_bits), "arm", models, datasets, work=tmp_path / "work")
+    if torch.cuda.is_available():
+        return
+    one = config(quantization=four_bits, lora={"r": 2})
+    with pytest.raises(TrainError, match="needs an NVIDIA GPU and the package bitsandbytes"):
+        train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+
+
+def test_arms_that_start_from_each_other_are_refused():
+    arm = config().arms["arm"]
+    with pytest.raises(ValueError, match=r"arms\.a\.start: there is no 'c'; it has: base, a"):
+        replace(config(), arms={"a": replace(arm, start="c")})
+    circle = {"a": replace(arm, start="b"), "b": replace(arm, start="a")}
+    with pytest.raises(ValueError, match=r"start from each other: . -> . -> ."):
+        replace(config(), arms=circle)
+
+
+def test_a_share_is_one():
+    with pytest.raises(ValueError, match="0 to 1"):
+        Holdout(1.5, 1, 0.0)
+
+
+def test_memory_of_an_8b_model():
+    """Llama-3-8B: 8.03 B weights, of which the 42 M of a LoRA of rank 16 are trained."""
+    from transformers import LlamaConfig
+
+    llama = LlamaConfig(
+        vocab_size=128256, hidden_size=4096, intermediate_size=14336,
+        num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
+    )  # fmt: skip
+    modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    lora = {"r": 16, "target_modules": modules}
+    trl = {**TRL, "per_device_train_batch_size": 1, "model_init_kwargs": {"dtype": "bfloat16"}}
+
+    def gib(method="sft", lora=lora, quantization=None, shards=1):
+        recipe = Recipe(method, method, trl, lora)
+        args = arguments(recipe, Path("work"), 0, watched=False)
+        return estimate(llama, recipe, args, quantization or {}, 2048, shards)
+
+    plain = gib()
+    assert plain.weights == pytest.approx(8.03e9 * 2 / GIB, rel=0.01)
+    assert plain.gradients == pytest.approx(41.9e6 * 4 / GIB, rel=0.01)
+    assert plain.reference == 0
+    assert gib(quantization={"load_in_4bit": True}).weights < plain.weights / 2.5
+    full = gib("dpo", lora={})
+    assert full.reference == full.weights
+    assert full.optimizer == pytest.approx(2 * full.weights, rel=0.01)
+    assert gib(shards=2).weights == pytest.approx(plain.weights / 2)
+    assert str(plain).endswith("activations " + f"{plain.activations:.1f})")

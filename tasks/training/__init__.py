@@ -1,0 +1,1 @@
+"""What training is made of: recipes, rows, guards, TRL's trainers, several processes, files."""

@@ -1,0 +1,54 @@
+"""A trained model in files: safetensors that every engine loads, nothing pickled."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+ADAPTER = "adapter"
+"""Folder inside the model's: the LoRA alone, as PEFT loads it."""
+
+
+def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    """Write model and tokenizer; a LoRA is merged into its base, and kept beside it.
+
+    Every process of a distributed run must call this: the first one writes what all hold.
+    """
+    accelerator = trainer.accelerator
+    weights = accelerator.get_state_dict(trainer.model)
+    if accelerator.is_main_process:
+        partial = out.with_name(out.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        _write(accelerator.unwrap_model(trainer.model), weights, partial)
+        tokenizer.save_pretrained(partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    accelerator.wait_for_everyone()
+
+
+def _write(model: Any, weights: Any, out: Path) -> None:
+    if not hasattr(model, "peft_config"):
+        model.save_pretrained(out, state_dict=weights)
+        return
+    adapter = out / ADAPTER
+    model.save_pretrained(adapter, state_dict=weights)
+    (adapter / "README.md").unlink(missing_ok=True)  # a form that PEFT leaves to be filled in
+    merge(adapter).save_pretrained(out)
+
+
+def merge(adapter: Path) -> PreTrainedModel:
+    """The base that a LoRA was trained on, with the LoRA in its weights.
+
+    The base is read anew, in its own precision: what was trained on may have had 4 bits.
+    """
+    from peft import PeftConfig, PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    merged: PreTrainedModel = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    return merged
