@@ -9,8 +9,8 @@ from typing import Any
 
 from toolwoz.calls import CallError
 from toolwoz.completion import Message
-from toolwoz.episode import ToolCall, tool_calls
 from toolwoz.mentions import said
+from toolwoz.messages import ToolCall, tool_calls
 from toolwoz.scenario import ENTITY_KEY, Goal, Scenario
 from toolwoz.validation import read_arguments
 from toolwoz.values import canonical

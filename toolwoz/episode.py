@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from toolwoz.completion import Message, Tool
+from toolwoz.messages import ToolCall, tool_calls, tool_result, utterance
 from toolwoz.scenario import Scenario
 from toolwoz.scoring import earned
 from toolwoz.users import UserSimulator
@@ -37,12 +38,15 @@ class Step(NamedTuple):
     done: bool
 
 
-class ToolCall(NamedTuple):
-    """One entry of an assistant message's ``tool_calls``, whatever shape the model gave it."""
+class Answered(Protocol):
+    """What is read of an answer that was given before: of a :class:`Step`, or of its record."""
 
-    id: str
-    name: Any
-    arguments: Any
+    @property
+    def messages(self) -> Sequence[Message]: ...
+    @property
+    def earned(self) -> AbstractSet[str]: ...
+    @property
+    def done(self) -> bool: ...
 
 
 class Episode:
@@ -94,6 +98,7 @@ class Episode:
         *,
         system_prompt: str = SYSTEM_PROMPT,
         seed: int = 0,
+        opening: Sequence[Message] | None = None,
     ) -> Self:
         """An episode that waits for the agent's first message.
 
@@ -103,6 +108,8 @@ class Episode:
             user: Opens the dialogue at once.
             system_prompt: First message of the history; left out if empty.
             seed: Varies the booking references; the user brings its own seed.
+            opening: The messages this dialogue started with before; the user, whose answers may
+                differ each time, is then not asked.
 
         Raises:
             ValueError: scenario and world are of different modes.
@@ -116,7 +123,11 @@ class Episode:
         if system_prompt:
             system = ({"role": "system", "content": system_prompt},)
         episode = cls(scenario, world, user, system, seed)
-        episode._hear(await user(scenario, ()))
+        if opening is None:
+            heard = utterance("user", await user(scenario, ()))
+        else:
+            heard = tuple(message for message in opening if message["role"] == "user")
+        episode._hear(heard, done=not heard or len(heard) >= world.limits.messages)
         return episode
 
     @property
@@ -137,14 +148,29 @@ class Episode:
         """
         if self.done:
             raise RuntimeError(f"scenario {self.scenario.id}: the dialogue is already over")
-        before = self.messages
         calls = list(tool_calls(message))
-        if calls:
-            new = self._answer(message, calls)
+        answer = self._answer(calls) if calls else await self._reply(message)
+        self.replay(message, answer)  # only now does it change: the user's engine may have failed
+        return answer
+
+    def replay(self, message: Message, answer: Answered) -> None:
+        """As :meth:`step`, but the world's answer is known: append both and keep the books.
+
+        Raises:
+            RuntimeError: the episode is already done.
+        """
+        if self.done:
+            raise RuntimeError(f"scenario {self.scenario.id}: the dialogue is already over")
+        self.earned |= answer.earned
+        if any(tool_calls(message)):
+            self.messages = (*self.messages, message, *answer.messages)
+            self._calls += 1
+            self.done = answer.done
         else:
-            new = frozenset()
-            await self._speak(message)
-        return Step(self.messages[len(before) + 1 :], new, self.done)
+            self.messages = (*self.messages, message)
+            self._heard = (*self._heard, *utterance("assistant", message.get("content") or ""))
+            self._calls = 0
+            self._hear(tuple(answer.messages), done=answer.done)
 
     def fork(self) -> Self:
         """An independent copy at this point: everything it shares is immutable."""
@@ -160,7 +186,7 @@ class Episode:
         twin._calls = self._calls
         return twin
 
-    def _answer(self, message: Message, calls: Sequence[ToolCall]) -> frozenset[str]:
+    def _answer(self, calls: Sequence[ToolCall]) -> Step:
         results: list[Message] = []
         reached: set[str] = set()
         spent = self._calls >= self.world.limits.model_calls
@@ -172,51 +198,23 @@ class Episode:
             else:
                 content, goal = self._make(call)
                 reached |= goal
-            results.append(_tool_message(call, content))
-        self.messages = (*self.messages, message, *results)
-        self._calls += 1
-        self.done = spent
-        new = frozenset(reached - self.earned)
-        self.earned |= new
-        return new
+            results.append(tool_result(call, content))
+        return Step(tuple(results), frozenset(reached - self.earned), spent)
 
     def _make(self, call: ToolCall) -> tuple[str, frozenset[str]]:
         answer = self.world.answer(self.scenario, call.name, call.arguments, seed=self._seed)
         goal = earned(self.world.database, self.scenario, answer)
         return answer.content, frozenset() if goal is None else frozenset((goal,))
 
-    async def _speak(self, message: Message) -> None:
-        said: Message = {"role": "assistant", "content": str(message.get("content") or "")}
-        heard = (*self._heard, said)
+    async def _reply(self, message: Message) -> Step:
+        heard = (*self._heard, *utterance("assistant", message.get("content") or ""))
         reply = None
         if len(heard) < self.world.limits.messages:
             reply = await self.user(self.scenario, heard)
-        # Only now does the episode change: the user's engine may have failed.
-        self.messages = (*self.messages, message)
-        self._heard = heard
-        self._calls = 0
-        self._hear(reply)
+        last = reply is None or len(heard) + 1 >= self.world.limits.messages
+        return Step(utterance("user", reply), frozenset(), last)
 
-    def _hear(self, reply: str | None) -> None:
-        if reply is not None:
-            heard: Message = {"role": "user", "content": reply}
-            self._heard = (*self._heard, heard)
-            self.messages = (*self.messages, heard)
-        self.done = reply is None or len(self._heard) >= self.world.limits.messages
-
-
-def tool_calls(message: Message) -> Iterator[ToolCall]:
-    """The tool calls of an assistant message; entries of the wrong shape have no name."""
-    calls = message.get("tool_calls")
-    for number, call in enumerate(calls if isinstance(calls, list | tuple) else ()):
-        entry = call if isinstance(call, Mapping) else {}
-        function = entry.get("function")
-        function = function if isinstance(function, Mapping) else {}
-        identity = str(entry.get("id") or f"call_{number}")
-        yield ToolCall(identity, function.get("name"), function.get("arguments"))
-
-
-def _tool_message(call: ToolCall, content: str) -> Message:
-    # A lone surrogate in a model's text could not be written to any file.
-    name = call.name.encode(errors="replace").decode() if isinstance(call.name, str) else ""
-    return {"role": "tool", "tool_call_id": call.id, "name": name, "content": content}
+    def _hear(self, heard: tuple[Message, ...], *, done: bool) -> None:
+        self._heard = (*self._heard, *heard)
+        self.messages = (*self.messages, *heard)
+        self.done = done

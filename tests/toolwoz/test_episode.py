@@ -14,50 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance import SPEECH, check_episode
+from tests.toolwoz.moves import calls, goal_calls, limited, talker
 from toolwoz.completion import Message
 from toolwoz.conversion import Conversion
 from toolwoz.episode import SYSTEM_PROMPT, Episode
 from toolwoz.replay import replay
-from toolwoz.scenario import ENTITY_KEY, Mode, Scenario
-from toolwoz.world import Limits, World
+from toolwoz.scenario import Mode, Scenario
+from toolwoz.world import Limits
 
 MODES: tuple[Mode, ...] = ("parity", "v2")
-
-
-async def talker(_: Scenario, messages: Sequence[Message]) -> str | None:
-    """A user who says how much it has heard, and hangs up after a while."""
-    return None if len(messages) > 40 else f"I have heard {len(messages)} messages."
 
 
 async def dead(_: Scenario, messages: Sequence[Message]) -> str | None:
     if messages:
         raise ConnectionError("the user's engine is gone")
     return "Hello."
-
-
-def calls(*made: tuple[str, Any]) -> Message:
-    entries = [
-        {
-            "id": f"c{i}",
-            "type": "function",
-            "function": {"name": name, "arguments": json.dumps(arguments)},
-        }
-        for i, (name, arguments) in enumerate(made)
-    ]
-    return {"role": "assistant", "content": None, "tool_calls": entries}
-
-
-def goal_calls(world: World, scenario: Scenario) -> list[Message]:
-    """One message per goal call, with the first entity that the search finds."""
-    script = []
-    for goal in scenario.goals:
-        entity = dict(goal.entity)
-        search = scenario.goal(f"search_{goal.domain}")
-        if goal.is_booking and not entity and search is not None:
-            key = ENTITY_KEY[goal.domain]
-            entity = {key: world.database.search(goal.domain, search.arguments)[0][key]}
-        script.append(calls((goal.tool, {**goal.arguments, **entity})))
-    return script
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -133,10 +104,6 @@ def test_a_user_whose_engine_fails_leaves_the_episode_as_it_was(
         await episode.step(calls(("search_hotel", {})))
 
     asyncio.run(run())
-
-
-def limited(world: World, **limits: int) -> World:
-    return replace(world, limits=replace(world.limits, **limits))
 
 
 @pytest.mark.parametrize(("messages", "agent_turns"), [(15, 7), (6, 3), (2, 1)])
