@@ -26,6 +26,7 @@ from toolwoz.policies.expert import Expert
 from toolwoz.runner import run
 from toolwoz.scenario import Scenario
 from toolwoz.seeds import stable_seed
+from toolwoz.users.agenda import AgendaUser
 from toolwoz.world import World
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ async def _play(
     results = await run(
         Expert(world),
         scenarios,
-        lambda scenario, its_seed: dialogue.start(scenario, world, its_seed),
+        lambda scenario, its_seed: dialogue.start(scenario, world, AgendaUser, its_seed),
         concurrency=1,
         seed=seed,
     )

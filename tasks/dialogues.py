@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from toolwoz.completion import Message
 from toolwoz.episode import Episode
 from toolwoz.scenario import Scenario, Split, read_scenarios
 from toolwoz.users import UserSimulator
-from toolwoz.users.agenda import AgendaUser
 from toolwoz.world import Limits, World
+
+UserName = Literal["agenda", "goal", "guide"]
+Users = Callable[[int], UserSimulator]
+"""Makes the user of one dialogue from its seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserModel:
+    """The model that plays the user, where one does.
+
+    Attributes:
+        url: Of an OpenAI-compatible endpoint, up to and with ``/v1``.
+        model: Name that the endpoint knows it by.
+        api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
+        temperature: Of sampling.
+        max_tokens: Most tokens of one utterance.
+        timeout: Seconds the endpoint may take for an answer.
+    """
+
+    url: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    temperature: float = 0.7
+    max_tokens: int = 256
+    timeout: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +49,9 @@ class DialogueConfig:
         max_messages: Utterances of user and agent together before a dialogue is cut off.
         max_model_calls: Assistant messages with tool calls before the agent must speak.
         max_parallel_calls: Tool calls answered per assistant message.
-        user: Which simulated user talks to the agent.
+        user: Who talks to the agent: ``agenda`` (rules, no model), ``goal`` (a model that knows the
+            goal), ``guide`` (one that also follows the human dialogue of the scenario).
+        user_model: What plays the user of ``goal`` and ``guide``.
     """
 
     system_prompt: str
@@ -31,7 +59,8 @@ class DialogueConfig:
     max_messages: int
     max_model_calls: int
     max_parallel_calls: int
-    user: Literal["agenda"]
+    user: UserName
+    user_model: UserModel
 
     @property
     def limits(self) -> Limits:
@@ -41,11 +70,27 @@ class DialogueConfig:
         """The world that convert saved in a folder."""
         return World.load(folder, limits=self.limits, max_results=self.max_results)
 
-    async def start(self, scenario: Scenario, world: World, seed: int) -> Episode:
-        """Begin the dialogue of a scenario; the user speaks first."""
-        user: UserSimulator = AgendaUser(seed)
+    async def start(
+        self,
+        scenario: Scenario,
+        world: World,
+        users: Users,
+        seed: int,
+        opening: Sequence[Message] | None = None,
+    ) -> Episode:
+        """Begin the dialogue of a scenario; the user speaks first.
+
+        Args:
+            users: Makes its user: see :func:`tasks.users.open_users`.
+            opening: How it began before, where it did; the user is then not asked.
+        """
         return await Episode.start(
-            scenario, world, user, system_prompt=self.system_prompt, seed=seed
+            scenario,
+            world,
+            users(seed),
+            system_prompt=self.system_prompt,
+            seed=seed,
+            opening=opening,
         )
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.dialogues import DialogueConfig, take
+from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineConfig, EngineSettings, open_engine
 from tasks.gate import GateConfig, decide
+from tasks.users import open_users
 from toolwoz.metrics import compare
 from toolwoz.report.arm import Arm
 from toolwoz.result import Result
@@ -67,10 +68,16 @@ def evaluate(
     for name, model in models.items():
         settings = engine.of(model, config.temperature)
         log.info("evaluating %s", name)
-        with open_engine(settings, log=logs / f"evaluate-{name}.log") as policy:
+        everything = [scenario for chosen in scenarios.values() for scenario in chosen]
+        with (
+            open_users(dialogue.user, dialogue.user_model, everything) as users,
+            open_engine(settings, log=logs / f"evaluate-{name}.log") as policy,
+        ):
             for split, chosen in scenarios.items():
                 results = asyncio.run(
-                    _play(config, dialogue, world, policy, chosen, out / split / name, settings)
+                    _play(
+                        config, dialogue, world, users, policy, chosen, out / split / name, settings
+                    )
                 )
                 arms[split][name] = Arm(
                     name,
@@ -85,6 +92,7 @@ async def _play(
     config: EvaluateConfig,
     dialogue: DialogueConfig,
     world: World,
+    users: Users,
     policy: Any,
     scenarios: Sequence[Scenario],
     out: Path,
@@ -93,7 +101,7 @@ async def _play(
     return await run(
         policy,
         scenarios,
-        lambda scenario, seed: dialogue.start(scenario, world, seed),
+        lambda scenario, seed: dialogue.start(scenario, world, users, seed),
         concurrency=config.concurrency,
         seed=config.seed,
         out=out,

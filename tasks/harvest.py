@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from httpx import TransportError
+
 from josh.config import JoshConfig
 from josh.faults import Retry
 from josh.journal import Journal, journal_key
@@ -18,15 +20,16 @@ from josh.protocols import Message
 from josh.scheduler import Start, harvest_all
 from josh.store import read_trees, tree_writer
 from josh.tree import Tree
-from tasks.dialogues import DialogueConfig, take
+from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineSettings, open_engine
+from tasks.users import open_users
 from toolwoz.chat import EngineError as EndpointError
 from toolwoz.episode import Episode
 from toolwoz.scenario import Scenario, Split
 from toolwoz.seeds import stable_seed
 from toolwoz.world import World
 
-RETRY = Retry(transient=(ConnectionError, TimeoutError, EndpointError))
+RETRY = Retry(transient=(ConnectionError, TimeoutError, EndpointError, TransportError))
 """An endpoint that dies may come back: it costs time, not data. An engine in this process won't."""
 
 log = logging.getLogger(__name__)
@@ -105,7 +108,10 @@ def harvest(
     settings = engine.of(model, config.temperature)
     out.mkdir(parents=True, exist_ok=True)
     yields = {}
-    with open_engine(settings, log=logs / "harvest-engine.log") as policy:
+    with (
+        open_users(dialogue.user, dialogue.user_model, scenarios.values()) as users,
+        open_engine(settings, log=logs / "harvest-engine.log") as policy,
+    ):
         for name, search in config.searches.items():
             key = journal_key(
                 search,
@@ -117,7 +123,7 @@ def harvest(
             with Journal(work, key) as journal:
                 if journal.earlier:
                     log.info("%s: continuing, %d answers are journaled", name, journal.earlier)
-                start = _starter(scenarios, dialogue, world, search.seed)
+                start = starter(scenarios, dialogue, world, users, search.seed)
                 trees = harvest_all(
                     list(scenarios),
                     start,
@@ -135,12 +141,18 @@ def harvest(
     return yields
 
 
-def _starter(
-    scenarios: Mapping[str, Scenario], dialogue: DialogueConfig, world: World, seed: int
+def starter(
+    scenarios: Mapping[str, Scenario],
+    dialogue: DialogueConfig,
+    world: World,
+    users: Users,
+    seed: int,
 ) -> Start:
-    async def start(scenario: str, _opening: Sequence[Message] | None) -> Episode:
-        # The agenda user opens with the same words again, so the journaled opening is not needed.
-        return await dialogue.start(scenarios[scenario], world, stable_seed(seed, scenario))
+    """What begins, or continues, the dialogue of a scenario id."""
+
+    async def start(scenario: str, opening: Sequence[Message] | None) -> Episode:
+        its_seed = stable_seed(seed, scenario)
+        return await dialogue.start(scenarios[scenario], world, users, its_seed, opening)
 
     return start
 

@@ -57,7 +57,7 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
             "engine.backend is endpoint, but engine.urls is empty: give the addresses of running "
             "servers, as http://127.0.0.1:8000/v1, or set engine.backend to server"
         )
-    key = _api_key(config)
+    key = api_key(config.api_key_env)
     for url in config.urls:
         log.open("a").write(f"{url}: {check(url, config.model, key)}\n")
     with connected(config, config.urls, key) as policy:
@@ -104,24 +104,25 @@ def check(url: str, model: str, key: str = "") -> str:
         names = [entry["id"] for entry in response.json()["data"]]
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         raise EngineError(
-            f"no model server answers at {url} ({error}): start it, or correct engine.urls"
+            f"no model server answers at {url} ({error}): start it, or correct its address"
         ) from error
     if model not in names:
-        raise EngineError(
-            f"{url} does not serve {model!r}: set engine.model to one of {', '.join(names)}"
-        )
+        raise EngineError(f"{url} does not serve {model!r}: name one of {', '.join(names)}")
     return ", ".join(names)
 
 
-def _api_key(config: EngineConfig) -> str:
-    if not config.api_key_env:
-        return ""
+def api_key(variable: str, setting: str = "engine.api_key_env") -> str:
+    """The key in an environment variable; "" where none is named.
+
+    Raises:
+        EngineError: there is no such variable; ``setting`` is what named it.
+    """
     try:
-        return os.environ[config.api_key_env]
+        return os.environ[variable] if variable else ""
     except KeyError:
         raise EngineError(
-            f"the environment variable {config.api_key_env} is not set: put the endpoint's key "
-            'there, or set engine.api_key_env to ""'
+            f"the environment variable {variable} is not set: put the endpoint's key there, or "
+            f'set {setting} to ""'
         ) from None
 
 
