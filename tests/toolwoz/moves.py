@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from toolwoz.calls import Answer
 from toolwoz.completion import Message
-from toolwoz.scenario import ENTITY_KEY, Scenario
+from toolwoz.scenario import ENTITY_KEY, Goal, Scenario
+from toolwoz.scoring import earned
 from toolwoz.world import World
 
 
@@ -44,3 +46,20 @@ def goal_calls(world: World, scenario: Scenario) -> list[Message]:
 
 def limited(world: World, **limits: int) -> World:
     return replace(world, limits=replace(world.limits, **limits))
+
+
+class Played:
+    """One scenario and what calls come to in it."""
+
+    def __init__(self, world: World, *goals: Goal) -> None:
+        self.world = world
+        self.scenario = Scenario("X", "test", world.mode, (), goals)
+
+    def call(self, tool: str, **arguments: Any) -> Answer:
+        return self.world.answer(self.scenario, tool, json.dumps(arguments), seed=0)
+
+    def content(self, tool: str, **arguments: Any) -> Any:
+        return json.loads(self.call(tool, **arguments).content)
+
+    def wins(self, tool: str, **arguments: Any) -> bool:
+        return earned(self.world.database, self.scenario, self.call(tool, **arguments)) == tool

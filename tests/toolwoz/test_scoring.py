@@ -11,19 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwoz.calls import Answer
+from tests.toolwoz.moves import Played
 from toolwoz.conversion import Conversion
 from toolwoz.parity import covers
-from toolwoz.scenario import Goal, Mode, Scenario
+from toolwoz.scenario import Goal, Mode
 from toolwoz.scoring import earned
 from toolwoz.world import World
 
 ITALIAN = {"food": "italian", "area": "centre"}
 TABLE = {"time": "11:45", "day": "monday", "people": "3"}
-
-
-def scenario(mode: Mode, *goals: Goal) -> Scenario:
-    return Scenario("X", "test", mode, (), goals)
 
 
 def search(arguments: Mapping[str, str], domain: str = "restaurant") -> Goal:
@@ -34,23 +30,6 @@ def book(
     arguments: Mapping[str, str], domain: str = "restaurant", **fields: Mapping[str, str]
 ) -> Goal:
     return Goal(f"book_{domain}", f"book_{domain}", arguments, **fields)
-
-
-class Played:
-    """One scenario and what calls come to in it."""
-
-    def __init__(self, world: World, *goals: Goal) -> None:
-        self.world = world
-        self.scenario = scenario(world.mode, *goals)
-
-    def call(self, tool: str, **arguments: Any) -> Answer:
-        return self.world.answer(self.scenario, tool, json.dumps(arguments), seed=0)
-
-    def content(self, tool: str, **arguments: Any) -> Any:
-        return json.loads(self.call(tool, **arguments).content)
-
-    def wins(self, tool: str, **arguments: Any) -> bool:
-        return earned(self.world.database, self.scenario, self.call(tool, **arguments)) == tool
 
 
 @pytest.fixture(scope="session")
