@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,14 @@ class Database:
         self._exact = {d: Index(self.rows[d], lambda _, value: value, strict=True) for d in DOMAINS}
         self._shown = {d: [_shown(d, row) for row in self.rows[d]] for d in DOMAINS}
         self._spellings = {d: _spellings(self.rows[d]) for d in DOMAINS}
+
+    @cached_property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """Per domain, the rows as JSON."""
+        return {
+            domain: [json.dumps(row, ensure_ascii=False) for row in rows]
+            for domain, rows in self.rows.items()
+        }
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Sequence[Row]]) -> Database:

@@ -48,22 +48,26 @@ def reached(database: Database, scenario: Scenario, goal: Goal, answer: Answer) 
         return covers(_wanted(goal), call.arguments)
     booking = scenario.goal(f"book_{goal.domain}")
     shown_is_booked = booking is None or bool(answer.rows & _entity_rows(database, booking))
-    if covers(goal.arguments, call.arguments):
+    wanted, given = _said(goal.arguments), _said(call.arguments)
+    if wanted.items() <= given.items():
         return shown_is_booked
-    if not covers(call.arguments, goal.arguments):
+    if not given.items() <= wanted.items():
         return False
     if booking is not None:
         return shown_is_booked
-    return bool(answer.rows & _matches(database, goal.domain, goal.arguments))
+    return bool(answer.rows & _matches(database, goal.domain, wanted))
 
 
 def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Every non-empty item of ``wanted`` is in ``given``, apart from case and apostrophes."""
-    return all(
-        slot in given and _plain(given[slot]) == _plain(value)
-        for slot, value in wanted.items()
-        if _plain(value) not in _EMPTY
-    )
+    return _said(wanted).items() <= _said(given).items()
+
+
+def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The non-empty items, without case and apostrophes: whether one covers another is then <=."""
+    return {
+        slot: plain for slot, value in arguments.items() if (plain := _plain(value)) not in _EMPTY
+    }
 
 
 def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
@@ -75,13 +79,16 @@ def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
 
 
 def _search(database: Database, scenario: Scenario, call: Call) -> Answer:
-    rows = _matches(database, call.domain, call.arguments)
-    shown = _first(_choice(database, scenario, call, rows))
-    content = [database.rows[call.domain][shown.bit_length() - 1]] if shown else []
-    return Answer(json.dumps(content, ensure_ascii=False), call, ok=bool(shown), rows=shown)
+    given = _said(call.arguments)
+    rows = _matches(database, call.domain, given)
+    shown = _first(_choice(database, scenario, call, given, rows))
+    row = database.texts[call.domain][shown.bit_length() - 1] if shown else ""
+    return Answer(f"[{row}]", call, ok=bool(shown), rows=shown)
 
 
-def _choice(database: Database, scenario: Scenario, call: Call, rows: RowMask) -> RowMask:
+def _choice(
+    database: Database, scenario: Scenario, call: Call, given: Mapping[str, Any], rows: RowMask
+) -> RowMask:
     """The rows of which the first is shown: the answer key shapes what is found.
 
     Only what the search found is shown, the booked entity too. It may itself violate the goal, as
@@ -90,24 +97,21 @@ def _choice(database: Database, scenario: Scenario, call: Call, rows: RowMask) -
     goal = scenario.goal(call.tool)
     if goal is None:
         return rows
-    wrong = rows & ~_matches(database, goal.domain, goal.arguments)
+    wanted = _said(goal.arguments)
+    wrong = rows & ~_matches(database, goal.domain, wanted)
     booking = scenario.goal(f"book_{goal.domain}")
     booked = rows & _entity_rows(database, booking) if booking else 0
-    if booking and covers(goal.arguments, call.arguments):
+    if booking and wanted.items() <= given.items():
         return booked or wrong
-    if covers(call.arguments, goal.arguments):
+    if given.items() <= wanted.items():
         return wrong or booked or rows
     return rows
 
 
-def _matches(database: Database, domain: str, arguments: Mapping[str, Any]) -> RowMask:
+def _matches(database: Database, domain: str, said: Mapping[str, Any]) -> RowMask:
     # The release also doubles apostrophes, but none is left by then. A row with an apostrophe or a
     # capital letter in its name is therefore never found.
-    constraints = {
-        slot: _plain(value)
-        for slot, value in arguments.items()
-        if isinstance(value, str) and _plain(value) not in _EMPTY
-    }
+    constraints = {slot: value for slot, value in said.items() if isinstance(value, str)}
     return database.exact_mask(domain, constraints)
 
 

@@ -82,7 +82,10 @@ class Scenario:
 
     def goal(self, tool: str) -> Goal | None:
         """The goal of that tool, or None."""
-        return next((goal for goal in self.goals if goal.tool == tool), None)
+        for goal in self.goals:  # not next() of a generator: it is asked thrice a tool call
+            if goal.tool == tool:
+                return goal
+        return None
 
     def to_json(self) -> dict[str, Any]:
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}

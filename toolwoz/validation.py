@@ -63,8 +63,10 @@ class Toolbox:
             raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
         if self._mode == "parity":
             return Call(name, _scalars(given))
-        spelled = {slot: self._spelled(name, slot, value) for slot, value in given.items()}
-        accepted = {slot: value for slot, value in spelled.items() if value}
+        accepted = {}
+        for slot, value in given.items():
+            if spelled := self._spelled(name, slot, value):
+                accepted[slot] = spelled
         missing = [slot for slot in schema.get("required", ()) if slot not in accepted]
         if missing:
             raise CallError(f"{name} needs {', '.join(missing)}; ask the user, then call it again")
@@ -72,14 +74,15 @@ class Toolbox:
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
         """The value as the database spells it; "" for no constraint."""
-        if isinstance(value, _CONTAINERS):
+        if isinstance(value, str):
+            if len(value) > _LONGEST:
+                raise CallError(f"{slot}: a value of {len(value)} characters is too long")
+        elif isinstance(value, _CONTAINERS):
             raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
-        if isinstance(value, str) and len(value) > _LONGEST:
-            raise CallError(f"{slot}: a value of {len(value)} characters is too long")
         verdict = self._verdict(name, slot, value)
-        if isinstance(verdict, CallError):
-            raise CallError(*verdict.args)  # a fresh one: a remembered traceback would grow
-        return verdict
+        if isinstance(verdict, str):
+            return verdict
+        raise CallError(*verdict.args)  # a fresh one: a remembered traceback would grow
 
     def _judge(self, name: str, slot: str, value: object) -> Verdict:
         return "" if is_empty(value) else self._judges[name, slot](value)
