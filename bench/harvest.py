@@ -12,17 +12,16 @@ import asyncio
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.critical_path import limits
 from bench.emulated import Engine, Episode
 from bench.published import search_all
 from josh.config import JoshConfig
 from josh.journal import Journal, journal_key
-from josh.node import Node
 from josh.scheduler import harvest_all
 from josh.store import tree_writer
 from josh.tree import Tree
@@ -33,8 +32,8 @@ Figures = dict[str, Any]
 def latency() -> Figures:
     """Wall time of the same 20 dialogues, all at once: ours, and one branch after another.
 
-    With luck, goals are found and the beam is often narrow; without, it is full from the fourth
-    turn on. A full round of the beam is what the published loop does 8 times slower at most.
+    With luck, goals are found and the beam is often narrow; without, it is full from the third
+    round on. ``limits`` says what any order of the same calls could gain.
     """
     return {"lucky": _latency(20, 0.05, luck=100), "luckless": _latency(20, 0.05, luck=0)}
 
@@ -66,31 +65,8 @@ def _latency(dialogues: int, seconds: float, luck: int) -> Figures:
             "agent_turns_a_second": round(turns / ours),
         },
         "times_fewer": round(theirs / ours, 2),
-        "times_fewer_at_most": round(one_by_one(trees) / in_waves(trees), 2),
+        "limits": limits(trees),
     }
-
-
-def one_by_one(trees: list[Tree]) -> int:
-    """Calls one after another in the longest dialogue: what the published loop cannot go below."""
-    return max(sum(len(node.calls) + heard(node) for node in tree.nodes) for tree in trees)
-
-
-def in_waves(trees: list[Tree]) -> int:
-    """Calls one after another where all leaves of a round go at once, and then all its users."""
-    lengths = []
-    for tree in trees:
-        acts, users = Counter[int](), set()
-        for index, node in enumerate(tree.nodes):
-            round_ = len(tree.path(index))
-            acts[round_] = max(acts[round_], len(node.calls))
-            users |= {round_} if heard(node) else set()
-        lengths.append(acts.total() + len(users))
-    return max(lengths)
-
-
-def heard(node: Node) -> bool:
-    """Whether the user answered."""
-    return bool(node.messages[-1]["role"] == "user")
 
 
 def golden_name(tree: Tree) -> str | None:
