@@ -60,6 +60,8 @@ class LocalPolicy:
             tools=list(tools) or None,
             add_generation_prompt=True,
             return_dict=False,
+            # That a prompt is too long is said by answering None, not by a warning.
+            tokenizer_kwargs={"verbose": False},
         )
         return rendered
 

@@ -196,9 +196,14 @@ def _lost(text: Text, args: Any) -> int:
 
 
 def one_sided(subject: Subject) -> None:
-    """KTO has good and bad answers, and two or more in a batch."""
+    """KTO has good and bad answers, and two or more in a batch; SFT has none that are bad."""
     labels = [text.label for text in subject.texts if text.label is not None]
-    if not labels:
+    if not _is_kto(subject.args):
+        if False in labels:
+            raise TrainError(
+                f"{labels.count(False)} of {len(labels)} answers are labelled bad, and "
+                "SFT would imitate them: train with method kto, or extract with sft_messages"
+            )
         return
     good = sum(labels)
     if good in (0, len(labels)):
@@ -259,6 +264,10 @@ GUARDS: Sequence[Callable[[Subject], None]] = (
     too_long,
     rewritten,
 )
+
+
+def _is_kto(args: Any) -> bool:
+    return hasattr(args, "undesirable_weight")
 
 
 def _name(number: int, row: Row) -> str:

@@ -20,8 +20,8 @@ COLUMNS: Mapping[Method, tuple[str, ...]] = {
 """What the trainer of a method reads."""
 SINGLE = ("prompt", "completion", "tools")
 """What SFT reads of a set that has one assistant message a row."""
-ORIGIN = ("scenario", "node", "sampled")
-"""What only the guards read: where a row comes from, and the tokens that were sampled."""
+ORIGIN = ("scenario", "node", "sampled", "label")
+"""What the guards read: where a row comes from, what was sampled, and whether it is good."""
 
 
 def read_rows(path: Path, method: Method) -> Dataset:
@@ -36,7 +36,11 @@ def read_rows(path: Path, method: Method) -> Dataset:
         records = [json.loads(line) for line in file]
     names = columns(method, records[0] if records else {})
     kept = [
-        {name: row[name] for name in (*names, *ORIGIN) if name in row or name in names}
+        {
+            name: row[name]
+            for name in dict.fromkeys((*names, *ORIGIN))
+            if name in row or name in names
+        }
         for row in records
     ]
     return Dataset.from_list(kept)

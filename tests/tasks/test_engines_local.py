@@ -83,10 +83,12 @@ def test_an_answer_cut_short_keeps_all_its_tokens(ask):
     assert completion.finish_reason == "length"
 
 
-def test_a_prompt_that_leaves_no_room_is_never_sent(ask):
-    completion, prompts = ask("x<|end|>", [{"role": "user", "content": "hotel " * 120}])
+def test_a_prompt_that_leaves_no_room_is_never_sent(ask, tokenizer, capfd):
+    long = [{"role": "user", "content": "hotel " * (tokenizer.model_max_length + 1)}]
+    completion, prompts = ask("x<|end|>", long)
     assert completion is None
     assert prompts == []
+    assert "Token indices sequence length" not in capfd.readouterr().err
 
 
 def _with_arguments(text):
