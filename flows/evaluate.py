@@ -13,7 +13,7 @@ from tasks import tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.evaluate import Arms, EvaluateConfig
-from tasks.train import TrainConfig
+from tasks.training.recipe import TrainConfig
 from toolwoz.report import write_report
 
 REPORT = paths.REPORTS / "report.html"
