@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, str] = {
     "apibench-huggingface": "tasks.benchmarks.apibench:open_huggingface",
     "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
     "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
+    "bfcl": "tasks.benchmarks.bfcl:open_benchmark",
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
 }
