@@ -146,11 +146,11 @@ class Episode:
             RuntimeError: the episode is already done.
             Exception: the user's engine failed; the episode is as it was before the step.
         """
-        if self.done:
-            raise RuntimeError(f"scenario {self.scenario.id}: the dialogue is already over")
+        self._check_open()
         calls = list(tool_calls(message))
         answer = self._answer(calls) if calls else await self._reply(message)
-        self.replay(message, answer)  # only now does it change: the user's engine may have failed
+        # Only now does the episode change: the user's engine may have failed.
+        self._add(message, answer, called=bool(calls))
         return answer
 
     def replay(self, message: Message, answer: Answered) -> None:
@@ -159,18 +159,8 @@ class Episode:
         Raises:
             RuntimeError: the episode is already done.
         """
-        if self.done:
-            raise RuntimeError(f"scenario {self.scenario.id}: the dialogue is already over")
-        self.earned |= answer.earned
-        if any(tool_calls(message)):
-            self.messages = (*self.messages, message, *answer.messages)
-            self._calls += 1
-            self.done = answer.done
-        else:
-            self.messages = (*self.messages, message)
-            self._heard = (*self._heard, *utterance("assistant", message.get("content") or ""))
-            self._calls = 0
-            self._hear(tuple(answer.messages), done=answer.done)
+        self._check_open()
+        self._add(message, answer, called=any(tool_calls(message)))
 
     def fork(self) -> Self:
         """An independent copy at this point: everything it shares is immutable."""
@@ -185,6 +175,22 @@ class Episode:
         twin._heard = self._heard
         twin._calls = self._calls
         return twin
+
+    def _check_open(self) -> None:
+        if self.done:
+            raise RuntimeError(f"scenario {self.scenario.id}: the dialogue is already over")
+
+    def _add(self, message: Message, answer: Answered, *, called: bool) -> None:
+        self.earned |= answer.earned
+        if called:
+            self.messages = (*self.messages, message, *answer.messages)
+            self._calls += 1
+            self.done = answer.done
+        else:
+            self.messages = (*self.messages, message)
+            self._heard = (*self._heard, *utterance("assistant", message.get("content") or ""))
+            self._calls = 0
+            self._hear(tuple(answer.messages), done=answer.done)
 
     def _answer(self, calls: Sequence[ToolCall]) -> Step:
         results: list[Message] = []
