@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.training.guards import Subject, check, render
+from tasks.training.launch import launch
 from tasks.training.memory import GIB, estimate
 from tasks.training.recipe import Arm, Holdout, Options, Recipe, TrainConfig, TrainError
 from tasks.training.rendering import Renderer
@@ -62,6 +63,8 @@ def train_arm(
     """
     if arm not in config.arms:
         raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {', '.join(config.arms)}")
+    if config.accelerate:
+        return Trained(**launch(config, arm, models, datasets, work))
     recipe = config.arms[arm]
     start = models / recipe.start
     if not (start / "config.json").exists():
