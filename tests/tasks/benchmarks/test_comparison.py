@@ -1,0 +1,98 @@
+"""The comparison finds what is there, and hardly ever what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+
+from tasks.benchmarks.comparison import compare, difference, main
+from tasks.benchmarks.runner import run
+from tasks.benchmarks.shape import Scored
+from tasks.benchmarks.summary import METRICS
+
+
+def results(scores):
+    return [
+        Scored(str(n), "all", (), score=score, error=None if score is not None else "Died: now")
+        for n, score in enumerate(scores)
+    ]
+
+
+def test_pairs_are_items_scored_in_both():
+    found = difference("x", results([1, 0, None, 1]), results([1, 1, 1, None, 0]))
+    assert (found.items, found.unscored, found.unpaired) == (2, 2, 1)
+    assert (found.baseline, found.candidate, found.wins, found.losses) == (0.5, 1.0, 1, 0)
+
+
+def test_figures_are_those_of_the_textbook():
+    found = difference("x", results([0] * 8 + [1] * 2), results([1] * 7 + [0, 0, 1]))
+    assert (found.wins, found.losses) == (7, 1)
+    assert found.p_value == pytest.approx(2 * (1 + 8) / 2**8)
+    gains = np.array([1] * 7 + [0, -1, 0])
+    assert found.effect == pytest.approx(gains.mean() / gains.std(ddof=1))
+    assert found.difference.low < 0.6 < found.difference.high
+
+
+def test_holm_corrects_over_the_benchmarks():
+    before = {name: results([0] * 10) for name in "abc"}
+    after = {
+        "a": results([1] * 8 + [0] * 2),
+        "b": results([1] * 6 + [0] * 4),
+        "c": results([1] + [0] * 9),
+    }
+    a, b, c = compare(before, after)
+    assert a.p_holm == pytest.approx(3 * a.p_value)
+    assert b.p_holm == pytest.approx(2 * b.p_value)
+    assert (a.significant, b.significant, c.significant) == (True, False, False)
+
+
+def test_a_run_equals_itself():
+    [found] = compare({"x": results([0, 1, 0.5])}, {"x": results([0, 1, 0.5])})
+    assert (found.difference.value, found.p_value, found.significant) == (0.0, 1.0, False)
+    assert found.to_json()["effect"] is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_compared_with_itself_hardly_ever_differs(seed):
+    """Two runs of one model at a temperature: items of all difficulties, answers by chance."""
+    rng = np.random.default_rng(seed)
+    found = 0
+    for _ in range(100):
+        chance = rng.beta(0.5, 0.5, 300)
+        one, two = (results((rng.random(300) < chance).astype(float)) for _ in range(2))
+        found += compare({"x": one}, {"x": two})[0].significant
+    assert found <= 7
+
+
+def test_a_planted_gain_of_ten_points_on_300_items_is_found():
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(20):
+        before = (rng.random(300) < 0.4).astype(float)
+        after = before.copy()
+        after[rng.choice(np.flatnonzero(before == 0), 40, replace=False)] = 1
+        after[rng.choice(np.flatnonzero(before == 1), 10, replace=False)] = 0
+        [gain] = compare({"x": results(before)}, {"x": results(after)})
+        assert gain.difference.value == pytest.approx(0.1)
+        assert gain.detectable < 0.1
+        found += gain.significant
+    assert found == 20
+
+
+def test_the_command_compares_folders(sums, right, tmp_path, capsys):
+    for name in ("base", "trained"):
+        asyncio.run(run(sums, sums.items, right, concurrency=2, out=tmp_path / name / "sums"))
+        right.answers["3+1"] = "5"
+    assert main([str(tmp_path / "base"), str(tmp_path / "trained")]) == 0
+    assert "sums: 1.000 -> 0.875, -0.125" in capsys.readouterr().out
+    [record] = json.loads((tmp_path / "trained/comparison.json").read_text())
+    assert (record["losses"], record["significant"]) == (1, False)
+    assert not (tmp_path / "base" / METRICS).exists()
+
+
+def test_a_folder_without_runs_is_named(tmp_path, capsys):
+    assert main([str(tmp_path), str(tmp_path)]) == 1
+    assert "no scored.jsonl below it" in capsys.readouterr().err
