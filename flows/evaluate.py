@@ -39,7 +39,7 @@ def play(
 @task()
 def compare(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
     """Metrics of each policy, its paired difference from the base, and the gate's decision."""
-    return work.report(config, arms)
+    return work.report(config, arms, paths.REPORTS / "benchmarks")
 
 
 @task()

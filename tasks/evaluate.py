@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineConfig, EngineSettings, open_engine
-from tasks.gate import GateConfig, decide
+from tasks.gate import GateConfig, decide, read_benchmarks
 from tasks.users import open_users
 from toolwoz.metrics import compare
 from toolwoz.report.arm import Arm
@@ -109,11 +109,16 @@ async def _play(
     )
 
 
-def report(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
+def report(config: EvaluateConfig, arms: Arms, benchmarks: Path) -> dict[str, Any]:
     """What ``reports/metrics.json`` holds: every arm's metrics, and its difference from the base.
 
     ``{"arms": {name: {split: Metrics and failures}}, "comparisons": {name: {split: Comparison}},
     "gate": Decision}``
+
+    Args:
+        config: Holds the gate's rule.
+        arms: What was played.
+        benchmarks: Folder of the runs that the gate's margins are about, ``BENCHMARK/POLICY``.
     """
     figures: dict[str, dict[str, Any]] = {}
     comparisons: dict[str, dict[str, Any]] = {}
@@ -124,8 +129,15 @@ def report(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
             if name != BASE:
                 difference = compare(by_name[BASE].results, arm.results).to_json()
                 comparisons.setdefault(name, {})[split] = difference
-    gate = asdict(decide(config.gate, comparisons))
-    return {"arms": figures, "comparisons": comparisons, "gate": gate}
+    differences = read_benchmarks(config.gate, benchmarks, BASE)
+    gate = decide(config.gate, comparisons, differences)
+    log.info("gate: %s is %s: %s", gate.candidate, gate.decision, gate.reason)
+    return {
+        "arms": figures,
+        "comparisons": comparisons,
+        "benchmarks": {name: one.to_json() for name, one in differences.items()},
+        "gate": asdict(gate),
+    }
 
 
 def headline(record: Mapping[str, Any]) -> dict[str, float]:

@@ -1,10 +1,18 @@
-"""The gate: whether a trained policy is to replace the base, decided on validation alone."""
+"""The gate: whether a trained policy is to replace the base.
+
+It asks for a gain on ToolWOZ validation that is no accident, and that no general benchmark named in
+``margins`` fell by more than its margin. The test split has no part in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+from tasks.benchmarks.comparison import Difference, difference
+from tasks.benchmarks.scored_file import ScoredError, read_configuration, read_scored
 
 SPLIT = "val"
 LEVEL = 0.05
@@ -18,10 +26,18 @@ class GateConfig:
         candidate: The arm of ``train.arms`` that may become champion. Named beforehand: the best
             of several arms would be chosen by luck, too.
         metric: What has to improve over the base.
+        margins: Benchmark of :mod:`tasks.benchmarks` -> the fall in its score that is tolerated,
+            between 0 and 1. Each must have been run on the base and on the candidate.
     """
 
     candidate: str
     metric: Literal["reward", "success"]
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, margin in self.margins.items():
+            if not 0 < margin < 1:
+                raise ValueError(f"margins.{name} must lie between 0 and 1, not be {margin}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +49,110 @@ class Decision:
     reason: str
 
 
-def decide(config: GateConfig, comparisons: Mapping[str, Mapping[str, Any]]) -> Decision:
-    """Promote when the gain on validation is no accident.
+def decide(
+    config: GateConfig,
+    comparisons: Mapping[str, Mapping[str, Any]],
+    benchmarks: Mapping[str, Difference] | None = None,
+) -> Decision:
+    """Promote when the gain on validation is no accident and no benchmark fell beyond its margin.
 
-    Its paired 95 % interval must lie above zero, and the exact McNemar test on successes must not
-    allow for chance at 5 %: the bootstrap is too sure of itself where few scenarios changed.
+    The gain: its paired 95 % interval must lie above zero, and the exact McNemar test on successes
+    must not allow for chance at 5 %: the bootstrap is too sure of itself where few scenarios
+    changed. Each benchmark: :func:`fell`. Every reason to keep the candidate back is said.
 
     Args:
+        config: The rule.
         comparisons: Per arm and split, a :class:`toolwoz.metrics.Comparison` as JSON.
+        benchmarks: Candidate minus base on each benchmark of ``config.margins``.
 
     Raises:
-        ValueError: the candidate was not evaluated.
+        ValueError: the candidate was not evaluated, or not on a benchmark that has a margin.
     """
     if SPLIT not in comparisons.get(config.candidate, {}):
         raise ValueError(
             f"evaluate.gate.candidate: {config.candidate} was not compared on {SPLIT}; compared "
             f"were: {', '.join(comparisons) or 'none'}"
         )
-    comparison = comparisons[config.candidate][SPLIT]
+    found = benchmarks or {}
+    if missing := sorted(config.margins.keys() - found.keys()):
+        raise ValueError(
+            f"evaluate.gate.margins names {', '.join(missing)}, not run on {config.candidate} and "
+            "the base: run `python -m tasks.benchmarks NAME --model models/POLICY` on both"
+        )
+    gained, reason = _gain(config, comparisons[config.candidate][SPLIT])
+    falls = [fell(found[name], margin) for name, margin in config.margins.items()]
+    promoted = gained and not any(fallen for fallen, _ in falls)
+    reasons = "; ".join([reason, *(words for _, words in falls)])
+    return Decision(config.candidate, "promoted" if promoted else "kept back", reasons)
+
+
+def fell(found: Difference, margin: float) -> tuple[bool, str]:
+    """Whether a fall of the score by `margin` cannot be ruled out, and why, in words.
+
+    Non-inferiority: the lower bound of the paired 95 % bootstrap interval of candidate minus base
+    must lie above ``-margin``. Two guards go before it, since an interval sees neither what was not
+    scored nor that few items show few changes: not more than a share `margin` of the items may be
+    unscored; and there must be so many items that, were a share `margin` of them to turn worse, a
+    sample with no worse item would have less than 2.5 % chance: ``(1 - margin) ** items < 0.025``.
+    """
+    words = f"{found.benchmark} {found.difference.value:+.3f}, margin {margin:g}"
+    total = found.items + found.unscored
+    if found.unscored > margin * total:
+        return True, f"{words}: {found.unscored} of {total} items are unscored"
+    if (1 - margin) ** found.items >= LEVEL / 2:
+        return True, f"{words}: {found.items} items are too few to rule such a fall out"
+    words += f", lower bound {found.difference.low:+.3f}"
+    if found.difference.low <= -margin:
+        return True, f"{words}: such a fall cannot be ruled out"
+    return False, f"{words}: not worse"
+
+
+def read_benchmarks(config: GateConfig, folder: Path, base: str) -> dict[str, Difference]:
+    """Candidate minus base on each benchmark with a margin, from ``folder/BENCHMARK/POLICY``.
+
+    Raises:
+        ScoredError: one was not run, or not both policies on the same items in the same way.
+    """
+    found = {}
+    for name in config.margins:
+        runs = {policy: folder / name / policy for policy in (base, config.candidate)}
+        for policy, run in runs.items():
+            if not run.is_dir():
+                raise ScoredError(
+                    f"evaluate.gate.margins names {name}, and it was not run on {policy}: `python "
+                    f"-m tasks.benchmarks {name} --model models/{policy} --out {run}`"
+                )
+        _require_alike(name, *runs.values())
+        one = difference(name, *(read_scored(run) for run in runs.values()))
+        if one.unpaired:
+            raise ScoredError(
+                f"{name}: {one.unpaired} items were asked of one of {base} and {config.candidate} "
+                "alone; give both runs the same --limit and let them finish"
+            )
+        found[name] = one
+    return found
+
+
+def _require_alike(name: str, one: Path, other: Path) -> None:
+    a, b = read_configuration(one), read_configuration(other)
+    if a.get("benchmark") != name:
+        raise ScoredError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
+    changed = sorted(k for k in a.keys() | b.keys() if k != "model" and a.get(k) != b.get(k))
+    if changed:
+        raise ScoredError(f"{one} and {other} differ in {', '.join(changed)}: run one of them anew")
+
+
+def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]:
     gain = comparison[config.metric]["estimate"]
     if gain["low"] is None:
-        return Decision(config.candidate, "kept back", f"too few scored {SPLIT} scenarios")
+        return False, f"too few scored {SPLIT} scenarios"
     found = (
         f"gain in {config.metric} on {gain['scenarios']} {SPLIT} scenarios "
         f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
     )
     if gain["low"] <= 0:
-        return Decision(config.candidate, "kept back", f"{found} does not exclude zero")
+        return False, f"{found} does not exclude zero"
     found += f", McNemar p = {comparison['p_value']:.2g}"
     if comparison["p_value"] >= LEVEL:
-        return Decision(config.candidate, "kept back", f"{found}: too few scenarios changed")
-    return Decision(config.candidate, "promoted", found)
+        return False, f"{found}: too few scenarios changed"
+    return True, found

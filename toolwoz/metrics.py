@@ -100,9 +100,9 @@ class Comparison:
         unscored: Dialogues that both have, and an engine's failure spoiled in one or both.
         reward, success: The differences.
         wins, losses: Scenarios the candidate succeeded in more often, less often.
-        p_value: Exact McNemar test of wins against losses. With one trial a scenario these are
-            McNemar's discordant pairs; with several, counting dialogues would take those of one
-            scenario for independent.
+        p_value: Exact sign test of wins against losses. With one trial a scenario these are the
+            discordant pairs of McNemar, and it is McNemar's exact test; with several, counting
+            dialogues would take those of one scenario for independent.
     """
 
     pairs: int

@@ -44,7 +44,8 @@ class Difference:
             all are equal.
         detectable: The smallest true difference that so many items show with 80 % power.
         wins, losses: Items the candidate did better, worse.
-        p_value: Exact McNemar test of wins against losses.
+        p_value: Exact sign test of wins against losses, ties left out. Where scores are 0 and 1
+            this is McNemar's exact test; elsewhere it is about how many items moved, not how far.
         p_holm: The same after Holm's correction over the benchmarks compared together.
     """
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from tasks.gate import GateConfig, decide
+from tasks.benchmarks.comparison import difference
+from tasks.benchmarks.runner import run as play
+from tasks.benchmarks.scored_file import ScoredError
+from tasks.benchmarks.shape import Benchmark, Item, Score, Scored, SingleTurn
+from tasks.gate import GateConfig, decide, fell, read_benchmarks
+from toolwoz.completion import Completion
 from toolwoz.metrics import compare
 from toolwoz.result import Result
+from toolwoz.tool_calls import assistant
 
 CONFIG = GateConfig(candidate="trained", metric="success")
 
@@ -58,3 +67,117 @@ def test_a_gain_on_test_alone_decides_nothing():
 def test_an_unknown_candidate_is_named():
     with pytest.raises(ValueError, match=r"evaluate\.gate\.candidate: other .* trained"):
         decide(GateConfig("other", "reward"), comparisons([0], [1]))
+
+
+def test_the_test_split_changes_nothing():
+    won, lost = [0] * 40, [1] * 30 + [0] * 10
+    val = comparisons(won, lost)["trained"]
+    for before, after in (([0] * 40, [1] * 40), ([1] * 40, [0] * 40), ([], [])):
+        both = {"trained": {**val, **comparisons(before, after, "test")["trained"]}}
+        assert decide(CONFIG, both) == decide(CONFIG, {"trained": val})
+
+
+GAIN = comparisons([0] * 40, [1] * 30 + [0] * 10)
+MARGIN = replace(CONFIG, margins={"bfcl": 0.05})
+
+
+def scored(scores):
+    return [
+        Scored(str(n), "all", (), score=score, error=None if score is not None else "Died: now")
+        for n, score in enumerate(scores)
+    ]
+
+
+def fall(before, after):
+    return difference("bfcl", scored(before), scored(after))
+
+
+def test_a_benchmark_that_held_lets_the_candidate_pass():
+    same = fall([1, 0] * 100, [1, 0] * 100)
+    decision = decide(MARGIN, GAIN, {"bfcl": same})
+    assert decision.decision == "promoted"
+    assert "bfcl +0.000, margin 0.05, lower bound +0.000: not worse" in decision.reason
+
+
+def test_a_benchmark_that_fell_keeps_the_candidate_back():
+    worse = fall([1] * 200, [0] * 20 + [1] * 180)
+    decision = decide(MARGIN, GAIN, {"bfcl": worse})
+    assert decision.decision == "kept back"
+    assert "cannot be ruled out" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ([1] * 20, [1] * 20, "20 items are too few"),
+        ([1] * 200, [None] * 20 + [1] * 180, "20 of 200 items are unscored"),
+        # a fall of 3 points may be one of 5: the interval decides, not the estimate
+        ([1] * 200, [0] * 6 + [1] * 194, "cannot be ruled out"),
+    ],
+)
+def test_what_was_not_shown_is_not_passed(before, after, why):
+    fallen, words = fell(fall(before, after), 0.05)
+    assert fallen
+    assert why in words
+
+
+def test_a_fall_by_the_margin_hardly_ever_passes():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(100):
+        before = (rng.random(300) < 0.6).astype(float)
+        after = np.where((before == 1) & (rng.random(300) < 0.05 / 0.6), 0.0, before)
+        passed += not fell(fall(before, after), 0.05)[0]
+    assert passed <= 7
+
+
+def test_a_margin_without_its_benchmark_is_an_error():
+    with pytest.raises(ValueError, match=r"names bfcl, not run on trained"):
+        decide(MARGIN, GAIN, {})
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0, -0.1])
+def test_a_margin_is_a_share(margin):
+    with pytest.raises(ValueError, match=r"margins\.bfcl"):
+        GateConfig("trained", "success", {"bfcl": margin})
+
+
+def bench(items):
+    quiz = [Item(str(n), "all", ({"role": "user", "content": "?"},)) for n in range(items)]
+    return Benchmark("quiz", quiz, SingleTurn(lambda _i, _m: Score(1.0), lambda _i: assistant("")))
+
+
+async def answer(_messages, _tools, **_):
+    return Completion(assistant("yes"))
+
+
+def fill(folder, name, items=80, seed=0):
+    quiz = bench(items)
+    out = folder / "quiz" / name
+    config = {"model": name}
+    asyncio.run(
+        play(quiz, quiz.items, answer, concurrency=4, seed=seed, out=out, configuration=config)
+    )
+
+
+QUIZ = replace(CONFIG, margins={"quiz": 0.05})
+
+
+def test_the_folders_of_benchmarks_are_read(tmp_path):
+    fill(tmp_path, "base")
+    with pytest.raises(ScoredError, match="quiz, and it was not run on trained"):
+        read_benchmarks(QUIZ, tmp_path, "base")
+    fill(tmp_path, "trained")
+    assert read_benchmarks(QUIZ, tmp_path, "base")["quiz"].items == 80
+
+
+@pytest.mark.parametrize(
+    ("other", "why"), [({"items": 70}, "10 items were asked"), ({"seed": 1}, "differ in seed")]
+)
+def test_runs_that_are_not_alike_are_refused(tmp_path, other, why):
+    fill(tmp_path, "base")
+    fill(tmp_path, "trained", **other)
+    with pytest.raises(ScoredError, match=why):
+        read_benchmarks(QUIZ, tmp_path, "base")
