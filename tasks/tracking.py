@@ -75,14 +75,18 @@ def stage_run(
         _end(client, status, parent)
 
 
-def report(metrics: Mapping[str, float]) -> None:
-    """Log the figures a pipeline is compared by: on the stage's run and on its parent's."""
+def report(metrics: Mapping[str, float | None]) -> None:
+    """Log the figures a pipeline is compared by: on the stage's run and on its parent's.
+
+    A figure that is None was not measured: it is left out.
+    """
     import mlflow
 
-    mlflow.log_metrics(dict(metrics))
+    measured = {name: value for name, value in metrics.items() if value is not None}
+    mlflow.log_metrics(measured)
     active = mlflow.active_run()
     if active and (parent := active.data.tags.get("mlflow.parentRunId")):
-        mlflow.log_metrics(dict(metrics), run_id=parent)
+        mlflow.log_metrics(measured, run_id=parent)
 
 
 def keep(path: Path) -> None:

@@ -43,7 +43,7 @@ def test_stages_of_one_pipeline_meet_under_one_parent(
 ) -> None:
     monkeypatch.setenv("WOZ_PIPELINE", "p1")
     with tracking.stage_run("train", CONFIGS, {"note": "x"}):
-        tracking.report({"loss": 0.5})
+        tracking.report({"loss": 0.5, "best_loss": None})  # not measured: no metric
     with tracking.stage_run("evaluate", {}):
         pass
     parent, train, evaluate = runs()
