@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, str] = {
     "bfcl": "tasks.benchmarks.bfcl:open_benchmark",
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
+    "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
 }
 """Name -> what opens it; by name, because some need packages that others do not."""
 
