@@ -15,6 +15,7 @@ TESTS ?= tests
 PREFECT_PORT ?= 4200
 MLFLOW_PORT ?= 5000
 CRON ?=
+RUNS ?=
 
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready-$(EXTRA)
@@ -23,7 +24,7 @@ export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro test check lint format ui serve lock
+.PHONY: help setup repro compare test check lint format ui serve lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
@@ -35,6 +36,9 @@ repro: $(READY) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="har
 	@python -m flows.params check
 	dvc repro
 	@python -m flows.summary
+
+compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", folders or MLflow runs
+	@python -m tasks.compare $(RUNS)
 
 test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
 	python -m pytest -q $(TESTS)

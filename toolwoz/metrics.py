@@ -30,7 +30,7 @@ class Metrics:
             tau-bench, arXiv 2406.12045); over the scenarios that have k trials.
         pass_at: k -> chance that *any* of k succeeds (pass@k, arXiv 2107.03374); over the same.
         by_domain, by_tool: Share of the goals of a domain, of a tool, that were reached.
-        turns, calls, prompt_tokens, completion_tokens: Means per dialogue.
+        turns, calls, model_calls, prompt_tokens, completion_tokens: Means per dialogue.
     """
 
     dialogues: int
@@ -45,6 +45,7 @@ class Metrics:
     by_tool: Mapping[str, Estimate]
     turns: float
     calls: float
+    model_calls: float
     prompt_tokens: float
     completion_tokens: float
 
@@ -71,6 +72,7 @@ def summarise(results: Iterable[Result]) -> Metrics:
         by_tool=_reached(groups, lambda goal: goal),
         turns=_mean(result.turns for result in scored),
         calls=_mean(result.calls for result in scored),
+        model_calls=_mean(result.model_calls for result in scored),
         prompt_tokens=_mean(result.prompt_tokens for result in scored),
         completion_tokens=_mean(result.completion_tokens for result in scored),
     )

@@ -87,6 +87,11 @@ class Result:
         """Tool calls made, good or bad."""
         return sum(len(message.get("tool_calls") or ()) for message in self.messages)
 
+    @property
+    def model_calls(self) -> int:
+        """Messages of the agent, each a completion."""
+        return sum(message["role"] == "assistant" for message in self.messages)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -86,7 +86,11 @@ def compare(
 ) -> list[Difference]:
     """The differences on every benchmark that both have, with Holm's correction over them."""
     shared = [name for name in baseline if name in candidate]
-    found = [difference(name, baseline[name], candidate[name]) for name in shared]
+    return holm([difference(name, baseline[name], candidate[name]) for name in shared])
+
+
+def holm(found: Sequence[Difference]) -> list[Difference]:
+    """The same differences, their p-values corrected for having been looked at together."""
     if not found:
         return []
     corrected = multipletests([one.p_value for one in found], LEVEL, method="holm")[1]

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from toolwoz.metrics import compare
@@ -18,7 +18,16 @@ from toolwoz.report.browse import pack
 from toolwoz.report.text import REASONS, lines
 from toolwoz.strict_json import dumps
 
-__all__ = ["Arm", "lines", "read_arm", "render_report", "write_metrics", "write_report"]
+__all__ = [
+    "Arm",
+    "lines",
+    "read_arm",
+    "render_page",
+    "render_report",
+    "write_metrics",
+    "write_report",
+    "write_whole",
+]
 
 METRICS = "metrics.json"
 REPORT = "report.html"
@@ -28,12 +37,12 @@ _TEMPLATES = files(__name__) / "templates"
 
 def write_metrics(folder: Path, arm: Arm) -> None:
     """Write ``metrics.json`` into the folder of a run; whole or not at all."""
-    _write(folder / METRICS, json.dumps(arm.to_json(), indent=1, allow_nan=False) + "\n")
+    write_whole(folder / METRICS, json.dumps(arm.to_json(), indent=1, allow_nan=False) + "\n")
 
 
 def write_report(path: Path, arms: Sequence[Arm]) -> None:
     """Write the report of one run, or of several beside the first; whole or not at all."""
-    _write(path, render_report(arms))
+    write_whole(path, render_report(arms))
 
 
 def render_report(arms: Sequence[Arm]) -> str:
@@ -42,16 +51,38 @@ def render_report(arms: Sequence[Arm]) -> str:
     Raises:
         ValueError: there is no arm, or two have the same name.
     """
-    if not arms or len({arm.name for arm in arms}) < len(arms):
+    if not arms:
+        raise ValueError("a report needs arms with different names, and has none")
+    return render_page(arms)
+
+
+def render_page(
+    arms: Sequence[Arm],
+    template: str = "report.html.j2",
+    loaders: Sequence[BaseLoader] = (),
+    **shown: Any,
+) -> str:
+    """The report within a larger page: a template that extends ``report.html.j2``.
+
+    Args:
+        arms: May be none: then the page is what the template adds.
+        template: Its name, in one of the loaders.
+        loaders: Where templates are looked for before this package's own.
+        shown: What the template shows besides.
+
+    Raises:
+        ValueError: two arms have the same name.
+    """
+    if len({arm.name for arm in arms}) < len(arms):
         raise ValueError(f"arms need different names, not {[arm.name for arm in arms]}")
     environment = Environment(
-        loader=PackageLoader("toolwoz.report"),
+        loader=ChoiceLoader([*loaders, PackageLoader("toolwoz.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(template).render(
         arms=arms,
         reasons=list(REASONS.values()),
         comparisons=[(arm, compare(arms[0].results, arm.results)) for arm in arms[1:]],
@@ -60,6 +91,7 @@ def render_report(arms: Sequence[Arm]) -> str:
         changed=_changed(arms),
         dialogues=pack(arms),
         source=lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8")),
+        **shown,
     )
 
 
@@ -90,7 +122,8 @@ def _charts(arms: Sequence[Arm]) -> dict[str, str]:
     return found
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all; its folder is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from toolwoz.intervals import Estimate
 
 WIDTH, LABELS, VALUES = 560, 140, 64
+FOREST = 760
 _PLOT = WIDTH - LABELS - VALUES
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BAR, _GAP = 16, 14
@@ -102,6 +103,78 @@ def curves(series: Mapping[str, Mapping[int, float]], title: str) -> str:
     return _svg(height, title, parts)
 
 
+def forest(rows: Mapping[str, Estimate], title: str) -> str:
+    """Differences in points as dots with their intervals, about a line at zero.
+
+    A row without an interval has its dot alone; one without a value is left out.
+    """
+    shown = {name: one for name, one in rows.items() if not math.isnan(one.value)}
+    reach = max((abs(x) for one in shown.values() for x in _span(one)), default=0.0)
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.25) if reach <= 4 * s), 0.5)
+    ticks = [n * step for n in range(-4, 5) if abs(n * step) <= math.ceil(reach / step) * step]
+    half, center = (FOREST - 2 * LABELS) / 2, FOREST / 2
+
+    def across(points: float) -> float:
+        return center + half * points / max(ticks[-1], step)
+
+    height = len(shown) * 34 + 8
+    parts = []
+    for tick in ticks:
+        kind = "grid" if tick else "zero"
+        parts.append(f'<path class="{kind}" d="M{across(tick):.1f} 0V{height}"/>')
+        label = f"{100 * tick:+.0f}" if tick else "0"
+        parts.append(_text(across(tick), height + 14, label, "tick", anchor="middle"))
+    for row, (name, one) in enumerate(shown.items()):
+        middle = row * 34 + 21
+        sure = "better" if one.low > 0 else "worse" if one.high < 0 else "open"
+        low, high = _span(one)
+        hint = escape(f"{name}: {one} over {one.scenarios}")
+        parts.append(_text(LABELS - 12, middle, name, "label", anchor="end"))
+        parts.append(
+            f'<g class="{sure}"><title>{hint}</title>'
+            f'<path class="range" d="M{across(low):.1f} {middle}H{across(high):.1f}"/>'
+            f'<circle class="dot" cx="{across(one.value):.1f}" cy="{middle}" r="5"/></g>'
+        )
+        parts.append(_text(FOREST - LABELS + 12, middle, f"{100 * one.value:+.1f} pts", "value"))
+    return _svg(height + 24, title, parts, FOREST)
+
+
+def rounds(series: Mapping[str, Estimate], title: str) -> str:
+    """Shares of runs in their order, with intervals and a line through them."""
+    height, top, bottom = 230, 12, 190
+    across = {
+        name: LABELS / 2 + (WIDTH - LABELS) * (n + 0.5) / len(series)
+        for n, name in enumerate(series)
+    }
+
+    def down(share: float) -> float:
+        return bottom - (bottom - top) * share
+
+    parts = []
+    for tick in _TICKS:
+        parts.append(f'<path class="grid" d="M52 {down(tick):.1f}H{WIDTH - 8}"/>')
+        parts.append(_text(44, down(tick), f"{tick:.0%}", "tick", anchor="end"))
+    known = {name: one for name, one in series.items() if not math.isnan(one.value)}
+    points = " ".join(f"{across[name]:.1f},{down(one.value):.1f}" for name, one in known.items())
+    parts.append(f'<polyline class="line" points="{points}"/>')
+    for arm, (name, x) in enumerate(across.items()):
+        parts.append(_text(x, height - 20, name, "label", anchor="middle"))
+        if name in known:
+            one = known[name]
+            low, high = _span(one)
+            parts.append(f'<path class="whisker" d="M{x:.1f} {down(low):.1f}V{down(high):.1f}"/>')
+            parts.append(
+                f'<circle class="arm{arm}" cx="{x:.1f}" cy="{down(one.value):.1f}" r="6">'
+                f"<title>{escape(f'{name}: {one}')}</title></circle>"
+            )
+            parts.append(_text(x + 10, down(one.value) + 15, f"{one.value:.1%}", "value"))
+    return _svg(height, title, parts)
+
+
+def _span(one: Estimate) -> tuple[float, float]:
+    return (one.value, one.value) if math.isnan(one.low) else (one.low, one.high)
+
+
 def _bar(top: float, arm: int, name: str, estimate: Estimate) -> Iterator[str]:
     width = _PLOT * estimate.value
     middle = top + _BAR / 2
@@ -138,9 +211,9 @@ def _text(x: float, y: float, text: str, kind: str, *, anchor: str = "start") ->
     )
 
 
-def _svg(height: float, title: str, parts: Sequence[str]) -> str:
+def _svg(height: float, title: str, parts: Sequence[str], width: int = WIDTH) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(title)}">'
         + "".join(parts)
         + "</svg>"
     )

@@ -44,8 +44,20 @@ function haystack(row) {
   return row.text;
 }
 
+// Whether a later run succeeded where the first did not (gained), or the other way round (lost).
+function turned(outcomes, wanted) {
+  const [before, ...after] = outcomes.map((one) => one === "full");
+  if (outcomes[0] === "missing" || outcomes[0] === "unscored") return false;
+  const scored = (index) => !["missing", "unscored"].includes(outcomes[index + 1]);
+  return after.some((now, index) => scored(index) && now !== before && now === (wanted === "gained"));
+}
+
 function matches(row, wanted) {
   const outcomes = row.dialogues.map(outcome);
+  if (["gained", "lost"].includes(wanted.outcome)) {
+    if (!turned(outcomes, wanted.outcome)) return false;
+    wanted = { ...wanted, outcome: "" };
+  }
   if (wanted.outcome === "differs" && new Set(outcomes).size < 2) return false;
   if (wanted.outcome && wanted.outcome !== "differs" && !outcomes.includes(wanted.outcome)) return false;
   if (wanted.reason && !row.dialogues.some((d) => d && Object.values(d.missed).includes(wanted.reason))) return false;
@@ -102,17 +114,26 @@ function reveal(item, box) {
 function show() {
   const pane = byId("dialogue");
   if (!current) return pane.replaceChildren(el("p", { className: "note" }, "No dialogue fits."));
-  const dialogue = current.dialogues[run], scenario = scenarios[current.scenario];
+  const scenario = scenarios[current.scenario];
   pane.replaceChildren(...[
     el("h2", {}, current.scenario + (current.trial ? ` · trial ${current.trial + 1}` : "")),
     scenario && el("h3", {}, "the user wants"),
     scenario && el("ul", {}, ...scenario.instructions.map((line) => el("li", {}, line))),
     tabs(),
-    el("h3", {}, "goal calls"), goals(dialogue, scenario),
-    el("h3", {}, "dialogue"), talk(dialogue.messages), ending(dialogue),
+    beside() ? el("div", { className: "sides" }, side(0, scenario), side(run, scenario)) : side(run, scenario),
     scenario?.human.length ? human(scenario.human) : null,
   ].filter(Boolean));
   pane.scrollTop = 0;
+}
+
+const beside = () => run > 0 && byId("beside")?.checked && current.dialogues[0];
+
+function side(index, scenario) {
+  const dialogue = current.dialogues[index];
+  return el("section", { className: "side" },
+    arms.length > 1 ? el("h3", { className: `arm${index}` }, el("i", { className: `arm${index}` }), `${arms[index].name}: ${outcome(dialogue)}`) : null,
+    el("h3", {}, "goal calls"), goals(dialogue, scenario),
+    el("h3", {}, "dialogue"), talk(dialogue.messages), ending(dialogue));
 }
 
 function tabs() {
@@ -233,6 +254,8 @@ function follow() {
 unpack().then((record) => {
   ({ scenarios, arms } = record);
   rows = gather();
+  run = arms.length > 1 ? 1 : 0;
+  if (byId("beside")) byId("beside").onchange = show;
   const reasons = new Set(rows.flatMap((row) => row.dialogues.flatMap((d) => d ? Object.values(d.missed) : [])));
   byId("reason").append(...[...reasons].sort().map((value) => el("option", { value }, words(value))));
   const domains = new Set(rows.flatMap((row) => row.domains));

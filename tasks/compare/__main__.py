@@ -1,0 +1,45 @@
+"""Compare runs with the first of them, and write one HTML page.
+
+    python -m tasks.compare reports/evaluation/test/base reports/evaluation/test/josh_sft
+
+A run is a folder that holds an evaluation on ToolWOZ, runs of benchmarks, or both; or a run of
+MLflow, by id or name, whose artifacts do: RUN, or RUN:FOLDER for a folder of its artifacts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.benchmarks.comparison import line
+from tasks.compare import page, source
+
+OUT = Path("reports/comparison.html")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit status: 0, or 1 for a user's error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="the baseline first")
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help=f"default: {OUT}")
+    args = parser.parse_args(arguments)
+    try:
+        runs = source.read(args.runs)
+        page.write(args.out, runs)
+    except (ValueError, OSError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    for one in page.against_first(runs):
+        print(f"{one.name} against {runs[0].name}", *map(line, one.differences), sep="\n  ")
+    print(f"browse it: {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What the words of a command line name as a run: a folder, or a run of MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tasks.benchmarks.comparison import read_runs
+from tasks.benchmarks.scored_file import SCORED
+from tasks.benchmarks.shape import Scored
+from toolwoz.report.arm import Arm, read_arm
+from toolwoz.results_file import NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the runs that are compared.
+
+    Attributes:
+        name: Short, and different from the other runs'.
+        toolwoz: Its evaluation on ToolWOZ, where it has one.
+        benchmarks: Its scored items by benchmark.
+        seconds: How long it took, where MLflow knows.
+    """
+
+    name: str
+    toolwoz: Arm | None = None
+    benchmarks: Mapping[str, Sequence[Scored]] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+def read(words: Sequence[str]) -> list[Run]:
+    """The runs of these names, the baseline first.
+
+    Raises:
+        ValueError: fewer than two are named, or one twice, or one is neither a folder that holds
+            results nor a run of MLflow that does.
+    """
+    if len(words) < 2:
+        raise ValueError('two runs or more are to be named: make compare RUNS="BASE TRAINED"')
+    if len(set(words)) < len(words):
+        raise ValueError("the same run twice; a run is not compared with itself")
+    names = [Path(word.rpartition(":")[2]).name for word in words]
+    if len(set(names)) < len(names):
+        names = list(words)
+    return [_read(word, name) for word, name in zip(words, names, strict=True)]
+
+
+def _read(word: str, name: str) -> Run:
+    if Path(word).is_dir():
+        return read_folder(Path(word), name)
+    return _read_mlflow(word, name)
+
+
+def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
+    """The run in a folder: one evaluation on ToolWOZ at most, and one run a benchmark.
+
+    Raises:
+        ValueError: it holds nothing of the kind, or several evaluations on ToolWOZ.
+    """
+    played = sorted(path.parent for path in folder.rglob(NAME))
+    scored = any(folder.rglob(SCORED))
+    if len(played) > 1:
+        raise ValueError(
+            f"{folder} holds {len(played)} evaluations on ToolWOZ; name one of them: "
+            + ", ".join(map(str, played[:6]))
+        )
+    if not played and not scored:
+        raise ValueError(f"{folder} holds neither {NAME} nor {SCORED}: no run to compare")
+    return Run(
+        name,
+        read_arm(played[0], name) if played else None,
+        read_runs(folder) if scored else {},
+        seconds,
+    )
+
+
+def _read_mlflow(word: str, name: str) -> Run:
+    """``RUN`` or ``RUN:FOLDER``: an id, or the name of the latest run that has it; a folder in its
+    artifacts."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from tasks.mlflow_store import connect
+
+    run, _, below = word.partition(":")
+    experiment = connect()
+    client = mlflow.MlflowClient()
+    where = f"attributes.run_name = '{run}'" if "'" not in run else "attributes.run_name = ''"
+    try:
+        found = client.get_run(run)
+    except MlflowException:
+        named = client.search_runs([experiment], where, max_results=1)
+        if not named:
+            raise ValueError(f"{word} is neither a folder nor a run of MLflow") from None
+        found = named[0]
+    try:
+        place = client.download_artifacts(found.info.run_id, below, mkdtemp(prefix="compare-"))
+    except MlflowException as error:
+        raise ValueError(f"{word}: {str(error).splitlines()[0]}") from error
+    info = found.info
+    seconds = (info.end_time - info.start_time) / 1000 if info.end_time else None
+    return read_folder(Path(place), name, seconds)
