@@ -22,6 +22,8 @@ BENCHMARKS: Mapping[str, str] = {
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
     "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
+    "toolwoz": "tasks.benchmarks.toolwoz:open_v2",
+    "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
 }
 """Name -> what opens it; by name, because some need packages that others do not."""
 
