@@ -10,12 +10,16 @@ from typing import Any
 from flows import paths, reports
 from flows.runtime import flow, task
 from flows.stage import main
+from tasks import provenance
 from tasks import register as work
+from tasks.model_card import card
 from tasks.register import RegisterConfig, Registration
 
 
 @task()
-def enter(config: RegisterConfig, record: Mapping[str, Any]) -> Registration:
+def enter(
+    config: RegisterConfig, record: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]
+) -> Registration:
     """Make the gate's candidate a version: challenger, and champion if it was promoted."""
     gate = record["gate"]
     arm = gate["candidate"]
@@ -26,6 +30,7 @@ def enter(config: RegisterConfig, record: Mapping[str, Any]) -> Registration:
         work.figures(record["arms"][arm]),
         promote=gate["decision"] == "promoted",
         reason=gate["reason"],
+        card=card(arm, record, settings, provenance.dvc_hashes(outs=False).deps),
     )
 
 
@@ -36,10 +41,15 @@ def tell(registration: Registration) -> None:
 
 
 @flow
-def register(config: RegisterConfig) -> None:
+def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: Any) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
-    tell(enter(config, record))
+    settings = {
+        "bootstrap": asdict(bootstrap),
+        "harvest": asdict(harvest),
+        "train": asdict(train),
+    }
+    tell(enter(config, record, settings))
 
 
 if __name__ == "__main__":
-    main(register)
+    main(register, "register", "bootstrap", "harvest", "train")

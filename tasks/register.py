@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tasks import provenance
@@ -59,8 +60,11 @@ def register(
     *,
     promote: bool,
     reason: str,
+    card: str,
 ) -> Registration:
     """Store the policy in `folder` and make it a version; needs an active MLflow run.
+
+    `card` becomes its README.md; the folder itself, an output of DVC, stays as it is.
 
     Raises:
         RegisterError: there is no model in the folder, or a pickle.
@@ -72,6 +76,10 @@ def register(
     model = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=tags)
     client = mlflow.MlflowClient()
     client.log_model_artifacts(model.model_id, str(folder))
+    with TemporaryDirectory() as place:
+        readme = Path(place, "README.md")
+        readme.write_text(card, encoding="utf-8")
+        client.log_model_artifact(model.model_id, str(readme))
     mlflow.finalize_logged_model(model.model_id, "READY")
     mlflow.log_metrics(dict(metrics), model_id=model.model_id)
     version = mlflow.register_model(f"models:/{model.model_id}", config.name, tags=tags)

@@ -26,7 +26,13 @@ def policy(tmp_path: Path) -> Path:
 def put(policy: Path, *, promote: bool) -> Registration:
     with tracking.stage_run("register", {"register": CONFIG}):
         return register(
-            CONFIG, "kto", policy, {"val.reward": 0.5}, promote=promote, reason="measured"
+            CONFIG,
+            "kto",
+            policy,
+            {"val.reward": 0.5},
+            promote=promote,
+            reason="measured",
+            card="# kto",
         )
 
 
@@ -47,6 +53,9 @@ def test_the_gate_decides_who_is_champion(policy: Path) -> None:
         for alias in ("champion", "challenger")
     }
     assert weights == {"champion": b"weights of kto", "challenger": b"weights of another kto"}
+    readme = mlflow.artifacts.download_artifacts("models:/josh-policy@champion/README.md")
+    assert Path(readme).read_text() == "# kto"
+    assert not (policy / "README.md").exists()
     model = mlflow.get_logged_model(first.model_id)
     assert [(metric.key, metric.value) for metric in model.metrics] == [("val.reward", 0.5)]
     assert model.tags["reason"] == "measured"

@@ -1,0 +1,62 @@
+"""The card says what the run was, and the Hub's own parser reads it."""
+
+from __future__ import annotations
+
+import pytest
+from huggingface_hub import ModelCard
+
+from tasks.model_card import card
+from toolwoz.metrics import summarise
+from toolwoz.result import Result
+
+SETTINGS = {
+    "bootstrap": {"kind": "embedded", "pretrained": "", "seed": 4},
+    "harvest": {"scenarios": 17},
+    "train": {"arms": {"kto": {"method": "kto", "trl": {"learning_rate": 5e-7}, "lora": {"r": 3}}}},
+}
+GATE = {"decision": "promoted", "reason": "it gained"}
+
+
+def metrics(value):
+    nothing = {"value": None, "low": None, "high": None}
+    measured = {"value": value, "low": value - 0.1, "high": value + 0.1}
+    return {"reward": measured, "success": nothing, "dialogues": 40, "unscored": 3}
+
+
+RECORD = {"arms": {"base": {"test": metrics(0.2)}, "kto": {"test": metrics(0.5)}}, "gate": GATE}
+
+
+def written(**bootstrap):
+    settings = {**SETTINGS, "bootstrap": {**SETTINGS["bootstrap"], **bootstrap}}
+    return ModelCard(card("kto", RECORD, settings, {"data/trees": "abc123"}))
+
+
+def test_it_holds_scores_with_intervals_data_and_values():
+    text = written().text
+    assert "| kto | test | reward | 0.500 [0.400, 0.600] | 40 | 3 |" in text
+    assert "| base | test | reward | 0.200 [0.100, 0.300] | 40 | 3 |" in text
+    assert "| kto | test | success | not measured | 40 | 3 |" in text
+    assert "| data/trees | abc123 |" in text
+    for value in ('"learning_rate": 5e-07', '"r": 3', '"scenarios": 17', '"seed": 4', "it gained"):
+        assert value in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "pretrained", "licence", "base"),
+    [
+        ("embedded", "", "mit", None),
+        ("smollm2", "", "apache-2.0", None),
+        ("pretrained", "Qwen/Qwen3-8B", "other", "Qwen/Qwen3-8B"),
+        ("pretrained", "/some/folder/of/mine", "other", None),
+    ],
+)
+def test_licence_and_base_follow_from_how_the_base_was_made(kind, pretrained, licence, base):
+    data = written(kind=kind, pretrained=pretrained).data
+    assert (data.license, data.base_model) == (licence, base)
+    assert "kto" in data.tags
+
+
+def test_it_reads_the_evaluations_own_figures():
+    none = summarise(list[Result]()).to_json()
+    record = {"arms": {"kto": {"val": none}}, "gate": GATE}
+    assert "| kto | val | reward | not measured | 0 | 0 |" in card("kto", record, SETTINGS, {})
