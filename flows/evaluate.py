@@ -10,11 +10,12 @@ from flows.runtime import flow, task
 from flows.stage import main
 from tasks import evaluate as work
 from tasks import tracking
+from tasks.compare import page
+from tasks.compare.source import Run
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.evaluate import Arms, EvaluateConfig
 from tasks.training.recipe import TrainConfig
-from toolwoz.report import write_report
 
 REPORT = paths.REPORTS / "report.html"
 
@@ -50,9 +51,10 @@ def tell(record: Mapping[str, Any]) -> None:
 
 
 @task()
-def draw(arms: Arms) -> None:
-    """Write reports/report.html: figures, charts, and every dialogue of the test split."""
-    write_report(REPORT, list(arms["test"].values()))
+def draw(arms: Arms, record: Mapping[str, Any]) -> None:
+    """Write reports/report.html: every policy against the base on the test split."""
+    runs = [Run(name, arm) for name, arm in arms["test"].items()]
+    page.write(REPORT, runs, record["gate"])
     tracking.keep(REPORT)
 
 
@@ -61,8 +63,9 @@ def evaluate(
     config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineSettings
 ) -> None:
     arms = play(config, train, dialogue, engine)
-    draw(arms)
-    tell(compare(config, arms))
+    record = compare(config, arms)
+    tell(record)
+    draw(arms, record)
 
 
 if __name__ == "__main__":

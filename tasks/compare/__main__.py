@@ -31,11 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         runs = source.read(args.runs)
+        compared = page.against_first(runs)
+        for one in compared:
+            if not any(difference.items for difference in one.differences):
+                raise ValueError(f"{one.name} and {runs[0].name} have no scored item in common")
         page.write(args.out, runs)
     except (ValueError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    for one in page.against_first(runs):
+    for one in compared:
         print(f"{one.name} against {runs[0].name}", *map(line, one.differences), sep="\n  ")
     print(f"browse it: {args.out}")
     return 0

@@ -39,24 +39,12 @@ class Compared:
 
 
 def against_first(runs: Sequence[Run]) -> list[Compared]:
-    """Every later run against the first, on what both were run on.
-
-    Raises:
-        ValueError: some run has nothing in common with the first.
-    """
-    found = [Compared(run.name, holm(list(_differences(runs[0], run)))) for run in runs[1:]]
-    for one in found:
-        if not any(difference.items for difference in one.differences):
-            raise ValueError(f"{one.name} and {runs[0].name} have no scored item in common")
-    return found
+    """Every later run against the first, on what both were run on."""
+    return [Compared(run.name, holm(list(_differences(runs[0], run)))) for run in runs[1:]]
 
 
 def write(path: Path, runs: Sequence[Run], verdict: Mapping[str, str] | None = None) -> None:
-    """Write the page; whole or not at all.
-
-    Raises:
-        ValueError: as :func:`against_first`.
-    """
+    """Write the page; whole or not at all."""
     write_whole(path, render(runs, verdict))
 
 
@@ -68,7 +56,7 @@ def render(runs: Sequence[Run], verdict: Mapping[str, str] | None = None) -> str
         verdict: The gate's decision and its reason, where a gate judged.
 
     Raises:
-        ValueError: as :func:`against_first`.
+        ValueError: two evaluations on ToolWOZ have the same name.
     """
     arms = [run.toolwoz for run in runs if run.toolwoz]
     return render_page(

@@ -102,6 +102,13 @@ def test_a_policy_compared_with_itself_hardly_ever_differs():
     assert max(wrong.values()) <= 7
 
 
+def test_an_arm_without_a_score_still_has_its_page():
+    dead = Run("b", Arm("b", [replace(r, error="gone") for r in results([2, 2])], {}))
+    text = Page(page.render([run("a", [0, 2]), dead])).text.split("use strict")[0]
+    assert "2 unscored" in text
+    assert "nan" not in text.lower()
+
+
 def test_a_planted_gain_of_ten_points_on_300_scenarios_is_found():
     rng = np.random.default_rng(0)
     for _ in range(5):
