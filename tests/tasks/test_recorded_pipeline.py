@@ -1,0 +1,21 @@
+"""A recorded harvest is played from harvest to training rows without an engine, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.tasks.recording import RECORDING, play
+
+# Changed on purpose? `python -m tests.tasks.recording` records anew and prints these lines.
+DIGESTS = {
+    "josh.jsonl": "161ad23301bf5f39f2946b64d06fd68e920f2866d3190476b9cbebff3362845f",
+    "dpo.jsonl": "957672ba4cbd1b4444fb82933717667b47ae879fb6e1b49dcb5e76d4c9e06325",
+    "kto.jsonl": "8e703f038a828d92efe65ad21e828ed51df3017b92e6dd76254bb3544ffe961c",
+    "sft.jsonl": "7c6b06b261014752926a08423d1b3e80a84bf9709100754278807f9be4d8aab5",
+}
+
+
+def test_the_recorded_harvest_gives_the_same_trees_and_rows(tmp_path: Path) -> None:
+    assert play(tmp_path, RECORDING) == DIGESTS
+    for name in ("sft.jsonl", "kto.jsonl", "dpo.jsonl"):
+        assert (tmp_path / "datasets" / name).stat().st_size > 1000, "it holds rows"
