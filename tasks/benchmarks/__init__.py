@@ -19,6 +19,8 @@ BENCHMARKS: Mapping[str, str] = {
     "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
     "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
     "bfcl": "tasks.benchmarks.bfcl:open_benchmark",
+    "tau-airline": "tasks.benchmarks.tau_bench:open_airline",
+    "tau-retail": "tasks.benchmarks.tau_bench:open_retail",
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
     "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
