@@ -15,6 +15,7 @@ from tasks.compare.source import Run
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.evaluate import Arms, EvaluateConfig
+from tasks.traces import trace_dialogues
 from tasks.training.recipe import TrainConfig
 
 REPORT = paths.REPORTS / "report.html"
@@ -58,6 +59,13 @@ def draw(arms: Arms, record: Mapping[str, Any]) -> None:
     tracking.keep(REPORT)
 
 
+@task()
+def trace(config: EvaluateConfig, arms: Arms) -> None:
+    """Keep the first test dialogues of each policy where MLflow shows them turn by turn."""
+    for name, arm in arms["test"].items():
+        trace_dialogues(arm.results, name, "test", config.traces)
+
+
 @flow
 def evaluate(
     config: EvaluateConfig, train: TrainConfig, dialogue: DialogueConfig, engine: EngineSettings
@@ -66,6 +74,7 @@ def evaluate(
     record = compare(config, arms)
     tell(record)
     draw(arms, record)
+    trace(config, arms)
 
 
 if __name__ == "__main__":

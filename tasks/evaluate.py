@@ -38,6 +38,7 @@ class EvaluateConfig:
         temperature: Of sampling; 0 is greedy.
         concurrency: Dialogues in progress at any time.
         gate: What decides on promotion.
+        traces: Test dialogues of each policy that MLflow keeps as traces; the report has all.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class EvaluateConfig:
     temperature: float
     concurrency: int
     gate: GateConfig
+    traces: int = 10
 
 
 def evaluate(

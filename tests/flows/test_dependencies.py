@@ -16,7 +16,13 @@ PACKAGES = ("flows", "tasks", "toolwoz", "josh")
 PLUMBING = {
     *(f"{package}/__init__.py" for package in PACKAGES),
     *("flows/params.py", "flows/paths.py", "flows/reports.py", "flows/runtime.py"),
-    *("flows/stage.py", "tasks/mlflow_store.py", "tasks/provenance.py", "tasks/tracking.py"),
+    *(
+        "flows/stage.py",
+        "tasks/mlflow_store.py",
+        "tasks/provenance.py",
+        "tasks/tracking.py",
+        "tasks/traces.py",
+    ),
 }
 """What every stage runs in: it says where results are and who hears of them, not what they are."""
 

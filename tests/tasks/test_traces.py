@@ -1,0 +1,48 @@
+"""A dialogue of an evaluation can be read turn by turn in MLflow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks import mlflow_store, tracking
+from tasks.traces import trace_dialogues
+from toolwoz.result import Result
+
+pytestmark = pytest.mark.timeout(600)
+
+CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "search_hotel", "arguments": '{"area": "north"}'},
+}
+MESSAGES = (
+    {"role": "user", "content": "a hotel in the north"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c1", "name": "search_hotel", "content": '{"results": []}'},
+    {"role": "assistant", "content": "there is none"},
+)
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_trace_holds_the_turns_the_calls_and_the_reward() -> None:
+    import mlflow
+
+    played = Result("s1", 0, ("g1", "g2"), ("g1",), MESSAGES)
+    lost = Result("s2", 0, ("g1",), (), MESSAGES[:1], error="ConnectionError: gone")
+    with tracking.stage_run("evaluate", {}) as run_id:
+        trace_dialogues([played, lost, played], "base", "test", most=2)
+    experiment = mlflow_store.connect()
+    traces = mlflow.search_traces(locations=[experiment], return_type="list")
+    by_scenario = {trace.info.tags["scenario"]: trace for trace in traces}
+    assert sorted(by_scenario) == ["s1", "s2"]
+    trace = by_scenario["s1"]
+    (root, *turns) = trace.data.spans
+    assert [span.name for span in turns] == ["user", "search_hotel", "agent"]
+    assert turns[1].inputs == {"area": "north"}
+    assert "results" in str(turns[1].outputs)
+    assert root.outputs["earned"] == ["g1"]
+    assert trace.info.trace_metadata["mlflow.sourceRun"] == run_id
+    (reward,) = trace.info.assessments
+    assert (reward.name, reward.feedback.value) == ("reward", 0.5)
+    assert by_scenario["s2"].info.assessments == []  # a failure is no reward of 0
+    assert by_scenario["s2"].data.spans[0].status.status_code == "ERROR"
