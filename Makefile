@@ -14,8 +14,8 @@ SET ?=
 TESTS ?= tests
 PREFECT_PORT ?= 4200
 MLFLOW_PORT ?= 5000
-CRON ?=
 RUNS ?=
+SWITCH ?= on
 
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready-$(EXTRA)
@@ -24,7 +24,7 @@ export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare test check lint format ui serve lock
+.PHONY: help setup repro compare test check lint format ui serve schedule lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
@@ -55,11 +55,14 @@ format: $(READY) ## rewrite the code as `make lint` wants it
 	ruff format .
 	ruff check --fix .
 
-ui: $(READY) ## Prefect, its worker and MLflow; PREFECT_PORT=, MLFLOW_PORT=, CRON="0 3 * * *"
-	@python -m flows.ui --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(CRON),--cron "$(CRON)")
+ui: $(READY) ## Prefect, its worker and MLflow; PREFECT_PORT=, MLFLOW_PORT=
+	@python -m flows.ui --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
 
-serve: $(READY) ## the worker alone, beside a Prefect server of your own; CRON="0 3 * * *"
-	@python -m flows.deploy $(if $(CRON),--cron "$(CRON)")
+serve: $(READY) ## the worker alone, beside a Prefect server of your own
+	@python -m flows.deploy
+
+schedule: $(READY) ## switch on the nightly evaluation and the weekly round; SWITCH=off
+	@PREFECT_API_URL="$${PREFECT_API_URL:-http://127.0.0.1:$(PREFECT_PORT)/api}" python -m flows.deploy --schedule $(SWITCH)
 
 lock: $(READY) ## resolve requirements/*.lock anew
 	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \

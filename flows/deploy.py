@@ -1,7 +1,9 @@
-"""Serve the pipeline: runs asked for in the Prefect UI, or by a schedule, are run here.
+"""Serve the deployments of prefect.yaml: runs asked for in the Prefect UI are run here.
 
-python -m flows.deploy                        # until Ctrl-C; runs on request
-python -m flows.deploy --cron "0 3 * * *"     # and every night at three, UTC
+python -m flows.deploy                   # until Ctrl-C; the schedules stay as they are
+python -m flows.deploy --schedule on     # only switch them on, on the server; or off
+
+Those with a work pool use the same file: `prefect deploy --all`.
 """
 
 from __future__ import annotations
@@ -9,44 +11,125 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import yaml
+from prefect import get_client, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 
-from flows import runtime
-from flows.pipeline import pipeline
+from flows import pipeline, runtime, turns
 
-NAME = "local"
+DEPLOYMENTS = Path("prefect.yaml")
 
 
-def serve(cron: str | None) -> None:
-    """Serve until stopped. One run at a time: a second would wait for DVC's lock."""
-    pipeline.serve(
-        name=NAME,
-        description="Bring every stage of dvc.yaml up to date.",
-        schedules=[Cron(cron, timezone="UTC")] if cron else [],
-        limit=1,
-        global_limit=ConcurrencyLimitConfig(
-            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+def definitions() -> list[dict[str, Any]]:
+    """The deployments of prefect.yaml.
+
+    Raises:
+        ValueError: there is no such file, or it is not YAML.
+    """
+    try:
+        return list(yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8"))["deployments"])
+    except FileNotFoundError:
+        raise ValueError(f"{DEPLOYMENTS} is not here; run from the repository's root") from None
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ValueError(f"{DEPLOYMENTS}: no list of deployments ({error})") from error
+
+
+def deployment(definition: Mapping[str, Any]) -> RunnerDeployment:
+    """One deployment, served by this process.
+
+    A second run of the same one is cancelled while the first goes on: nights must not pile up.
+    """
+    function = definition["entrypoint"].rpartition(":")[2]
+    where = f"{function}/{definition['name']}"
+    limit = definition.get("concurrency_limit", {})
+    found: RunnerDeployment = getattr(pipeline, function).to_deployment(
+        name=definition["name"],
+        description=definition["description"],
+        tags=definition.get("tags", []),
+        parameters=definition.get("parameters", {}),
+        schedules=[_schedule(where, given) for given in definition.get("schedules", [])],
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=limit.get("limit", 1),
+            collision_strategy=ConcurrencyLimitStrategy(
+                limit.get("collision_strategy", "CANCEL_NEW")
+            ),
         ),
-        pause_on_shutdown=False,
-        print_starting_message=False,
     )
+    return _as_scheduled(found)
+
+
+def switch_schedules(active: bool) -> list[str]:
+    """Switch every schedule of these deployments; returns a line each.
+
+    Raises:
+        ValueError: one is not deployed yet.
+    """
+    lines = []
+    with get_client(sync_client=True) as client:
+        for definition in definitions():
+            function = definition["entrypoint"].rpartition(":")[2]
+            name = f"{getattr(pipeline, function).name}/{definition['name']}"
+            try:
+                found = client.read_deployment_by_name(name)
+            except ObjectNotFound:
+                raise ValueError(f"{name} is not deployed: start `make ui` first") from None
+            for schedule in found.schedules:
+                client.update_deployment_schedule(found.id, schedule.id, active=active)
+                when = getattr(schedule.schedule, "cron", schedule.schedule)
+                lines.append(f"{'on ' if active else 'off'} {name}: {when}")
+    return lines
+
+
+def _schedule(where: str, given: Mapping[str, Any]) -> Any:
+    try:
+        return Cron(
+            given["cron"],
+            timezone=given.get("timezone", "UTC"),
+            active=given.get("active", True),
+            slug=given.get("slug"),
+        )
+    except ValueError as error:
+        raise ValueError(f"{DEPLOYMENTS}: {where}: {given['cron']!r}: {error}") from error
+
+
+def _as_scheduled(new: RunnerDeployment) -> RunnerDeployment:
+    """Leave a schedule that the server knows switched on or off as it is there."""
+    with get_client(sync_client=True) as client:
+        try:
+            known = client.read_deployment_by_name(f"{new.flow_name}/{new.name}").schedules
+        except ObjectNotFound:
+            return new
+    active = {schedule.slug: schedule.active for schedule in known}
+    for schedule in new.schedules or []:
+        schedule.active = active.get(schedule.slug, schedule.active)
+    return new
 
 
 def main() -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.deploy")
-    parser.add_argument("--cron", help="when to run by itself, as in '0 3 * * *' (UTC)")
-    cron = parser.parse_args().cron
+    parser.add_argument("--schedule", choices=["on", "off"], help="only switch the schedules")
+    switch = parser.parse_args().schedule
     api = os.environ.setdefault("PREFECT_API_URL", runtime.LOCAL_API)
     if not runtime.listens(api):
         print(f"no Prefect server at {api}: start one with `make ui`", file=sys.stderr)
         return 1
     try:
-        serve(cron)
+        if switch:
+            print("\n".join(switch_schedules(switch == "on")))
+            return 0
+        turns.ensure_limit()
+        served = [deployment(definition) for definition in definitions()]
+        serve(*served, pause_on_shutdown=False, print_starting_message=False, limit=None)
     except ValueError as error:
-        print(f"--cron {cron!r}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

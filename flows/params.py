@@ -68,13 +68,16 @@ def load_section(section: str, path: Path = PARAMS) -> Any:
     return load(section, _dataclass_of(section), path)
 
 
-def check(path: Path = PARAMS) -> Mapping[str, Any]:
-    """Every section of the file, validated.
+def check(path: Path = PARAMS, overrides: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Every section of the file, validated with the overrides in it; the file stays as it is.
 
     Raises:
         ParamsError: as :func:`load`, for the whole file; all faults at once.
     """
-    return _validate(_read(path), path)
+    document = _read(path)
+    for override in overrides:
+        _merge(document, _nested(override))
+    return _validate(document, path)
 
 
 def change(overrides: Sequence[str], config: str | None = None, path: Path = PARAMS) -> list[str]:

@@ -4,44 +4,55 @@
     python -m flows.pipeline evaluate     # that stage, and what it needs
 
 Each task is a `dvc repro` of one stage, so DVC alone decides what is stale, and a cancelled or
-failed run goes on where it was, from here or from the shell.
+failed run goes on where it was, from here or from the shell. A run with overrides is one
+`dvc exp run --temp`, which leaves the workspace alone. prefect.yaml offers the three flows below.
 """
 
-from __future__ import annotations
+# Annotations stay objects: a served run loads this file alone, where Prefect resolves no names.
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Annotated
 
 import networkx as nx
-from prefect import State, flow, get_run_logger, task
+from prefect import State, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed
+from pydantic import Field, WithJsonSchema
 
-from flows import runtime
+from flows import params, showing
+from flows.dvc_process import LIVE, StageFailedError, run_dvc
+from flows.overrides import Overrides, RoundOverrides
 from flows.processes import reaped
-from tasks import provenance
+from flows.turns import one_at_a_time
 
-LIVE: set[subprocess.Popen[str]] = set()
-OUTCOMES = {"didn't change, skipping": "Unchanged", "is cached - skipping run": "Restored"}
-"""What DVC says of a stage that it need not run -> the name of the task's state."""
+STAGES = [
+    "fetch",
+    "validate",
+    "convert",
+    "bootstrap",
+    "harvest",
+    "extract",
+    "train",
+    "evaluate",
+    "register",
+]
+Target = Annotated[str, WithJsonSchema({"type": "string", "enum": STAGES})]
+"""One of dvc.yaml, chosen from a list in the UI."""
+NOTHING = RoundOverrides()
 
 
-class StageFailedError(RuntimeError):
-    """A stage of the pipeline ended with an error; its own log says why."""
-
-
-# A served run loads this flow from its file alone, and resolves only builtins in its annotations.
 @flow(name="pipeline")
-def pipeline(targets: tuple[str, ...] = ()) -> dict[str, str]:
+def pipeline(
+    targets: Annotated[
+        tuple[Target, ...],
+        Field(description="Stages to bring up to date, with all they need; all if empty."),
+    ] = (),
+    overrides: RoundOverrides = NOTHING,
+) -> dict[str, str]:
     """Bring the pipeline up to date.
-
-    Args:
-        targets: Stages to bring up to date, with all they need; every stage if empty.
 
     Returns:
         The outcome of each stage: Ran, Unchanged or Restored.
@@ -49,64 +60,97 @@ def pipeline(targets: tuple[str, ...] = ()) -> dict[str, str]:
     Raises:
         StageFailedError: a stage failed; those after it were not started.
     """
+    return _bring_up_to_date(targets, overrides, showing.everything)
+
+
+@flow(name="harvest-and-train")
+def harvest_and_train(overrides: RoundOverrides = NOTHING) -> dict[str, str]:
+    """One round: harvest, extract and train, with what they need, but no evaluation."""
+    return _bring_up_to_date(["train"], overrides, showing.outcomes)
+
+
+@flow(name="evaluate-only")
+def evaluate_only(
+    force: Annotated[
+        bool, Field(description="Play every dialogue again, even where nothing changed.")
+    ] = False,
+    overrides: Overrides = Overrides(),  # noqa: B008  (frozen)
+) -> dict[str, str]:
+    """Evaluate the policies that are there, and let the gate decide; nothing else is run."""
+    options = ["--single-item", *(["--force"] if force else [])]
+    return _bring_up_to_date(["evaluate", "register"], overrides, showing.everything, options)
+
+
+def _bring_up_to_date(
+    targets: Sequence[str],
+    overrides: Overrides,
+    show: showing.Show,
+    options: Sequence[str] = (),
+) -> dict[str, str]:
+    changes = overrides.assignments()
+    if changes:
+        params.check(overrides=changes)
+    plan = _plan(targets, alone=bool(options))
+    # A cancelled run must leave neither dvc nor the training below it.
+    with one_at_a_time(), reaped(LIVE):
+        if changes:
+            name = str(flow_run.name)
+            stages = list(plan) if targets else []
+            experiment(name, changes, [*options, *stages])
+            outcomes, revision = {f"experiment {name}": "Ran"}, name
+        else:
+            outcomes, revision = _stage_by_stage(plan, options), None
+    show(outcomes, revision)
+    return outcomes
+
+
+def _stage_by_stage(plan: dict[str, list[str]], options: Sequence[str]) -> dict[str, str]:
     done: dict[str, State] = {}
-    with reaped(LIVE):  # a cancelled run must leave neither dvc nor the training below it
-        for stage, needs in _plan(targets).items():
-            state = reproduce(stage, wait_for=[done[need] for need in needs], return_state=True)
-            if not state.is_completed():
-                raise StageFailedError(f"{state.message}; mend it, and run the pipeline again")
-            done[stage] = state
+    for stage, needs in plan.items():
+        state = reproduce(
+            stage, "--force" in options, wait_for=[done[need] for need in needs], return_state=True
+        )
+        if not state.is_completed():
+            raise StageFailedError(f"{state.message}; mend it, and run the pipeline again")
+        done[stage] = state
     return {stage: str(state.name) for stage, state in done.items()}
 
 
 @task(task_run_name="{stage}", cache_policy=NO_CACHE)
-def reproduce(stage: str) -> State:
+def reproduce(stage: str, force: bool = False) -> State:
     """Run the stage if DVC finds it stale."""
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
-    process = subprocess.Popen(
-        command,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    LIVE.add(process)
-    assert process.stdout is not None
-    outcome = "Ran"
-    for line in process.stdout:
-        get_run_logger().info(line.rstrip())
-        outcome = next((name for words, name in OUTCOMES.items() if words in line), outcome)
-    status = process.wait()
-    LIVE.discard(process)
-    if status:
-        raise StageFailedError(f"{stage} failed, see logs/{stage}.log (dvc ended with {status})")
-    return Completed(name=outcome)
+    options = ["--force"] if force else []
+    return Completed(name=run_dvc(stage, ["repro", "--single-item", *options, stage]))
 
 
-def _plan(targets: Sequence[str]) -> dict[str, list[str]]:
-    """Stage -> the stages it needs, each after those."""
+@task(task_run_name="dvc exp run {name}", cache_policy=NO_CACHE)
+def experiment(name: str, changes: Sequence[str], arguments: Sequence[str]) -> None:
+    """Run the stages with other params in a directory of their own."""
+    sets = [word for change in changes for word in ("--set-param", change)]
+    run_dvc(name, ["exp", "run", "--temp", "--name", name, *sets, *arguments])
+
+
+def _plan(targets: Sequence[str], alone: bool = False) -> dict[str, list[str]]:
+    """Stage -> the stages it needs, each after those; `alone`: the targets, not what they need.
+
+    A target that is several stages, as `train` is, stands for all of them.
+    """
     from dvc.repo import Repo
 
     with Repo() as repo:
         graph: nx.DiGraph[str] = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
-    if unknown := [target for target in targets if target not in graph]:
+    named = {target: _addresses(target, graph) for target in targets}
+    if unknown := [target for target, stages in named.items() if not stages]:
         raise ValueError(f"no stage {', '.join(unknown)} in dvc.yaml; it has: {', '.join(graph)}")
-    wanted = {need for target in targets for need in nx.descendants(graph, target)} | set(targets)
+    wanted = {stage for stages in named.values() for stage in stages}
+    if not alone:
+        wanted |= {need for stage in wanted for need in nx.descendants(graph, stage)}
     graph = graph.subgraph(wanted or graph.nodes)
     return {stage: list(graph.successors(stage)) for stage in nx.topological_sort(graph.reverse())}
 
 
-def _environment() -> dict[str, str]:
-    """This process's, where `python` is this one, and a stage hangs below this flow run."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {
-        **os.environ,
-        **runtime.child_environment(),
-        provenance.PIPELINE: str(flow_run.id),
-        "PATH": path,
-        "PYTHONUNBUFFERED": "1",
-    }
+def _addresses(target: str, graph: "nx.DiGraph[str]") -> list[str]:
+    return [stage for stage in graph if target in (stage, stage.partition("@")[0])]
 
 
 def main() -> int:

@@ -30,6 +30,15 @@ def summary(record: Mapping[str, Any]) -> str:
     )
 
 
+def markdown(record: Mapping[str, Any]) -> str:
+    """The same table for the Prefect UI."""
+    header = "| policy | reward | success | reward gained on base |\n|---|---|---|---|"
+    rows = [f"| {' | '.join(row)} |" for row in _rows(record)]
+    gate = record["gate"]
+    decided = f"Gate: **{gate['candidate']} is {gate['decision']}**: {gate['reason']}"
+    return "\n".join([header, *rows, "", decided])
+
+
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for name, by_split in record["arms"].items():
         metrics = by_split[SPLIT]

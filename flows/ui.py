@@ -1,6 +1,6 @@
 """The three screens' servers on loopback: Prefect, its worker, and MLflow. One Ctrl-C stops all.
 
-python -m flows.ui [--prefect-port 4200] [--mlflow-port 5000] [--cron "0 3 * * *"]
+python -m flows.ui [--prefect-port 4200] [--mlflow-port 5000]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGTERM, default_int_handler, signal
 
+from flows import screens
 from flows.processes import reaped
 from tasks.mlflow_store import tracking_uri
 
@@ -85,7 +86,7 @@ def require_free(port: int, option: str) -> None:
             ) from error
 
 
-def serve(prefect_port: int, mlflow_port: int, cron: str | None) -> None:
+def serve(prefect_port: int, mlflow_port: int) -> None:
     """Run the servers until interrupted.
 
     Raises:
@@ -108,8 +109,8 @@ def serve(prefect_port: int, mlflow_port: int, cron: str | None) -> None:
         print(f"Prefect  {prefect}  (starting)", flush=True)
         run("prefect", ["prefect", "server", "start", *at, str(prefect_port)])
         wait_until_healthy("prefect", servers["prefect"], f"{prefect}/api/health")
-        schedule = ["--cron", cron] if cron else []
-        run("worker", ["flows.deploy", *schedule], PREFECT_API_URL=f"{prefect}/api")
+        addresses = {"PREFECT_API_URL": f"{prefect}/api", screens.MLFLOW_UI: mlflow}
+        run("worker", ["flows.deploy"], **addresses)
         wait_until_healthy("mlflow", servers["mlflow"], f"{mlflow}/health")
         print(f"Ready; Ctrl-C stops all three. {_how_to_appear(prefect_port)}", flush=True)
         while True:
@@ -146,11 +147,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.ui")
     parser.add_argument("--prefect-port", type=int, default=DEFAULT_PREFECT_PORT)
     parser.add_argument("--mlflow-port", type=int, default=5000)
-    parser.add_argument("--cron", help="when the pipeline runs by itself, as in '0 3 * * *' (UTC)")
     options = parser.parse_args()
     signal(SIGTERM, default_int_handler)  # a service manager's stop is a Ctrl-C
     try:
-        serve(options.prefect_port, options.mlflow_port, options.cron)
+        serve(options.prefect_port, options.mlflow_port)
     except OSError as error:
         print(error, file=sys.stderr)
         return 1

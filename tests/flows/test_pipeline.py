@@ -57,6 +57,13 @@ stages:
     params: [demo]
     outs: [two]
 """
+DEPLOYMENTS = """\
+deployments:
+  - name: minutely
+    entrypoint: flows/pipeline.py:pipeline
+    description: Everything.
+    schedules: [{slug: minutely, cron: "* * * * *"}]
+"""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("repository")
     (root / "stage.py").write_text(STAGE)
     (root / "dvc.yaml").write_text(GRAPH)
+    (root / "prefect.yaml").write_text(DEPLOYMENTS)
     (root / "params.yaml").write_text("demo:\n  seconds: 0.1\n")
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=root, check=True)
     return root
@@ -93,10 +101,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(repository: Path) -> Iterator[Ui]:
-    """`make ui CRON="* * * * *"` on free ports, stopped with everything below it."""
+    """`make ui`, every minute, on free ports, stopped with everything below it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "MLFLOW", "WOZ"))}
     port = free_port()
-    options = ["--cron=* * * * *", f"--prefect-port={port}", f"--mlflow-port={free_port()}"]
+    options = [f"--prefect-port={port}", f"--mlflow-port={free_port()}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.ui", *options],
         cwd=repository,

@@ -84,7 +84,7 @@ def test_a_port_in_use_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> 
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ui.ServerError) as refused:
-            ui.serve(port, free_port(), None)
+            ui.serve(port, free_port())
     assert f"port {port} is in use" in str(refused.value)
     assert "PREFECT_PORT=" in str(refused.value)
     assert capsys.readouterr().out == ""  # nothing was started
