@@ -7,9 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from toolwoz.chat import EngineError
-
 __all__ = ["Backend", "EngineConfig", "EngineError", "model_folder"]
+
+
+class EngineError(RuntimeError):
+    """An engine that cannot start, is gone, or has no answer: asking it again does not help.
+
+    What may pass, of an endpoint, is :class:`toolwoz.chat.EngineError`.
+    """
+
 
 Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
 

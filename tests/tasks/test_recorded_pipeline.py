@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tasks.recording import RECORDING, play
 
 # Changed on purpose? `python -m tests.tasks.recording` records anew and prints these lines.
@@ -19,3 +21,11 @@ def test_the_recorded_harvest_gives_the_same_trees_and_rows(tmp_path: Path) -> N
     assert play(tmp_path, RECORDING) == DIGESTS
     for name in ("sft.jsonl", "kto.jsonl", "dpo.jsonl"):
         assert (tmp_path / "datasets" / name).stat().st_size > 1000, "it holds rows"
+
+
+def test_an_answer_that_was_not_recorded_is_a_fault_at_once(tmp_path: Path) -> None:
+    lines = RECORDING.read_text(encoding="utf-8").splitlines(keepends=True)
+    short = tmp_path / "short.jsonl"
+    short.write_text("".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(OSError, match="the engine failed in 1 of 3 dialogues"):
+        play(tmp_path / "out", short)
