@@ -15,10 +15,19 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark
 
 BENCHMARKS: Mapping[str, str] = {
+
+
+
+        ValueError: there is none, or it needs an option that is missing.
+        toolwoz.download.FetchError: its data cannot be had.
+    """
+    """The benchmark of that name, its data fetched and verified.
     "apibench-huggingface": "tasks.benchmarks.apibench:open_huggingface",
     "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
     "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
     "bfcl": "tasks.benchmarks.bfcl:open_benchmark",
+    "mt-bench": "tasks.benchmarks.mt_bench:open_pairs",
+    "mt-bench-answers": "tasks.benchmarks.mt_bench:open_answers",
     "tau-airline": "tasks.benchmarks.tau_bench:open_airline",
     "tau-retail": "tasks.benchmarks.tau_bench:open_retail",
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
@@ -26,17 +35,10 @@ BENCHMARKS: Mapping[str, str] = {
     "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
     "toolwoz": "tasks.benchmarks.toolwoz:open_v2",
     "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
-}
-"""Name -> what opens it; by name, because some need packages that others do not."""
-
-
-def open_benchmark(name: str, options: Options) -> Benchmark:
-    """The benchmark of that name, its data fetched and verified.
-
     Raises:
-        ValueError: there is none, or it needs an option that is missing.
-        toolwoz.download.FetchError: its data cannot be had.
-    """
+"""Name -> what opens it; by name, because some need packages that others do not."""
+def open_benchmark(name: str, options: Options) -> Benchmark:
+}
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
     module, _, function = BENCHMARKS[name].partition(":")

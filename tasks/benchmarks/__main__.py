@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, judge: Judge | None, out: Path) -> None:
     if args.limit is not None and args.limit < 1:
         raise ValueError(f"--limit must be 1 or more, not {args.limit}")
-    options = Options(args.data, _mirror(args.mirror), judge, args.trials)
+    options = Options(args.data, _mirror(args.mirror), judge, args.trials, args.against)
     benchmark = open_benchmark(args.benchmark, options)
     items = choose(benchmark.items, args.limit, args.seed)
     config = models.engine_of(args, benchmark.max_tokens)
@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, metavar="N", help="a random sample of N items")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of sampling")
     parser.add_argument("--trials", type=int, default=1, metavar="K", help="dialogues a scenario")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="run whose answers are judged beside these"
+    )
     parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="items at a time")
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"default: {OUT}/NAME/MODEL")
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="where data is kept")

@@ -37,9 +37,11 @@ class Options:
         mirror: Folder tried before the network.
         judge: For protocols that need one.
         trials: Dialogues a scenario, for benchmarks of dialogues.
+        against: Folder of a run whose answers the policy's are compared with.
     """
 
     data: Path
     mirror: Path | None = None
     judge: Judge | None = None
     trials: int = 1
+    against: Path | None = None

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from tasks.benchmarks.scored_file import Recorder, continue_run
-from tasks.benchmarks.shape import Benchmark, Item, Scored
+from tasks.benchmarks.shape import Benchmark, Item, Scored, UnscoredError
 from toolwoz.completion import Policy
 from toolwoz.progress import progress
 from toolwoz.seeds import stable_seed
@@ -85,6 +85,8 @@ async def attempt(benchmark: Benchmark, item: Item, policy: Policy, seed: int = 
         # Whatever an engine or a judge may raise: this item is lost, the others and the run not.
         error = f"{type(failure).__name__}: {failure}"
         log.warning("%s, %s, is unscored: %s", benchmark.name, item.id, error)
+        if isinstance(failure, UnscoredError):
+            return asked(answer=failure.answer, parts=failure.parts, error=error)
         return asked(error=error)
     return asked(
         answer=made.answer,

@@ -15,6 +15,22 @@ class ContextFullError(RuntimeError):
     """The policy could not answer because its context was full: no answer, so no score."""
 
 
+class UnscoredError(RuntimeError):
+    """An answer without a score, and what is known of it all the same.
+
+    Attributes:
+        answer: As of :class:`Attempt`.
+        parts: As of :class:`Score`.
+    """
+
+    def __init__(
+        self, reason: str, answer: tuple[Message, ...], parts: Mapping[str, float]
+    ) -> None:
+        super().__init__(reason)
+        self.answer = answer
+        self.parts = parts
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One question of a benchmark.
@@ -128,7 +144,7 @@ class Scored:
         prompt, tools: What the policy was asked.
         answer: As of :class:`Attempt`; empty where there is none.
         score: From 0 to 1; None where it could not be judged.
-        reason, parts: As of :class:`Score`.
+        reason, parts: As of :class:`Score`; an unscored item may have parts.
         error: Why it is unscored; None where it is scored.
     """
 

@@ -24,13 +24,13 @@ class Metrics:
 
     Attributes:
         benchmark: Its name.
-        items: Scored items; every figure but the next two is about them.
+        items: Scored items; every figure but the next two and the parts is about them.
         unscored: Items without a score.
         errors: Why, and how many of them for that reason.
         score: The headline figure: the mean over items.
         ceiling, floor: The same of the benchmark's own answers, and of empty ones, over the same
             items; None where an answer cannot be scored without the policy.
-        parts: Further figures, each over the items that have it.
+        parts: Further figures, each over the items that have it, scored or not.
         by_group: The headline figure by category.
         figures: Figures of the whole run that are no mean over items.
         known: What the benchmark reports as it stands: excluded items, remarks.
@@ -69,7 +69,7 @@ def summarise(benchmark: Benchmark, results: Sequence[Scored]) -> Metrics:
         score=_estimate(scored),
         ceiling=bounds["ceiling"],
         floor=bounds["floor"],
-        parts=_parts(scored),
+        parts=_parts(results),
         by_group=_by_group(scored),
         figures=benchmark.figures(scored),
         known=benchmark.known,
@@ -119,9 +119,9 @@ def _estimate(scored: Iterable[Scored]) -> Estimate:
     return estimate([[one.score] for one in scored if one.score is not None])
 
 
-def _parts(scored: Iterable[Scored]) -> dict[str, Estimate]:
+def _parts(results: Iterable[Scored]) -> dict[str, Estimate]:
     values: defaultdict[str, list[list[float]]] = defaultdict(list)
-    for one in scored:
+    for one in results:
         for name, value in one.parts.items():
             values[name].append([value])
     return {name: estimate(found) for name, found in values.items()}

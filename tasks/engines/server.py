@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,15 +30,29 @@ GRACE = 10.0
 @contextmanager
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`tasks.engines.open_engine`."""
+    with serving(config, log) as url, reading(config, url) as policy:
+        yield policy
+
+
+def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
+    """A policy of a server of our own."""
+    # It is started without a tool parser: the text is read here, as for the other engines.
+    return connected(replace(config, text_tools=True), [url], extra=VLLM_FIELDS)
+
+
+@contextmanager
+def serving(config: EngineConfig, log: Path) -> Iterator[str]:
+    """The URL of a server for the model, until the context ends.
+
+    Raises:
+        EngineError: it cannot start.
+    """
     folder = model_folder(config)
     port = _port(config.port)
     environment = {**os.environ, **vllm_settings.environment(config)}
     with running(command(config, folder, port), environment, log) as process:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
-        # It is started without a tool parser: the text is read here, as for the other engines.
-        reading = replace(config, text_tools=True)
-        with connected(reading, [f"http://127.0.0.1:{port}/v1"], extra=VLLM_FIELDS) as policy:
-            yield policy
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
