@@ -15,13 +15,6 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark
 
 BENCHMARKS: Mapping[str, str] = {
-
-
-
-        ValueError: there is none, or it needs an option that is missing.
-        toolwoz.download.FetchError: its data cannot be had.
-    """
-    """The benchmark of that name, its data fetched and verified.
     "apibench-huggingface": "tasks.benchmarks.apibench:open_huggingface",
     "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
     "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
@@ -35,10 +28,17 @@ BENCHMARKS: Mapping[str, str] = {
     "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
     "toolwoz": "tasks.benchmarks.toolwoz:open_v2",
     "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
-    Raises:
-"""Name -> what opens it; by name, because some need packages that others do not."""
-def open_benchmark(name: str, options: Options) -> Benchmark:
 }
+"""Name -> what opens it; by name, because some need packages that others do not."""
+
+
+def open_benchmark(name: str, options: Options) -> Benchmark:
+    """The benchmark of that name, its data fetched and verified.
+
+    Raises:
+        ValueError: there is none, or it needs an option that is missing.
+        toolwoz.download.FetchError: its data cannot be had.
+    """
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
     module, _, function = BENCHMARKS[name].partition(":")
