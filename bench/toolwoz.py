@@ -1,10 +1,10 @@
 """How fast ToolWOZ is, as JSON: tool calls, forks, conversion, memory, each beside the published.
 
-    python bench/world.py data/raw      # any corpus folder; without one, a synthetic corpus
+    python bench/toolwoz.py data/raw    # any corpus folder; without one, a synthetic corpus
 
-(bench/toolwoz.py would hide the package of that name.) Speeds are per CPU second of one core, best
-of three, so that a busy machine does not show. A call is measured from the JSON text a model wrote
-to the answer and its score: arguments parsed and validated, the database searched, the goal judged.
+Speeds are per CPU second of one core, best of three, so that a busy machine does not show. A call
+is measured from the JSON text a model wrote to the answer and its score: arguments parsed and
+validated, the database searched, the goal judged.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ import asyncio
 import json
 import platform
 import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+
+if not __package__:  # run by its path, this folder goes first, where this file hides the package
+    sys.path[0] = str(Path(__file__).parents[1])
 
 from toolwoz.completion import Message
 from toolwoz.conversion import Conversion, convert
