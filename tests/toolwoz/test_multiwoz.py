@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from toolwoz.multiwoz import Corpus, CorpusError, read_corpus
+from toolwoz.readers import files
 from toolwoz.readers.files import CorpusFiles
 from toolwoz.sources import SyntheticConfig, fetch
 
@@ -220,6 +222,39 @@ def test_a_cut_off_archive_is_named(folder: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(CorpusError, match=r"delex\.json\.tar\.bz2 is damaged"):
         read_corpus(folder)
+
+
+def bomb_zip(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.json", bytes(1 << 24))
+    return folder / "bomb.zip"
+
+
+def bomb_gz(folder: Path) -> Path:
+    (folder / "bomb.json.gz").write_bytes(gzip.compress(bytes(1 << 24)))
+    return folder / "bomb.json.gz"
+
+
+def bomb_bz2(folder: Path) -> Path:
+    (folder / "bomb.json.tar.bz2").write_bytes(bz2.compress(bytes(1 << 24)))
+    return folder / "bomb.json.tar.bz2"
+
+
+@pytest.mark.parametrize("make", [bomb_zip, bomb_gz, bomb_bz2])
+def test_a_bomb_is_refused_before_it_fills_the_memory(
+    make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = make(tmp_path)
+    assert archive.stat().st_size < 100_000
+    monkeypatch.setattr(files, "MAX_UNPACKED", 1 << 21)
+    bomb = CorpusFiles(tmp_path).find("bomb.json")
+    assert bomb is not None
+    tracemalloc.start()
+    with pytest.raises(CorpusError, match=rf"{archive.name} .* more than 2,097,152 bytes"):
+        bomb.text()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_a_fetched_corpus_has_the_name_of_its_source(tmp_path: Path) -> None:

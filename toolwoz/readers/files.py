@@ -18,6 +18,9 @@ from typing import Any
 from toolwoz.readers.errors import CorpusError
 
 _ARCHIVES = frozenset({".zip", ".gz", ".bz2"})
+_BLOCK = 1 << 20
+MAX_UNPACKED = 2 << 30
+"""Bytes of one file of an archive; more is a bomb, not a corpus."""
 # A cut-off bz2 stream is a ValueError.
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
@@ -113,7 +116,7 @@ class CorpusFiles:
 def _members(archive: Path) -> Iterator[CorpusFile]:
     inner = PurePosixPath(archive.stem)
     if archive.suffix == ".gz":
-        yield CorpusFile(inner, archive, lambda: gzip.decompress(archive.read_bytes()))
+        yield CorpusFile(inner, archive, partial(_gzip_read, archive))
     elif archive.suffix == ".bz2":  # delex.json.tar.bz2: one member, named as the archive
         inner = inner.with_suffix("") if inner.suffix == ".tar" else inner
         yield CorpusFile(inner, archive, lambda: _only_member(archive))
@@ -134,18 +137,36 @@ def _zip_members(archive: Path) -> Iterator[CorpusFile]:
 
 
 def _zip_read(archive: Path, name: str) -> bytes:
-    with zipfile.ZipFile(archive) as opened:
-        return opened.read(name)
+    with zipfile.ZipFile(archive) as opened, opened.open(name) as stream:
+        return _unpacked(stream.read)
+
+
+def _gzip_read(archive: Path) -> bytes:
+    with gzip.open(archive) as stream:
+        return _unpacked(stream.read)
 
 
 def _only_member(archive: Path) -> bytes:
     # Unpacked in one go: tarfile reads a compressed archive in 10 kB blocks, three times slower.
-    with tarfile.open(fileobj=io.BytesIO(bz2.decompress(archive.read_bytes()))) as opened:
+    with bz2.open(archive) as stream:
+        unpacked = _unpacked(stream.read)
+    with tarfile.open(fileobj=io.BytesIO(unpacked)) as opened:
         for member in opened:
             file = opened.extractfile(member)
             if file is not None:
                 return file.read()
     raise tarfile.TarError("it holds no file")
+
+
+def _unpacked(read: Callable[[int], bytes]) -> bytes:
+    """Read in blocks: a few kilobytes may unpack to more than there is memory."""
+    parts, size = [], 0
+    while part := read(_BLOCK):
+        size += len(part)
+        if size > MAX_UNPACKED:
+            raise ValueError(f"a file in it unpacks to more than {MAX_UNPACKED:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _object_items(text: str) -> Iterator[tuple[str, Any]]:
