@@ -151,10 +151,10 @@ class ChatClient:
         return assistant(content, [_call(function) for function in functions])
 
     def _describe(self, response: httpx.Response) -> str:
-        text = response.text[:500]
+        text = response.text
         if self._api_key:
             text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
-        return f"{response.status_code} {response.reason_phrase}: {text}"
+        return f"{response.status_code} {response.reason_phrase}: {text[:500]}"
 
 
 def sendable(message: Message) -> Message:
