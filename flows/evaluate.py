@@ -45,10 +45,13 @@ def compare(config: EvaluateConfig, arms: Arms) -> dict[str, Any]:
 
 
 @task()
-def tell(record: Mapping[str, Any]) -> None:
-    """Write reports/metrics.json and log what policies are compared by."""
+def tell(record: Mapping[str, Any], train: TrainConfig) -> None:
+    """Write reports/metrics.json and log what policies are compared by, with a run for each."""
     reports.write(paths.REPORTS / "metrics.json", record)
     tracking.report(work.headline(record))
+    for name, figures in work.by_policy(record).items():
+        arm = train.arms.get(name)  # the base has none
+        tracking.report_policy(name, {"arm": arm} if arm else {}, figures)
 
 
 @task()
@@ -61,7 +64,11 @@ def draw(arms: Arms, record: Mapping[str, Any]) -> None:
 
 @task()
 def trace(config: EvaluateConfig, arms: Arms) -> None:
-    """Keep the first test dialogues of each policy where MLflow shows them turn by turn."""
+    """Keep the first test dialogues of each policy where MLflow shows them turn by turn.
+
+    Last, and a side output: the results stand in files by now, and a store that fails is a
+    warning.
+    """
     for name, arm in arms["test"].items():
         trace_dialogues(arm.results, name, "test", config.traces)
 
@@ -72,7 +79,7 @@ def evaluate(
 ) -> None:
     arms = play(config, train, dialogue, engine)
     record = compare(config, arms)
-    tell(record)
+    tell(record, train)
     draw(arms, record)
     trace(config, arms)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -144,15 +144,28 @@ def report(config: EvaluateConfig, arms: Arms, benchmarks: Path) -> dict[str, An
 
 def headline(record: Mapping[str, Any]) -> dict[str, float]:
     """The figures of a report that policies are compared by, flat: ``test.kto.success``..."""
-    figures = {}
+    return {f"{split}.{name}.{figure}": value for name, split, figure, value in _figures(record)}
+
+
+def by_policy(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The same figures of each policy, by the same names: ``{"kto": {"test.success": ...}}``."""
+    found: dict[str, dict[str, float]] = {name: {} for name in record["arms"]}
+    for name, split, figure, value in _figures(record):
+        found[name][f"{split}.{figure}"] = value
+    return found
+
+
+def _figures(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
+    """Policy, split, figure and its value, of all that could be estimated."""
     for name, by_split in record["arms"].items():
         for split, metrics in by_split.items():
             for figure in ("reward", "success"):
-                figures[f"{split}.{name}.{figure}"] = metrics[figure]["value"]
-            figures[f"{split}.{name}.unscored"] = metrics["unscored"]
+                if metrics[figure]["value"] is not None:
+                    yield name, split, figure, metrics[figure]["value"]
+            yield name, split, "unscored", metrics["unscored"]
     for name, by_split in record["comparisons"].items():
         for split, comparison in by_split.items():
             for figure in ("reward", "success"):
-                estimate = comparison[figure]["estimate"]
-                figures[f"{split}.{name}.{figure}_gain"] = estimate["value"]
-    return {name: value for name, value in figures.items() if value is not None}
+                gain = comparison[figure]["estimate"]["value"]
+                if gain is not None:
+                    yield name, split, f"{figure}_gain", gain

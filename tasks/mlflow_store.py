@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from tasks import provenance
+
+log = logging.getLogger(__name__)
 
 EXPERIMENT = "toolwoz-josh"
 
@@ -54,6 +58,25 @@ def connect() -> str:
             place = (_home() / "artifacts").as_uri() if is_ours else None  # the store's own choice
             mlflow.create_experiment(name, artifact_location=place)
     return str(mlflow.set_experiment(name).experiment_id)
+
+
+def beside(what: str, write: Callable[[], object]) -> None:
+    """Write to MLflow what the stage's files hold as well: a store that fails is a warning.
+
+    MLflow is a side output of every stage but register. A store that dies while a stage works
+    must not cost it the hours it has worked, so what is written at its end goes through here.
+
+    Args:
+        what: Is missing from MLflow then, for the warning.
+        write: Writes it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking_uri()  # a dead server is known in seconds; MLflow's own calls retry for minutes
+        write()
+    except (MlflowException, OSError) as error:
+        log.warning("MLflow did not take %s: %s", what, str(error).splitlines()[0])
 
 
 def _home() -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tasks.mlflow_store import beside
 from toolwoz.completion import Message
 from toolwoz.messages import tool_calls
 from toolwoz.result import Result
@@ -23,10 +24,18 @@ SESSION = "mlflow.trace.session"
 
 
 def trace_dialogues(results: Iterable[Result], policy: str, split: str, most: int) -> None:
-    """Write the first `most` dialogues of a policy as traces of the active run."""
+    """Write the first `most` dialogues of a policy as traces of the active run.
+
+    They are a side output: results.jsonl holds every dialogue, so without MLflow this warns.
+    """
+    chosen = list(islice(results, most))
+    beside(f"the traces of {policy}", lambda: _write(chosen, policy, split))
+
+
+def _write(results: Sequence[Result], policy: str, split: str) -> None:
     import mlflow
 
-    traced = [(_trace(result, policy, split), result) for result in islice(results, most)]
+    traced = [(_trace(result, policy, split), result) for result in results]
     mlflow.flush_trace_async_logging()  # feedback needs its trace in the store
     for trace_id, result in traced:
         if result.scored:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from tasks import provenance
-from tasks.mlflow_store import TrackingError, connect, lock
+from tasks.mlflow_store import TrackingError, beside, connect, lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
+PARENT_TAG = "mlflow.parentRunId"
+"""MLflow's own name."""
 
 
 @contextmanager
@@ -40,7 +42,8 @@ def stage_run(
     body raises, KILLED when it is interrupted; the parent takes the same status.
 
     Raises:
-        TrackingError: MLflow's store cannot be reached, or refuses.
+        TrackingError: MLflow's store cannot be reached, or refuses, before the body or in what
+            it logs itself. What :func:`report` and :func:`keep` log is a warning then.
     """
     import mlflow
 
@@ -66,7 +69,8 @@ def stage_run(
     try:
         with _clear_errors():
             yield run_id
-            mlflow.set_tags(_tagged("out", provenance.dvc_hashes(outs=True).outs))
+        outs = _tagged("out", provenance.dvc_hashes(outs=True).outs)
+        beside("the hashes of the outputs", lambda: mlflow.set_tags(outs))
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
@@ -83,33 +87,72 @@ def report(metrics: Mapping[str, float | None]) -> None:
     import mlflow
 
     measured = {name: value for name, value in metrics.items() if value is not None}
-    mlflow.log_metrics(measured)
-    active = mlflow.active_run()
-    if active and (parent := active.data.tags.get("mlflow.parentRunId")):
-        mlflow.log_metrics(measured, run_id=parent)
+
+    def write() -> None:
+        mlflow.log_metrics(measured)
+        active = mlflow.active_run()
+        if active and (parent := active.data.tags.get(PARENT_TAG)):
+            mlflow.log_metrics(measured, run_id=parent)
+
+    beside("the metrics", write)
+
+
+def report_policy(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """Log what one policy earned as a run of its own below the stage's: ``evaluate/josh_sft``.
+
+    The metrics have the same names for every policy: select two runs in MLflow, and they compare.
+
+    Args:
+        name: Of the policy.
+        params: How it was trained, nested as in :func:`stage_run`.
+        metrics: Its figures, without its name in theirs.
+    """
+    beside(f"the run of {name}", lambda: _policy_run(name, params, metrics))
+
+
+def _policy_run(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    import mlflow
+
+    stage = mlflow.active_run()
+    if stage is None:
+        raise TrackingError("MLflow has no active run in this thread")
+    kept = ("git.", "dvc.exp", PIPELINE_TAG, PROCESS_TAG)
+    tags = {key: value for key, value in stage.data.tags.items() if key.startswith(kept)}
+    client = mlflow.MlflowClient()
+    run = client.create_run(
+        stage.info.experiment_id,
+        run_name=f"{stage.info.run_name}/{name}",
+        tags={**tags, KIND_TAG: "policy", "policy": name, PARENT_TAG: stage.info.run_id},
+    )
+    _log_params(client, run.info.run_id, dict(_flat(params)))
+    mlflow.log_metrics(dict(metrics), run_id=run.info.run_id)
+    client.set_terminated(run.info.run_id)
 
 
 def keep(path: Path) -> None:
     """Store a file, or a folder with its name, with the active run."""
     import mlflow
 
-    with _clear_errors():
-        if path.is_dir():
-            mlflow.log_artifacts(str(path), artifact_path=path.name)
-        else:
-            mlflow.log_artifact(str(path))
+    if path.is_dir():
+        beside(str(path), lambda: mlflow.log_artifacts(str(path), artifact_path=path.name))
+    else:
+        beside(str(path), lambda: mlflow.log_artifact(str(path)))
 
 
 def _end(client: MlflowClient, status: str, parent: str | None) -> None:
     import mlflow
     from mlflow.exceptions import MlflowException
 
+    # The stage is over: no waiting for minutes. A dead store is asked all the same, or MLflow
+    # would hold the run for open and ask again when the process ends.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
         mlflow.end_run(status)
         if parent is not None:
             client.set_terminated(parent, status)
     except MlflowException as error:  # the stage's own outcome is what must be heard
-        log.warning("MLflow did not take the end of this run (%s): %s", status, error)
+        line = str(error).splitlines()[0]
+        log.warning("MLflow did not take the end of this run (%s): %s", status, line)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from flows import params, stage
-from tasks import mlflow_store
+from tasks import mlflow_store, tracking
+from tasks.traces import trace_dialogues
+from tests.ports import free_port
+from toolwoz.result import Result
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,48 @@ def test_a_full_disk_is_said_to_be_full(capsys: pytest.CaptureFixture[str]) -> N
 
     assert run(demo) == 1
     assert "no space left on the disk" in capsys.readouterr().err
+
+
+def spoil_the_file(_patch: pytest.MonkeyPatch) -> None:
+    for name in ("mlflow.db", "mlflow.db-wal"):
+        if (file := Path(".mlflow", name)).exists():
+            file.write_bytes(b"no database" * 1000)
+
+
+def lose_the_server(patch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    server = f"http://127.0.0.1:{free_port()}"
+    patch.setenv("MLFLOW_TRACKING_URI", server)
+    mlflow.set_tracking_uri(server)
+
+
+@pytest.mark.parametrize("break_mlflow", [spoil_the_file, lose_the_server])
+@pytest.mark.timeout(600)
+def test_what_a_stage_has_made_outlives_mlflow(
+    break_mlflow: Callable[[pytest.MonkeyPatch], None],
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def demo(_config: DemoConfig) -> None:
+        break_mlflow(monkeypatch)
+        Path("made").write_text("in hours")
+        tracking.report({"reward": 0.5})
+        trace_dialogues([Result("s1", 0, ("g1",), ("g1",), ())], "base", "test", most=1)
+
+    assert run(demo) == 0
+    assert (workspace / "made").read_text() == "in hours"
+    said = capsys.readouterr().err
+    missing = (
+        "the metrics",
+        "the traces of base",
+        "logs/demo.log",
+        "the end of this run (FINISHED)",
+    )
+    for what in missing:
+        assert f"MLflow did not take {what}: " in said
+    assert "Traceback" not in said
 
 
 def test_bad_params_stop_a_stage_before_it_leaves_a_run(

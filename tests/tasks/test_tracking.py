@@ -60,6 +60,26 @@ def test_stages_of_one_pipeline_meet_under_one_parent(
 
 
 @pytest.mark.usefixtures("mlflow_root")
+def test_policies_are_runs_below_the_stage_that_compare_by_the_same_names() -> None:
+    import mlflow
+
+    with tracking.stage_run("evaluate", {}) as stage:
+        tracking.report_policy("base", {}, {"test.reward": 0.25})
+        tracking.report_policy("kto", {"arm": CONFIGS["train"]}, {"test.reward": 0.5})
+        assert mlflow.active_run().info.run_id == stage
+    by_name = {run.info.run_name: run for run in runs()}
+    assert set(by_name) == {"evaluate", "evaluate/base", "evaluate/kto"}
+    base, trained = by_name["evaluate/base"], by_name["evaluate/kto"]
+    assert (base.data.metrics, base.data.params) == ({"test.reward": 0.25}, {})
+    assert trained.data.metrics == {"test.reward": 0.5}
+    assert trained.data.params == {"arm.seed": "3", "arm.optimiser.lr": "0.1"}
+    assert by_name["evaluate"].data.metrics == {}
+    for run in (base, trained):
+        assert run.data.tags["mlflow.parentRunId"] == stage
+        assert run.info.status == "FINISHED"
+
+
+@pytest.mark.usefixtures("mlflow_root")
 def test_a_failed_stage_is_a_failed_run_and_a_failed_pipeline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
