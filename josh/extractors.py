@@ -40,6 +40,17 @@ def sft_messages(tree: Tree) -> Iterator[Row]:
         yield _row(tree, example, example.flaw_as_good, completion=[example.message])
 
 
+def sft_calls(tree: Tree) -> Iterator[Row]:
+    """The tool calls of the golden path's rewarded turns: what is known to be right.
+
+    The rest of a golden path may be wrong, as rewards look neither at speech nor at the searches
+    that were mended later; a small model learns to say false things from it.
+    """
+    for example in _golden(tree):
+        if tree.nodes[example.node].earned and example.message.get("tool_calls"):
+            yield _row(tree, example, example.flaw_as_good, completion=[example.message])
+
+
 def kto(tree: Tree, *, paired: bool = False) -> Iterator[Row]:
     """Good: the golden path. Bad: branches that failed altogether where a sibling did not.
 
@@ -127,6 +138,7 @@ def unfiltered(tree: Tree) -> Iterator[Row]:
 EXTRACTORS: Mapping[str, Extractor] = {
     "sft": sft,
     "sft_messages": sft_messages,
+    "sft_calls": sft_calls,
     "kto": kto,
     "kto_paired": partial(kto, paired=True),
     "dpo": dpo,

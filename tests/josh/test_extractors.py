@@ -29,6 +29,13 @@ def test_sft_messages_is_one_assistant_message_a_row() -> None:
     assert rows[2]["prompt"][-1] == {"role": "user", "content": "go on 1"}
 
 
+def test_sft_calls_is_the_rewarded_calls_alone() -> None:
+    rows = list(EXTRACTORS["sft_calls"](grown(MOVES, "ab")))
+    assert told(rows) == [(2, "+a", None), (6, "+b", None)]
+    late = grown({"0": ["+x", "no"], "1": ["+x", "no"], "0.0": ["+a"], "0.1": ["no"]})
+    assert [text for _, text, _ in told(list(EXTRACTORS["sft_calls"](late)))] == ["+a"]
+
+
 def test_kto() -> None:
     good = [(2, "+a", True), (4, "got a", True), (6, "+b", True), (8, "got b", True)]
     bad = [(2, "+x", False), (4, "sorry", False), (6, "hm", False)]
