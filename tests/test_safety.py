@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+
+from flows import ui
+from tasks.engines import EngineConfig, server
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("flows", "tasks", "toolwoz", "josh")
@@ -73,3 +77,10 @@ def test_a_module_runs_no_code_it_was_given_and_listens_on_loopback_alone(path: 
 def test_the_scan_sees(source: str, what: str) -> None:
     assert faults(source) == [f"1: {what}"]
     assert faults("model.eval(); re.compile(text); call(trust_remote_code=False)") == []
+
+
+def test_the_servers_that_are_started_listen_on_loopback() -> None:
+    command = server.command(EngineConfig("server", model="models/base"), Path("models/base"), 8000)
+    hosts = [word.removeprefix("--host=") for word in command if word.startswith("--host")]
+    assert len(hosts) == 1
+    assert all(ip_address(host).is_loopback for host in (*hosts, ui.HOST))
