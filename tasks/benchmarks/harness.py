@@ -1,0 +1,154 @@
+"""lm_eval as the engine: items that are asked at the same time are one call of its evaluator.
+
+It scores by log-likelihood and by its own metrics, so it asks the model itself, not a policy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from tasks.engines import EngineConfig, EngineError
+from tasks.engines.config import model_folder
+from tasks.engines.engine_log import records_in
+from toolwoz.completion import Policy
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+    from lm_eval.api.task import Task
+    from lm_eval.models.huggingface import HFLM
+
+Sample = Mapping[str, Any]
+"""What lm_eval logs of a document under one filter: responses, metrics."""
+BATCH: Final = 8
+"""Sequences in a forward pass."""
+
+
+class Asked(NamedTuple):
+    """A document that waits for its samples."""
+
+    task: str
+    document: int
+    samples: asyncio.Future[list[Sample]]
+
+
+@dataclass(slots=True)
+class Session:
+    """A model and the tasks it is asked.
+
+    Attributes:
+        model: lm_eval's.
+        tasks: By name.
+        chat: Prompts go through the model's chat template.
+        log: What lm_eval prints goes there.
+    """
+
+    model: LM
+    tasks: Mapping[str, Task]
+    chat: bool
+    log: Path
+    _waiting: list[Asked] = field(default_factory=list, init=False)
+    _worker: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def ask(self, task: str, document: int) -> list[Sample]:
+        """The samples of a document, one a filter of its task.
+
+        Raises:
+            Exception: the model failed.
+        """
+        asked = Asked(task, document, asyncio.get_running_loop().create_future())
+        self._waiting.append(asked)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await asked.samples
+
+    async def _work(self) -> None:
+        await asyncio.sleep(0)  # so that whoever asks now is in the batch
+        while batch := self._waiting:
+            self._waiting = []
+            try:
+                found = await asyncio.to_thread(self._evaluate, batch)
+            except Exception as failure:  # the batch's items are unscored for it
+                for asked in batch:
+                    asked.samples.set_exception(failure)
+            else:
+                for asked in batch:
+                    asked.samples.set_result(found[asked.task, asked.document])
+            await asyncio.sleep(0)  # those answered ask again
+        self._worker = None
+
+    def _evaluate(self, batch: Sequence[Asked]) -> Mapping[tuple[str, int], list[Sample]]:
+        from lm_eval import simple_evaluate
+        from lm_eval.tasks import TaskManager
+
+        documents = defaultdict(list)
+        for asked in batch:
+            documents[asked.task].append(asked.document)
+        # Its progress bars would be drawn over ours, which keeps the stderr it began with.
+        with self.log.open("a") as output, redirect_stderr(output):
+            results = simple_evaluate(
+                self.model,
+                tasks=[self.tasks[name] for name in documents],
+                # In order, because it numbers the documents as it meets them.
+                samples={name: sorted(numbers) for name, numbers in documents.items()},
+                bootstrap_iters=0,
+                apply_chat_template=self.chat,
+                fewshot_as_multiturn=self.chat,
+                task_manager=TaskManager(include_defaults=False),
+            )
+        found = defaultdict(list)
+        for name, samples in results["samples"].items():
+            for sample in samples:
+                found[name, sample["doc_id"]].append(sample)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """Opens sessions on these tasks.
+
+    Attributes:
+        tasks: By name.
+    """
+
+    tasks: Mapping[str, Task]
+
+    @contextmanager
+    def open(self, config: EngineConfig, *, log: Path) -> Iterator[Policy]:
+        """A session in place of a policy: ``play`` asks it for samples, not for messages.
+
+        Whatever the backend, transformers loads the model's folder.
+
+        Raises:
+            EngineError: there is no model folder.
+        """
+        if config.backend in ("endpoint", "recorded"):
+            raise EngineError(
+                "lm_eval reads log-likelihoods from the model itself: give --model a folder"
+            )
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        with records_in(log, "lm_eval"):
+            model = _folder(config)
+            chat = model.tokenizer.chat_template is not None
+            yield cast(Policy, Session(model, self.tasks, chat, log))
+
+
+def _folder(config: EngineConfig) -> HFLM:
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    folder = model_folder(config)
+    torch.set_num_threads(config.cores)
+    return HFLM(
+        pretrained=str(folder),
+        dtype=config.dtype,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        batch_size=BATCH,
+        max_length=config.max_model_len,
+    )
