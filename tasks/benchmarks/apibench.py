@@ -33,8 +33,10 @@ _EVALUATION: Final[Mapping[Hub, str]] = {
 _PROMPT: Final = """\
 {question}
 Which model of {hub} does that, and which single line of Python loads it? Answer in this format:
-<<<domain>>>: DOMAIN, <<<api_call>>>: CALL, <<<api_provider>>>: PROVIDER, <<<explanation>>>: WHY
-CALL is the one line, and DOMAIN one of: {domains}."""
+<<<domain>>>: DOMAIN, <<<api_call>>>: CALL, <<<api_provider>>>: PROVIDER, \
+<<<explanation>>>: WHY, <<<code>>>: CODE
+CALL is the one line and PROVIDER the framework; WHY goes step by step, and CODE is the program. \
+DOMAIN is one of: {domains}."""
 
 
 def open_hub(hub: Hub, options: Options) -> Benchmark:
@@ -45,7 +47,7 @@ def open_hub(hub: Hub, options: Options) -> Benchmark:
         f"apibench-{hub}",
         _items(hub, folder, scorer.domains),
         SingleTurn(scorer, _gold),
-        depends_on={"protocol": "zero-shot, AST match"},
+        depends_on={"protocol": "zero-shot, five fields, AST match"},
     )
 
 
