@@ -34,6 +34,7 @@ def play(
         models,
         paths.CORPUS,
         paths.REPORTS / "evaluation",
+        work=paths.WORK / "evaluate",
         logs=paths.LOGS,
     )
 

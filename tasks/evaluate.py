@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineConfig, EngineSettings, open_engine
+from tasks.fingerprint import fingerprint, key
 from tasks.gate import GateConfig, decide, read_benchmarks
 from tasks.users import open_users
 from toolwoz.metrics import compare
@@ -57,18 +59,20 @@ def evaluate(
     corpus: Path,
     out: Path,
     *,
+    work: Path,
     logs: Path,
 ) -> Arms:
-    """Play every scenario of every split with every model.
+    """Play every scenario of every split with every model; results in ``out/SPLIT/NAME``.
 
-    Each model's results stand in ``out/SPLIT/NAME/results.jsonl`` as they come; an evaluation that
-    was killed continues there.
+    Finished dialogues stand in `work` until all are played, as DVC empties ``out`` before it runs
+    a stage again: an evaluation that was killed continues where it stopped.
     """
     world = dialogue.world(corpus)
     scenarios = {split: take(corpus, split, n) for split, n in config.scenarios.items()}
     arms: dict[Split, dict[str, Arm]] = {split: {} for split in scenarios}
     for name, model in models.items():
         settings = engine.of(model, config.temperature)
+        place = work / f"{name}-{_key(config, dialogue, settings, model, corpus)}"
         log.info("evaluating %s", name)
         everything = [scenario for chosen in scenarios.values() for scenario in chosen]
         with (
@@ -77,17 +81,34 @@ def evaluate(
         ):
             for split, chosen in scenarios.items():
                 results = asyncio.run(
-                    _play(
-                        config, dialogue, world, users, policy, chosen, out / split / name, settings
-                    )
+                    _play(config, dialogue, world, users, policy, chosen, place / split, settings)
                 )
+                shutil.copytree(place / split, out / split / name, dirs_exist_ok=True)
                 arms[split][name] = Arm(
                     name,
                     results,
                     {scenario.id: scenario for scenario in chosen},
                     max_messages=dialogue.max_messages,
                 )
+    shutil.rmtree(work)
     return arms
+
+
+def _key(
+    config: EvaluateConfig,
+    dialogue: DialogueConfig,
+    settings: EngineConfig,
+    model: Path,
+    corpus: Path,
+) -> str:
+    """Results are continued only if all that makes them is the same."""
+    return key(
+        seed=config.seed,
+        scenarios=config.scenarios,
+        dialogue=asdict(dialogue),
+        engine=asdict(settings),
+        files=[fingerprint(model), fingerprint(corpus)],
+    )
 
 
 async def _play(

@@ -150,6 +150,8 @@ def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]
         f"gain in {config.metric} on {gain['scenarios']} {SPLIT} scenarios "
         f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
     )
+    if gain["high"] < 0:
+        return False, f"{found} is a loss"
     if gain["low"] <= 0:
         return False, f"{found} does not exclude zero"
     found += f", McNemar p = {comparison['p_value']:.2g}"

@@ -22,6 +22,7 @@ from josh.store import read_trees, tree_writer
 from josh.tree import Tree
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineSettings, open_engine
+from tasks.fingerprint import fingerprint
 from tasks.users import open_users
 from toolwoz.chat import EngineError as EndpointError
 from toolwoz.episode import Episode
@@ -118,7 +119,7 @@ def harvest(
                 list(scenarios),
                 dialogue=asdict(dialogue),
                 engine=asdict(settings),
-                files=[_fingerprint(model), _fingerprint(corpus)],
+                files=[fingerprint(model), fingerprint(corpus)],
             )
             with Journal(work, key) as journal:
                 if journal.earlier:
@@ -171,12 +172,6 @@ def _check_faults(name: str, found: Yield, most: float) -> None:
             f"{name}: the engine failed in {found.faults} of {found.trees} dialogues; see its log, "
             "then run the same command again: finished work is kept"
         )
-
-
-def _fingerprint(folder: Path) -> list[list[Any]]:
-    """Names, sizes and times of a folder's files: what they hold, without reading gigabytes."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
 def summarise(trees: Iterable[Tree]) -> Yield:

@@ -50,7 +50,9 @@ def test_four_wins_of_a_hundred_may_be_luck():
 
 
 def test_a_loss_is_kept_back():
-    assert decide(CONFIG, comparisons([1] * 40, [0] * 40)).decision == "kept back"
+    decision = decide(CONFIG, comparisons([1] * 40, [0] * 40))
+    assert decision.decision == "kept back"
+    assert decision.reason.endswith("is a loss")
 
 
 def test_nothing_scored_is_kept_back():
