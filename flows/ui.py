@@ -107,7 +107,9 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
         store = ["--backend-store-uri", tracking_uri(), "--workers", "1"]
         run("mlflow", ["mlflow", "server", *at, str(mlflow_port), *store])
         print(f"Prefect  {prefect}  (starting)", flush=True)
-        run("prefect", ["prefect", "server", "start", *at, str(prefect_port)])
+        # Its pages ask the default port unless they are told.
+        own = {"PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+        run("prefect", ["prefect", "server", "start", *at, str(prefect_port)], **own)
         wait_until_healthy("prefect", servers["prefect"], f"{prefect}/api/health")
         addresses = {"PREFECT_API_URL": f"{prefect}/api", screens.MLFLOW_UI: mlflow}
         run("worker", ["flows.deploy"], **addresses)

@@ -130,6 +130,8 @@ def _is_up(ui: Ui) -> bool:
 
 def test_a_schedule_fires_and_the_run_shows_every_stage(served: Ui) -> None:
     wait_for("server", lambda: _is_up(served))
+    settings = served.api.get(served.api.base_url.join("/ui-settings")).json()
+    assert settings["api_url"] == str(served.api.base_url).rstrip("/"), "what its pages ask"
     wait_for("scheduled run", lambda: served.runs(state={"type": {"any_": ["SCHEDULED"]}}))
     (first, *_) = wait_for(
         "finished run",
