@@ -90,7 +90,7 @@ class Pinned:
             try:
                 async with asyncio.timeout(self.pool.timeout):
                     return await endpoint.policy(messages, tools, seed=seed)
-            except Exception:
+            except Exception:  # whatever it was, the endpoint failed; always raised again
                 endpoint.failed()
                 raise
 
