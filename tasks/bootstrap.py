@@ -57,7 +57,8 @@ class BootstrapConfig:
     Attributes:
         kind: ``embedded`` makes a model from nothing, ``smollm2`` starts from
             SmolLM2-135M-Instruct; both serve an apprenticeship. ``pretrained`` takes one as it is.
-        pretrained: Of kind ``pretrained``: a model id of the Hugging Face Hub, or a folder.
+        pretrained: Of kind ``pretrained``: a model of the Hugging Face Hub, as
+            ``ORGANISATION/NAME@REVISION``, or a folder.
         seed: Of the towns, the weights, the users and the order of training.
         model: Size of the embedded model.
         apprenticeship: What it is shown.

