@@ -24,7 +24,7 @@ export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare test check lint format ui serve schedule lock
+.PHONY: help setup repro compare datasets test check lint format ui serve schedule lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
@@ -39,6 +39,9 @@ repro: $(READY) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="har
 
 compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", folders or MLflow runs
 	@python -m tasks.compare $(RUNS)
+
+datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
+	@python -m flows.datasets $(RUNS)
 
 test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
 	python -m pytest -q $(TESTS)

@@ -156,11 +156,12 @@ def _report(
         dropped=dict(sorted(dropped.items())),
         labels=dict(sorted(labels.items())),
         prompt_messages=Spread.of([len(row.get("prompt") or row["messages"]) for row in rows]),
-        completion_chars=Spread.of([_chars(row) for row in rows]),
+        completion_chars=Spread.of([answer_chars(row) for row in rows]),
     )
 
 
-def _chars(row: Row) -> int:
+def answer_chars(row: Row) -> int:
+    """Characters of the answers that a row trains, calls as JSON; of a pair, of the chosen one."""
     said = row.get("completion") or row.get("chosen") or row["messages"]
     return sum(
         len(message.get("content") or "") + len(compact_json(message.get("tool_calls") or ""))
