@@ -141,7 +141,7 @@ def report(config: EvaluateConfig, arms: Arms, benchmarks: Path) -> dict[str, An
     Args:
         config: Holds the gate's rule.
         arms: What was played.
-        benchmarks: Folder of the runs that the gate's margins are about, ``BENCHMARK/POLICY``.
+        benchmarks: Folder of the runs that the gate's margins are about, ``POLICY/BENCHMARK``.
     """
     figures: dict[str, dict[str, Any]] = {}
     comparisons: dict[str, dict[str, Any]] = {}

@@ -108,14 +108,14 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
 
 
 def read_benchmarks(config: GateConfig, folder: Path, base: str) -> dict[str, Difference]:
-    """Candidate minus base on each benchmark with a margin, from ``folder/BENCHMARK/POLICY``.
+    """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
 
     Raises:
         ScoredError: one was not run, or not both policies on the same items in the same way.
     """
     found = {}
     for name in config.margins:
-        runs = {policy: folder / name / policy for policy in (base, config.candidate)}
+        runs = {policy: folder / policy / name for policy in (base, config.candidate)}
         for policy, run in runs.items():
             if not run.is_dir():
                 raise ScoredError(

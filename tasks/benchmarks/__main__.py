@@ -2,6 +2,7 @@
 
     python -m tasks.benchmarks apibench-torchhub --model models/base --limit 20
     python -m tasks.benchmarks bfcl --model http://127.0.0.1:8000/v1 --text-tools
+    python -m tasks.benchmarks all --model models/base --limit 20
 
 A run that stopped continues when the same command is given again; what has a score is not repeated.
 """
@@ -9,28 +10,26 @@ A run that stopped continues when the same command is given again; what has a sc
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.benchmarks import BENCHMARKS, models, open_benchmark
+from tasks.benchmarks import BENCHMARKS, models
 from tasks.benchmarks.files import MIRROR
-from tasks.benchmarks.options import Judge, Options
-from tasks.benchmarks.runner import choose, run
-from tasks.benchmarks.scored_file import read_configuration
-from tasks.benchmarks.summary import lines, summarise, write_metrics
+from tasks.benchmarks.options import Options
+from tasks.benchmarks.single import options_of, play
+from tasks.benchmarks.suite import play_all, table
+from tasks.benchmarks.summary import lines
 from tasks.engines import EngineConfig, EngineError
 from toolwoz.download import FetchError
 
 OUT = Path("reports/benchmarks")
 DATA = Path("data/benchmarks")
+ALL = "all"
 
 # What a user can put right. Anything else is our bug, and keeps its traceback.
 _USERS = (ValueError, OSError, FetchError, EngineError)
-_SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,53 +38,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        out = args.out or OUT / args.benchmark / Path(args.name or args.model).name
-        with models.open_judge(args, out / "judge.log") as judge:
-            _run(args, judge, out)
+        return _run(args)
     except KeyboardInterrupt:
         print("\nstopped; the same command continues", file=sys.stderr)
         return 130
     except _USERS as error:
         print(f"tasks.benchmarks {args.benchmark}: {error}", file=sys.stderr)
         return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.limit is not None and args.limit < 1:
+        raise ValueError(f"--limit must be 1 or more, not {args.limit}")
+    engine = models.engine_of(args)
+    out: Path = args.out or OUT / Path(engine.model).name / _below(args.benchmark)
+    with (
+        models.open_helper("judge", args, out) as judge,
+        models.open_helper("simulator", args, out) as simulator,
+    ):
+        options = options_of(args, judge, simulator)
+        return (_all if args.benchmark == ALL else _one)(args, options, engine, out)
+
+
+def _one(args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path) -> int:
+    metrics = play(args.benchmark, args, options, engine, out)
+    print(*lines(metrics), f"every answer: {out}", sep="\n")
     return 0
 
 
-def _run(args: argparse.Namespace, judge: Judge | None, out: Path) -> None:
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"--limit must be 1 or more, not {args.limit}")
-    options = Options(args.data, _mirror(args.mirror), judge, args.trials, args.against)
-    benchmark = open_benchmark(args.benchmark, options)
-    items = choose(benchmark.items, args.limit, args.seed)
-    config = models.engine_of(args, benchmark.max_tokens)
-    with benchmark.engine(config, log=out / "engine.log") as policy:
-        results = asyncio.run(
-            run(
-                benchmark,
-                items,
-                policy,
-                concurrency=args.concurrency,
-                seed=args.seed,
-                out=out,
-                configuration=_configuration(config),
-            )
-        )
-    metrics = summarise(benchmark, results)
-    write_metrics(out, metrics, read_configuration(out))
-    print(*lines(metrics), f"every answer: {out}", sep="\n")
-    if not metrics.items:
-        raise ValueError(f"nothing could be scored: {results[0].error}")
+def _all(args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path) -> int:
+    rows = play_all(args, options, engine, out)
+    print("", *table(rows), f"every answer: {out}", sep="\n")
+    return int(any(row.failed for row in rows))
 
 
-def _configuration(config: EngineConfig) -> dict[str, object]:
-    return {name: getattr(config, name) for name in _SAMPLING}
-
-
-def _mirror(named: Path | None) -> Path | None:
-    mirror = named or (Path(os.environ[MIRROR]) if os.environ.get(MIRROR) else None)
-    if mirror and not mirror.is_dir():
-        raise ValueError(f"no mirror folder {mirror} (--mirror or {MIRROR})")
-    return mirror
+def _below(benchmark: str) -> str:
+    return "" if benchmark == ALL else benchmark
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("benchmark", choices=sorted(BENCHMARKS), metavar="NAME", help=_names())
+    names = [ALL, *BENCHMARKS]
+    parser.add_argument("benchmark", choices=names, metavar="NAME", help=", ".join(names))
     models.configure(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="a random sample of N items")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of sampling")
@@ -103,14 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         "--against", type=Path, metavar="DIR", help="run whose answers are judged beside these"
     )
     parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="items at a time")
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default: {OUT}/NAME/MODEL")
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default: {OUT}/MODEL/NAME")
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="where data is kept")
     parser.add_argument("--mirror", type=Path, metavar="DIR", help=f"tried first; or ${MIRROR}")
     return parser
-
-
-def _names() -> str:
-    return "one of " + ", ".join(sorted(BENCHMARKS))
 
 
 if __name__ == "__main__":

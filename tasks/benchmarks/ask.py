@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tasks.benchmarks.options import Judge
+from tasks.benchmarks.options import Helper
 from tasks.benchmarks.shape import Attempt, ContextFullError, Score
 from toolwoz.completion import Message, Policy, Tool
 from toolwoz.seeds import stable_seed
@@ -15,7 +15,7 @@ class JudgeError(RuntimeError):
     """A judge that cannot answer, or whose answer holds no verdict: no score, and no zero."""
 
 
-async def ask(judge: Judge, prompt: str, seed: int, system: str = "") -> str:
+async def ask(judge: Helper, prompt: str, seed: int, system: str = "") -> str:
     """What the judge says to a prompt.
 
     Raises:

@@ -1,16 +1,9 @@
-"""What training changed: base against trained on the same items, over several benchmarks.
-
-    python -m tasks.benchmarks.comparison reports/base reports/trained
-
-Both folders hold one folder a benchmark, as ``python -m tasks.benchmarks --out`` writes them.
-"""
+"""What training changed: base against trained on the same items, over several benchmarks."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +19,6 @@ from tasks.benchmarks.shape import Scored
 from toolwoz.intervals import Estimate, bootstrap, detectable
 
 LEVEL: Final = 0.05
-COMPARISON: Final = "comparison.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,31 +149,6 @@ def line(one: Difference) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tasks.benchmarks.comparison",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("baseline", type=Path)
-    parser.add_argument("candidate", type=Path)
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"default: CANDIDATE/{COMPARISON}")
-    args = parser.parse_args(arguments)
-    try:
-        found = compare(read_runs(args.baseline), read_runs(args.candidate))
-        if not found:
-            raise ScoredError("the two folders have no benchmark in common")
-    except (ScoredError, OSError) as error:
-        print(f"comparison: {error}", file=sys.stderr)
-        return 1
-    out: Path = args.out or args.candidate / COMPARISON
-    text = json.dumps([one.to_json() for one in found], indent=1, allow_nan=False)
-    out.write_text(text + "\n", encoding="utf-8")
-    print(*map(line, found), f"in full: {out}", sep="\n")
-    return 0
-
-
 def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else math.nan
 
@@ -189,7 +156,3 @@ def _mean(values: NDArray[np.float64]) -> float:
 def _effect(gains: NDArray[np.float64]) -> float:
     spread = float(gains.std(ddof=1)) if len(gains) > 1 else 0.0
     return float(gains.mean()) / spread if spread else math.nan
-
-
-if __name__ == "__main__":
-    sys.exit(main())

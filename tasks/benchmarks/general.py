@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tasks.benchmarks import files
 from tasks.benchmarks.harness import Harness, Sample, Session
-from tasks.benchmarks.options import Options
+from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score, Scored
 from toolwoz.completion import Policy
 from toolwoz.tool_calls import assistant
@@ -197,10 +197,10 @@ def _packaged() -> Path:
     """lm_eval's folder of tasks.
 
     Raises:
-        ValueError: it, or what it needs for IFEval, is not installed.
+        MissingError: it, or what it needs for IFEval, is not installed.
     """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise ValueError(f"the extra bench is missing: uv pip install {' '.join(missing)}")
+        raise MissingError(f"the extra bench is missing: uv pip install {' '.join(missing)}")
     import lm_eval.tasks
 
     return Path(lm_eval.tasks.__file__).parent

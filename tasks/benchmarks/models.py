@@ -1,24 +1,30 @@
-"""The model under test and the judge, as a command line names them: a URL, or a path."""
+"""The model under test and its helpers, as a command line names them: a URL, or a path."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
-from tasks.benchmarks.options import Judge
+from tasks.benchmarks.options import Helper
 from tasks.engines import EngineConfig, EngineError, EngineSettings, open_engine
 from tasks.engines.config import Backend
 
-JUDGE_TOKENS = 1024
-"""Most tokens of a judge's answer; the longest protocols ask for an explanation first."""
+HELPER_TOKENS = 1024
+"""Most tokens of a helper's answer; the longest protocols ask for an explanation first."""
+Role = Literal["judge", "simulator"]
+ROLES: Mapping[Role, str] = {
+    "judge": "reads answers",
+    "simulator": "plays the user, or the API",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--judge`` and what goes with them."""
+    """Add ``--model``, ``--judge``, ``--simulator`` and what goes with them."""
     defaults = EngineSettings("vllm", max_model_len=4096)
     parser.add_argument(
         "--model",
@@ -44,20 +50,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--text-tools", action="store_true", help="the endpoint has no tool parser: read its text"
     )
     parser.add_argument("--api-key-env", default="", help="variable that holds the endpoint's key")
-    parser.add_argument("--judge", metavar="URL", help="endpoint, or recording, of a judge")
-    parser.add_argument("--judge-model", metavar="NAME", help="its name there")
-    parser.add_argument("--judge-api-key-env", default="", help="variable that holds its key")
+    for role, does in ROLES.items():
+        parser.add_argument(f"--{role}", metavar="URL", help=f"endpoint, or recording: {does}")
+        parser.add_argument(f"--{role}-model", metavar="NAME", help="its name there")
+        parser.add_argument(f"--{role}-api-key-env", default="", help="variable that holds its key")
 
 
-def engine_of(args: argparse.Namespace, max_tokens: int) -> EngineConfig:
-    """The engine of the model under test.
+def engine_of(args: argparse.Namespace) -> EngineConfig:
+    """The engine of the model under test; how long its answers may be, a benchmark says.
 
     Raises:
         EngineError: the endpoint does not answer, or serves several models and none is named.
     """
     settings = EngineSettings(
         _backend(args.model, args.backend),
-        max_tokens=max_tokens,
         max_model_len=args.max_model_len,
         dtype=args.dtype,
         threads=args.threads,
@@ -72,28 +78,30 @@ def engine_of(args: argparse.Namespace, max_tokens: int) -> EngineConfig:
 
 
 @contextmanager
-def open_judge(args: argparse.Namespace, log: Path) -> Iterator[Judge | None]:
-    """The judge that the arguments name, until the context ends; None where they name none.
+def open_helper(role: Role, args: argparse.Namespace, out: Path) -> Iterator[Helper | None]:
+    """Whom the arguments name for a role, until the context ends; None where they name nobody.
 
     Raises:
         ValueError: only its address or only its name is given.
         EngineError: it does not answer.
     """
-    if bool(args.judge) != bool(args.judge_model):
-        raise ValueError("a judge needs both --judge URL and --judge-model NAME")
-    if not args.judge:
+    given = vars(args)
+    where, name = given[role], given[f"{role}_model"]
+    if bool(where) != bool(name):
+        raise ValueError(f"a {role} needs both --{role} URL and --{role}-model NAME")
+    if not where:
         yield None
         return
     settings = EngineSettings(
-        _backend(args.judge, "endpoint"),
-        max_tokens=JUDGE_TOKENS,
+        _backend(where, "endpoint"),
+        max_tokens=HELPER_TOKENS,
         timeout=args.timeout,
-        urls=(args.judge,),
-        api_key_env=args.judge_api_key_env,
+        urls=(where,),
+        api_key_env=given[f"{role}_api_key_env"],
     )
-    model = args.judge_model if _is_url(args.judge) else args.judge
-    with open_engine(settings.of(model, 0.0), log=log) as policy:
-        yield Judge(args.judge_model, policy)
+    model = name if _is_url(where) else where
+    with open_engine(settings.of(model, 0.0), log=out / f"{role}.log") as policy:
+        yield Helper(name, policy)
 
 
 def _backend(model: str, otherwise: Backend) -> Backend:

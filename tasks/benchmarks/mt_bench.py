@@ -16,13 +16,14 @@ from typing import Any, Final
 from tasks.benchmarks import files
 from tasks.benchmarks.ask import Talk
 from tasks.benchmarks.mt_bench_judge import Pair, Pairwise
-from tasks.benchmarks.options import JudgeMissingError, Options
-from tasks.benchmarks.scored_file import read_configuration, read_scored
+from tasks.benchmarks.options import MissingError, Options
+from tasks.benchmarks.scored_file import SCORED, read_configuration, read_scored
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
 from tasks.benchmarks.temperatures import Temperatures
 from toolwoz.completion import Message, Policy
 from toolwoz.seeds import stable_seed
 
+ANSWERS: Final = "mt-bench-answers"
 MAX_TOKENS: Final = 1024
 TEMPERATURE: Final[Mapping[str, float]] = {
     "writing": 0.7,
@@ -43,43 +44,47 @@ WRONG: Final = frozenset({104, 105, 109, 111, 113, 114, 120, 122, 124, 125, 126,
 
 def open_answers(options: Options) -> Benchmark:
     """The questions, to be answered only: a score of 1 says that both turns have an answer."""
-    return _benchmark("mt-bench-answers", _items(_folder(options)), Answering())
+    return _benchmark(ANSWERS, _items(_folder(options)), Answering())
 
 
 def open_pairs(options: Options) -> Benchmark:
     """The questions that another run answered, judged in pairs. The score is the win rate.
 
     Raises:
-        JudgeMissingError: no judge was named.
-        ValueError: no other run was named, or it has no answers.
+        MissingError: no judge or no other run was named, or it has no answers.
     """
-    if options.judge is None:
-        raise JudgeMissingError("mt-bench")
-    if options.against is None:
-        raise ValueError("mt-bench needs --against DIR, a run of mt-bench-answers")
+    judge = options.need_judge("mt-bench")
+    run = _answered(options.against)
     folder = _folder(options)
-    answers = read_answers(options.against)
+    answers = read_answers(run)
     items = [item for item in _items(folder) if item.id in answers]
     if not items:
-        raise ValueError(f"{options.against} has no answers: run mt-bench-answers to that folder")
-    before = read_configuration(options.against).get("model")
+        raise MissingError(f"{run} has no answers: run {ANSWERS} to that folder")
     return _benchmark(
         "mt-bench",
         items,
-        Judged(Pairwise.read(folder / "judge_prompts.jsonl", options.judge), answers),
+        Judged(Pairwise.read(folder / "judge_prompts.jsonl", judge), answers),
         depends_on={
-            "judge": options.judge.name,
+            "judge": judge.name,
             "against": sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest(),
         },
         known={
-            "judge": options.judge.name,
-            "against": before,
+            "judge": judge.name,
+            "against": read_configuration(run).get("model"),
             "left out, not answered by that": len(_items(folder)) - len(items),
             "judged without their reference, which is wrong": sum(
                 int(item.id) in WRONG for item in items
             ),
         },
     )
+
+
+def _answered(against: Path | None) -> Path:
+    """The folder of the other run: the one named, or the one of that benchmark in it."""
+    for run in (against / ANSWERS, against) if against else ():
+        if (run / SCORED).is_file():
+            return run
+    raise MissingError(f"mt-bench needs --against DIR, with another model's run of {ANSWERS}")
 
 
 def read_answers(folder: Path) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 from tasks.benchmarks.ask import ask
-from tasks.benchmarks.options import Judge
+from tasks.benchmarks.options import Helper
 from tasks.benchmarks.shape import Score, UnscoredError
 from toolwoz.completion import Message
 from toolwoz.seeds import stable_seed
@@ -105,11 +105,11 @@ class Pairwise:
         prompts: Their templates, by name.
     """
 
-    judge: Judge
+    judge: Helper
     prompts: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def read(cls, path: Path, judge: Judge) -> Pairwise:
+    def read(cls, path: Path, judge: Helper) -> Pairwise:
         lines = path.read_text(encoding="utf-8").splitlines()
         return cls(judge, {one["name"]: one for one in map(json.loads, lines)})
 

@@ -122,6 +122,8 @@ class Benchmark:
         depends_on: What the scores depend on besides the policy: protocol, judge. Plain JSON.
         known: What is reported as it stands: counts of excluded items, remarks. Plain JSON.
         figures: Figures of a whole run that are no mean over items. Plain JSON.
+        ceiling, floor: The score at an item of the best answer the benchmark knows, and of none;
+            where None, a :class:`SingleTurn` is asked, and of others they are not known.
         engine: Opens what `play` asks, as :func:`tasks.engines.open_engine` does.
     """
 
@@ -132,6 +134,8 @@ class Benchmark:
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
     figures: Callable[[Sequence[Scored]], Mapping[str, Any]] = lambda _scored: {}
+    ceiling: Callable[[Item], float] | None = None
+    floor: Callable[[Item], float] | None = None
     engine: Callable[..., AbstractContextManager[Policy]] = open_engine
 
 

@@ -29,7 +29,7 @@ class Metrics:
         errors: Why, and how many of them for that reason.
         score: The headline figure: the mean over items.
         ceiling, floor: The same of the benchmark's own answers, and of empty ones, over the same
-            items; None where an answer cannot be scored without the policy.
+            items; None where these are not known.
         parts: Further figures, each over the items that have it, scored or not.
         by_group: The headline figure by category.
         figures: Figures of the whole run that are no mean over items.
@@ -60,15 +60,16 @@ class Metrics:
 def summarise(benchmark: Benchmark, results: Sequence[Scored]) -> Metrics:
     """The metrics of a run, its results in any order."""
     scored = [one for one in results if one.score is not None]
-    bounds = _bounds(benchmark, {one.item for one in scored})
+    played = {one.item for one in scored}
+    items = [item for item in benchmark.items if item.id in played]
     return Metrics(
         benchmark=benchmark.name,
         items=len(scored),
         unscored=len(results) - len(scored),
         errors=dict(Counter(one.error.partition(":")[0] for one in results if one.error)),
         score=_estimate(scored),
-        ceiling=bounds["ceiling"],
-        floor=bounds["floor"],
+        ceiling=_bound(items, benchmark.ceiling or _gold(benchmark)),
+        floor=_bound(items, benchmark.floor or _empty(benchmark)),
         parts=_parts(results),
         by_group=_by_group(scored),
         figures=benchmark.figures(scored),
@@ -103,16 +104,20 @@ def lines(metrics: Metrics) -> Iterator[str]:
         yield f"  {name}: {figure}"
 
 
-def _bounds(benchmark: Benchmark, played: set[str]) -> dict[str, float | None]:
-    if not isinstance(benchmark.play, SingleTurn) or not played:
-        return {"ceiling": None, "floor": None}
-    quiz = benchmark.play
-    items = [item for item in benchmark.items if item.id in played]
+def _bound(items: Sequence[Item], of: Callable[[Item], float] | None) -> float | None:
+    return fmean(map(of, items)) if of and items else None
 
-    def mean(answer: Callable[[Item], Any]) -> float:
-        return fmean(quiz.score(item, answer(item)).value for item in items)
 
-    return {"ceiling": mean(quiz.gold), "floor": mean(lambda _item: assistant(""))}
+def _gold(benchmark: Benchmark) -> Callable[[Item], float] | None:
+    if not isinstance(quiz := benchmark.play, SingleTurn):
+        return None
+    return lambda item: quiz.score(item, quiz.gold(item)).value
+
+
+def _empty(benchmark: Benchmark) -> Callable[[Item], float] | None:
+    if not isinstance(quiz := benchmark.play, SingleTurn):
+        return None
+    return lambda item: quiz.score(item, assistant("")).value
 
 
 def _estimate(scored: Iterable[Scored]) -> Estimate:

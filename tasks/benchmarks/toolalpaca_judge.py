@@ -1,6 +1,6 @@
 """ToolAlpaca by its official protocol: a simulated API answers the calls, a judge reads the whole.
 
-One named model does both, with the authors' prompts. Its numbers do not compare with GPT-4's.
+Both are named models, asked with the authors' prompts. Numbers do not compare with GPT-4's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from tasks.benchmarks import files
 from tasks.benchmarks.ask import JudgeError, Talk, ask
-from tasks.benchmarks.options import Judge, JudgeMissingError, Options
+from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
 from tasks.benchmarks.toolalpaca import ASK_USER, read_apis, tools_of
 from toolwoz.completion import Message, Policy
@@ -68,10 +68,10 @@ def open_benchmark(options: Options) -> Benchmark:
     """All instructions of both splits.
 
     Raises:
-        JudgeMissingError: no judge was named.
+        tasks.benchmarks.options.MissingError: no judge or no simulator was named.
     """
-    if options.judge is None:
-        raise JudgeMissingError("toolalpaca-judge")
+    judge = options.need_judge("toolalpaca-judge")
+    simulator = options.need_simulator("toolalpaca-judge")
     folder = files.fetch("toolalpaca", options.data, options.mirror)
     items = [
         Item(
@@ -91,9 +91,14 @@ def open_benchmark(options: Options) -> Benchmark:
     return Benchmark(
         "toolalpaca-judge",
         items,
-        _Protocol.read(folder, options.judge),
+        _Protocol.read(folder, judge, simulator),
         max_tokens=512,
-        depends_on={"protocol": "official prompts", "judge": options.judge.name},
+        depends_on={
+            "protocol": "official prompts",
+            "judge": judge.name,
+            "simulator": simulator.name,
+        },
+        floor=lambda _item: NO_CALL.value,
     )
 
 
@@ -101,18 +106,19 @@ def open_benchmark(options: Options) -> Benchmark:
 class _Protocol:
     """Plays an item: the policy calls, the simulator answers, the judge reads."""
 
-    judge: Judge
+    judge: Helper
+    simulator: Helper
     apis: Mapping[str, Any]
     simulation: Template
     evaluation: Template
 
     @classmethod
-    def read(cls, folder: Path, judge: Judge) -> _Protocol:
-        simulator, evaluation = (
+    def read(cls, folder: Path, judge: Helper, simulator: Helper) -> _Protocol:
+        simulation, evaluation = (
             Template((folder / "prompts" / f"{name}.txt").read_text(encoding="utf-8"))
             for name in ("Simulator", "Evaluation")
         )
-        return cls(judge, read_apis(folder), simulator, evaluation)
+        return cls(judge, simulator, read_apis(folder), simulation, evaluation)
 
     async def __call__(self, item: Item, policy: Policy, seed: int) -> Attempt:
         api = self.apis[item.gold["split"]][item.gold["api"]]
@@ -135,7 +141,7 @@ class _Protocol:
         seed = stable_seed(seed, "simulator", call.name, call.arguments)
         if call.name == ASK_USER:
             system = _USER.format(instruction=item.messages[-1]["content"])
-            return await ask(self.judge, call.arguments, seed, system)
+            return await ask(self.simulator, call.arguments, seed, system)
         if call.name not in api["Function_Projection"]:
             return f"`{call.name}` is not a function of this API."
         path, method = api["Function_Projection"][call.name]
@@ -144,7 +150,7 @@ class _Protocol:
             Documentation=api["Documentation"],
             Request=f"{method.upper()} {path}\nParameters: {call.arguments}",
         )
-        return (await ask(self.judge, prompt, seed))[:LONGEST_RESPONSE]
+        return (await ask(self.simulator, prompt, seed))[:LONGEST_RESPONSE]
 
     async def _judge(self, api: Mapping[str, Any], item: Item, solution: str, seed: int) -> Score:
         golden = api["Golden_Answers"][item.gold["number"]]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from math import comb
 from statistics import fmean
 from typing import Final
 
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.trials import pass_hat
 from toolwoz.benchmark import starter
 from toolwoz.completion import Policy
 from toolwoz.conversion import Conversion, convert
@@ -58,16 +58,19 @@ def of(conversion: Conversion, trials: int) -> Benchmark:
         )
         for place, (name, scenario) in enumerate(sorted(scenarios.items()))
     ]
-    ceiling = [
-        len(replay(conversion.world, one).earned) / len(one.goals) for one in scenarios.values()
-    ]
+
+    def own_calls(item: Item) -> float:
+        scenario = scenarios[item.id]
+        return len(replay(conversion.world, scenario).earned) / len(scenario.goals)
+
     return Benchmark(
         "toolwoz" if mode == "v2" else f"toolwoz-{mode}",
         items,
         Dialogues(conversion, scenarios, trials),
         max_tokens=512,
         depends_on={"mode": mode, "user": "agenda", "trials": trials, "source": SOURCE},
-        known={"ceiling, what the goal calls themselves earn": fmean(ceiling)},
+        ceiling=own_calls,
+        floor=lambda _item: 0.0,
     )
 
 
@@ -117,8 +120,3 @@ def score(results: list[Result]) -> Score:
             "truncated": fmean(result.truncated for result in results),
         },
     )
-
-
-def pass_hat(wins: int, trials: int) -> dict[str, float]:
-    """k -> the chance that k of the trials, drawn at random, all succeed (arXiv 2406.12045)."""
-    return {f"pass^{k}": comb(wins, k) / comb(trials, k) for k in range(1, trials + 1)}

@@ -38,7 +38,8 @@ class EngineSettings:
         dtype: ``float32``, ``bfloat16``, or ``auto``: the model's own. On a CPU, float32 answers
             do not depend on what else is in the batch; bfloat16 ones may, and are a third faster.
         threads: Cores that an engine on a CPU uses; 0 for all this process may use.
-        urls: Of the endpoints, up to and with ``/v1``; requests are spread over them.
+        urls: Of the endpoints, up to and with ``/v1``; requests are spread over them. Of a
+            ``server``, the address of one that already runs.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
         timeout: Seconds an endpoint may take for an answer.

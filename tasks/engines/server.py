@@ -42,11 +42,14 @@ def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
 
 @contextmanager
 def serving(config: EngineConfig, log: Path) -> Iterator[str]:
-    """The URL of a server for the model, until the context ends.
+    """The URL of a server for the model, until the context ends; that of `urls`, if one is there.
 
     Raises:
         EngineError: it cannot start.
     """
+    if config.urls:
+        yield config.urls[0]
+        return
     folder = model_folder(config)
     port = _port(config.port)
     environment = {**os.environ, **vllm_settings.environment(config)}

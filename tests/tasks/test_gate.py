@@ -157,7 +157,7 @@ async def answer(_messages, _tools, **_):
 
 def fill(folder, name, items=80, seed=0):
     quiz = bench(items)
-    out = folder / "quiz" / name
+    out = folder / name / "quiz"
     config = {"model": name}
     asyncio.run(
         play(quiz, quiz.items, answer, concurrency=4, seed=seed, out=out, configuration=config)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-
 import numpy as np
 import pytest
 
-from tasks.benchmarks.comparison import compare, difference, main
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.comparison import compare, difference, read_runs
+from tasks.benchmarks.scored_file import ScoredError
 from tasks.benchmarks.shape import Scored
-from tasks.benchmarks.summary import METRICS
 
 
 def results(scores):
@@ -82,17 +78,6 @@ def test_a_planted_gain_of_ten_points_on_300_items_is_found():
     assert found == 20
 
 
-def test_the_command_compares_folders(sums, right, tmp_path, capsys):
-    for name in ("base", "trained"):
-        asyncio.run(run(sums, sums.items, right, concurrency=2, out=tmp_path / name / "sums"))
-        right.answers["3+1"] = "5"
-    assert main([str(tmp_path / "base"), str(tmp_path / "trained")]) == 0
-    assert "sums: 1.000 -> 0.875, -0.125" in capsys.readouterr().out
-    [record] = json.loads((tmp_path / "trained/comparison.json").read_text())
-    assert (record["losses"], record["significant"]) == (1, False)
-    assert not (tmp_path / "base" / METRICS).exists()
-
-
-def test_a_folder_without_runs_is_named(tmp_path, capsys):
-    assert main([str(tmp_path), str(tmp_path)]) == 1
-    assert "no scored.jsonl below it" in capsys.readouterr().err
+def test_a_folder_without_runs_is_named(tmp_path):
+    with pytest.raises(ScoredError, match=r"no scored\.jsonl below it"):
+        read_runs(tmp_path)

@@ -6,8 +6,6 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -15,10 +13,11 @@ from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.mt_bench import TEMPERATURE, WRONG, read_answers
 from tasks.benchmarks.mt_bench_judge import Comparison, Turn, read_verdict
-from tasks.benchmarks.options import Judge
+from tasks.benchmarks.options import Helper, MissingError
 from tasks.benchmarks.runner import run
 from tasks.benchmarks.shape import UnscoredError
 from tasks.benchmarks.summary import summarise
+from tests.tasks.benchmarks.chat_endpoint import serving
 from toolwoz.completion import Completion
 from toolwoz.tool_calls import assistant
 
@@ -61,7 +60,7 @@ def before(data, tmp_path):
 
 def judged(data, before, policy, judge, count=None):
     benchmark = open_benchmark(
-        "mt-bench", replace(data, judge=Judge("mine", judge), against=before)
+        "mt-bench", replace(data, judge=Helper("mine", judge), against=before)
     )
     return summarise(benchmark, play(benchmark, policy, benchmark.items[:count]))
 
@@ -136,12 +135,12 @@ def test_a_judge_without_verdicts_gives_no_score_but_a_rate(data, before):
 
 @pytest.mark.data
 def test_what_is_missing_is_said(data, tmp_path):
-    judge = Judge("mine", Says(""))
+    judge = Helper("mine", Says(""))
     with pytest.raises(ValueError, match="mt-bench needs --judge URL"):
         open_benchmark("mt-bench", data)
-    with pytest.raises(ValueError, match="--against DIR, a run of mt-bench-answers"):
+    with pytest.raises(ValueError, match="--against DIR, with another model's run"):
         open_benchmark("mt-bench", replace(data, judge=judge))
-    with pytest.raises(ValueError, match=r"`python -m tasks\.benchmarks` writes it"):
+    with pytest.raises(MissingError, match="--against DIR"):
         open_benchmark("mt-bench", replace(data, judge=judge, against=tmp_path))
 
 
@@ -150,35 +149,12 @@ def endpoint():
     """A real server of two models: one repeats the question, the other judges ties."""
     asked = defaultdict(set)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer({"data": [{"id": "model"}, {"id": "judge"}]})
+    def say(body):
+        asked[body["temperature"]].add(body["messages"][0]["content"])
+        return "[[C]]" if body["model"] == "judge" else body["messages"][-1]["content"]
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked[body["temperature"]].add(body["messages"][0]["content"])
-            said = "[[C]]" if body["model"] == "judge" else body["messages"][-1]["content"]
-            message = {"role": "assistant", "content": said}
-            self.answer({"choices": [{"message": message, "finish_reason": "stop"}]})
-
-        def answer(self, body):
-            text = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_port}/v1", asked
-        finally:
-            http.shutdown()
-            thread.join()
+    with serving(say, ("model", "judge")) as url:
+        yield url, asked
 
 
 @pytest.mark.data

@@ -12,7 +12,7 @@ import pytest
 from tasks.benchmarks import files, open_benchmark
 from tasks.benchmarks.call_match import ANY, Step, match, parse_golden, same
 from tasks.benchmarks.functions import Called
-from tasks.benchmarks.options import Judge
+from tasks.benchmarks.options import Helper, MissingError
 from tasks.benchmarks.runner import attempt
 from tasks.benchmarks.toolalpaca import ASK_USER, gold, read_apis, score, tools_of
 from tasks.benchmarks.toolalpaca_judge import read_verdict
@@ -157,7 +157,8 @@ async def mute(*_, **__):
 
 def judged(data, policy, verdict):
     judge = Plays(verdict)
-    benchmark = open_benchmark("toolalpaca-judge", replace(data, judge=Judge("mine", judge)))
+    mine = Helper("mine", judge)
+    benchmark = open_benchmark("toolalpaca-judge", replace(data, judge=mine, simulator=mine))
     return asyncio.run(attempt(benchmark, benchmark.items[0], policy)), judge.prompts
 
 
@@ -183,5 +184,7 @@ def test_a_judge_without_a_verdict_gives_no_score_and_no_call_is_wrong(data):
 
 @pytest.mark.data
 def test_without_a_judge_it_says_what_is_missing(data):
-    with pytest.raises(ValueError, match="toolalpaca-judge needs --judge URL"):
+    with pytest.raises(MissingError, match="toolalpaca-judge needs --judge URL"):
         open_benchmark("toolalpaca-judge", data)
+    with pytest.raises(MissingError, match="needs --simulator URL and --simulator-model NAME"):
+        open_benchmark("toolalpaca-judge", replace(data, judge=Helper("mine", mute)))

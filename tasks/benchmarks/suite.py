@@ -1,0 +1,103 @@
+"""Every benchmark, one after another, with one engine: what is missing or fails stops no other."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tasks.benchmarks import BENCHMARKS
+from tasks.benchmarks.options import MissingError, Options
+from tasks.benchmarks.single import play
+from tasks.benchmarks.summary import Metrics, lines
+from tasks.engines import EngineConfig, EngineError, server
+from toolwoz.download import FetchError
+
+TABLE = "table.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one benchmark went.
+
+    Attributes:
+        benchmark: Its name.
+        seconds: What it took this time; a run that goes on took more before.
+        metrics: None where it was not played to the end.
+        failed: It should have been.
+        note: Why it was not, and what to do.
+    """
+
+    benchmark: str
+    seconds: float
+    metrics: Metrics | None = None
+    failed: bool = False
+    note: str = ""
+
+
+def play_all(
+    args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path
+) -> list[Row]:
+    """Every benchmark in its folder of `out`, and the table of all in ``table.txt``.
+
+    Raises:
+        EngineError: the engine that all share does not start.
+    """
+    rows = []
+    with shared(engine, out / "engine.log") as config:
+        for name in BENCHMARKS:
+            rows.append(_row(name, args, options, config, out / name))
+            # After each, so that a run that is stopped has the table of what it finished.
+            (out / TABLE).write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
+    return rows
+
+
+@contextmanager
+def shared(engine: EngineConfig, log: Path) -> Iterator[EngineConfig]:
+    """The same engine, started once for all who open it, where it is a vLLM of a folder."""
+    if engine.backend not in ("vllm", "server"):
+        yield engine
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
+    with server.serving(engine, log) as url:
+        yield replace(engine, backend="server", urls=(url,))
+
+
+def _row(
+    name: str, args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path
+) -> Row:
+    began = time.monotonic()
+    try:
+        metrics = play(name, args, options, engine, out)
+    except (MissingError, FetchError) as missing:
+        return Row(name, time.monotonic() - began, note=str(missing))
+    except (ValueError, OSError, EngineError) as failure:
+        return Row(name, time.monotonic() - began, failed=True, note=str(failure))
+    print(*lines(metrics), sep="\n", flush=True)
+    return Row(name, time.monotonic() - began, metrics)
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """The rows as text: score with its 95 % interval, items, what is known to bound it, seconds."""
+    yield _line("benchmark", "score", "items", "unscored", "ceiling", "floor", "seconds")
+    for row in rows:
+        if (found := row.metrics) is not None:
+            counts = (str(found.items), str(found.unscored))
+            bounds = (_figure(found.ceiling), _figure(found.floor))
+            yield _line(row.benchmark, str(found.score), *counts, *bounds, f"{row.seconds:.0f}")
+    for row in rows:
+        if row.note:
+            first = row.note.splitlines()[0]
+            yield f"{row.benchmark} {'failed' if row.failed else 'was left out'}: {first}"
+
+
+def _line(name: str, score: str, *figures: str) -> str:
+    return f"{name:<22} {score:<20}" + "".join(f" {one:>8}" for one in figures)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

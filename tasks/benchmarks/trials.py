@@ -1,0 +1,10 @@
+"""Several dialogues of one scenario: how often all of some succeed."""
+
+from __future__ import annotations
+
+from toolwoz.metrics import all_succeed
+
+
+def pass_hat(wins: int, trials: int) -> dict[str, float]:
+    """``pass^k`` for every k: the chance that k of the trials, drawn at random, all succeed."""
+    return {f"pass^{k}": all_succeed(trials, wins, k) for k in range(1, trials + 1)}
