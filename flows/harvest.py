@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from flows import paths, reports
+from flows.progress import Progress
 from flows.runtime import flow, task
 from flows.stage import main
+from josh.store import read_trees
 from tasks import harvest as work
 from tasks import tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.harvest import HarvestConfig, Yield
+from tasks.traces import trace_trees
 
 
 @task()
@@ -29,6 +32,7 @@ def search(
         paths.TREES,
         work=paths.WORK / "harvest",
         logs=paths.LOGS,
+        show=Progress(),
     )
 
 
@@ -46,9 +50,18 @@ def tell(yields: Mapping[str, Yield]) -> None:
     )
 
 
+@task()
+def trace(config: HarvestConfig) -> None:
+    """Keep some golden paths where MLflow shows them turn by turn; a side output, so last."""
+    for name in config.searches:
+        trees = read_trees(paths.TREES / f"{name}.parquet")
+        trace_trees(trees, name, config.split, config.traces)
+
+
 @flow
 def harvest(config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings) -> None:
     tell(search(config, dialogue, engine))
+    trace(config)
 
 
 if __name__ == "__main__":

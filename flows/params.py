@@ -182,7 +182,13 @@ def _nested(override: str) -> Mapping[str, Any]:
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
         raise ParamsError(f"{override!r}: expected section.key=value, as in fetch.seed=7")
-    value: Any = YAML(typ="safe").load(text)
+    try:
+        value: Any = YAML(typ="safe").load(text)
+    except YAMLError:
+        raise ParamsError(
+            f"{override!r}: {text} is not YAML; quote what holds a colon, as "
+            """'engine.urls=["http://127.0.0.1:8000/v1"]'"""
+        ) from None
     for part in reversed(key.split(".")):
         value = {part: value}
     return cast(Mapping[str, Any], value)

@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 
 LOGS = Path("logs")
 FILE_ONLY = {"file_only": True}
+NOISY = (
+    "alembic",
+    "great_expectations",
+    "httpx",
+    "mlflow.store.db.utils",
+    "mlflow.system_metrics",
+)
 FAULTS = (ValueError, OSError, RuntimeError)
 """What our packages raise when the input, the disk or an engine is wrong; all else is a bug."""
 
@@ -95,7 +102,7 @@ def _open_log(name: str) -> Path:
     console.setFormatter(logging.Formatter("%(message)s"))
     console.addFilter(lambda record: not getattr(record, "file_only", False))
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
-    for noisy in ("alembic", "great_expectations", "httpx", "mlflow.store.db.utils"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return path
 

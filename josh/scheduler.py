@@ -41,6 +41,7 @@ async def harvest_all(
     limits: Limits = LIMITS,
     retry: Retry = RETRY,
     journal: Callable[[str], Memory] | None = None,
+    watch: Callable[[Tree], object] | None = None,
 ) -> AsyncGenerator[Tree, None]:
     """Harvest dialogues side by side, and give their trees in the order of the scenarios.
 
@@ -48,6 +49,7 @@ async def harvest_all(
         policies: The same agent behind one engine or several.
         journal: Gives each scenario its memory: see ``josh.journal``. Without one, a harvest
             that is killed starts from nothing.
+        watch: Called with each tree as soon as its dialogue is over, whatever its turn.
 
     A dialogue that met a fault comes as a tree with an ``error``; with a journal, the same
     harvest run again goes on where it stopped.
@@ -66,6 +68,8 @@ async def harvest_all(
             with pool.pinned() as policy:
                 tree = await _harvest(scenario, start, policy, config, memory, retry)
             progress.count(tree)
+            if watch is not None:
+                watch(tree)
             return tree
 
     under_way: deque[asyncio.Task[Tree]] = deque()

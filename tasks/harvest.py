@@ -23,6 +23,7 @@ from josh.tree import Tree
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineSettings, open_engine
 from tasks.fingerprint import fingerprint
+from tasks.standing import Show, Standing, to_nobody
 from tasks.users import open_users
 from toolwoz.chat import EngineError as EndpointError
 from toolwoz.episode import Episode
@@ -49,6 +50,7 @@ class HarvestConfig:
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
             With more, the stage fails, and goes on from its journal when it is run again.
         searches: Name -> how dialogues are explored. Each gives its own file of trees.
+        traces: Golden paths of each search that MLflow keeps as traces; the files have all.
     """
 
     split: Split
@@ -58,6 +60,7 @@ class HarvestConfig:
     calls: int
     max_faults: float
     searches: Mapping[str, JoshConfig]
+    traces: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,12 @@ def harvest(
     *,
     work: Path,
     logs: Path,
+    show: Show = to_nobody,
 ) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Every answer is journaled in ``work`` until the trees are written: a harvest that was killed
-    continues where it stopped.
+    continues where it stopped. `show` is told how far it is, as the MLflow run is.
 
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
@@ -133,6 +137,7 @@ def harvest(
                     limits=Limits(config.dialogues, config.calls),
                     retry=RETRY,
                     journal=journal,
+                    watch=Standing(name, len(scenarios), show).count,
                 )
                 asyncio.run(_write(trees, [out / f"{name}.parquet", out / f"{name}.jsonl"]))
             yields[name] = summarise(read_trees(out / f"{name}.parquet"))

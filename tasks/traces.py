@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from josh.tree import Tree
 from tasks.mlflow_store import beside
 from toolwoz.completion import Message
 from toolwoz.messages import tool_calls
@@ -30,6 +31,26 @@ def trace_dialogues(results: Iterable[Result], policy: str, split: str, most: in
     """
     chosen = list(islice(results, most))
     beside(f"the traces of {policy}", lambda: _write(chosen, policy, split))
+
+
+def trace_trees(trees: Iterable[Tree], search: str, split: str, most: int) -> None:
+    """Write the golden paths of the first `most` trees that have one, as :func:`trace_dialogues`.
+
+    Args:
+        trees: Read until there are enough.
+        search: Stands where an evaluation has the policy: ``harvest/josh``.
+        split: Of the scenarios.
+        most: How many.
+    """
+    found = (tree for tree in trees if tree.golden_leaf is not None)
+    trace_dialogues(map(_golden, found), f"harvest/{search}", split, most)
+
+
+def _golden(tree: Tree) -> Result:
+    leaf = tree.golden_leaf
+    earned = sorted(tree.earned(leaf) & tree.goals)
+    messages = tuple(tree.history(leaf))
+    return Result(tree.scenario, 0, tuple(sorted(tree.goals)), tuple(earned), messages, tree.error)
 
 
 def _write(results: Sequence[Result], policy: str, split: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tasks import provenance
+from tasks import provenance, system_metrics
 from tasks.mlflow_store import TrackingError, beside, connect, lock
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
-PARENT_TAG = "mlflow.parentRunId"
-"""MLflow's own name."""
+PARENT_TAG, CONTEXT_TAG = "mlflow.parentRunId", "mlflow.data.context"
+"""MLflow's own names."""
+CONTEXTS = {"train": "training", "evaluate": "evaluation"}
+"""What MLflow calls the use of a dataset; of other stages it is their name."""
 
 
 @contextmanager
@@ -64,7 +66,8 @@ def stage_run(
         )
         run_id = _active_run_id()
         _log_params(client, run_id, params)
-        _log_datasets(client, run_id, hashes.deps)
+        _log_datasets(client, run_id, stage, hashes.deps)
+        monitor = system_metrics.start(run_id)
     status = "FAILED"
     try:
         with _clear_errors():
@@ -76,6 +79,7 @@ def stage_run(
         status = "KILLED"
         raise
     finally:
+        system_metrics.finish(monitor)
         _end(client, status, parent)
 
 
@@ -95,6 +99,14 @@ def report(metrics: Mapping[str, float | None]) -> None:
             mlflow.log_metrics(measured, run_id=parent)
 
     beside("the metrics", write)
+
+
+def report_step(metrics: Mapping[str, float], step: int) -> None:
+    """Log how far the stage is, on its own run; nothing where MLflow has no active run here."""
+    import mlflow
+
+    if mlflow.active_run() is not None:
+        beside("the progress", lambda: mlflow.log_metrics(dict(metrics), step=step))
 
 
 def report_policy(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -233,13 +245,15 @@ def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) ->
         client.log_batch(run_id, params=entries[start : start + 100])
 
 
-def _log_datasets(client: MlflowClient, run_id: str, deps: Mapping[str, str]) -> None:
+def _log_datasets(client: MlflowClient, run_id: str, stage: str, deps: Mapping[str, str]) -> None:
     """What the stage reads below data/, by DVC's hash: MLflow shows it as the run's inputs."""
-    from mlflow.entities import Dataset, DatasetInput
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
+    purpose = stage.partition("@")[0]
+    context = InputTag(CONTEXT_TAG, CONTEXTS.get(purpose, purpose))
     data = {path: md5 for path, md5 in deps.items() if path.startswith("data/")}
     inputs = [
-        DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), tags=[])
+        DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), tags=[context])
         for path, md5 in data.items()
     ]
     if inputs:

@@ -30,4 +30,5 @@ def mlflow_root(migrated_store: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "WOZ_PIPELINE", "DVC_STAGE"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets (it exports its URI) is undone
         monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")  # only what a test logs
     return tmp_path

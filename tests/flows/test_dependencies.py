@@ -15,11 +15,14 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PACKAGES = ("flows", "tasks", "toolwoz", "josh")
 PLUMBING = {
     *(f"{package}/__init__.py" for package in PACKAGES),
-    *("flows/params.py", "flows/paths.py", "flows/reports.py", "flows/runtime.py"),
+    *("flows/params.py", "flows/paths.py", "flows/progress.py", "flows/reports.py"),
     *(
+        "flows/runtime.py",
         "flows/stage.py",
         "tasks/mlflow_store.py",
         "tasks/provenance.py",
+        "tasks/standing.py",
+        "tasks/system_metrics.py",
         "tasks/tracking.py",
         "tasks/traces.py",
     ),

@@ -122,6 +122,7 @@ def test_change_without_changes_leaves_the_file_byte_for_byte(file: Path) -> Non
         ("learn.sede=3", "unknown key learn.sede"),
         ("learn.seed=three", "learn.seed = 'three'"),
         ("learn.seed", "expected section.key=value"),
+        ("learn.data=[http://a]", r"\[http://a\] is not YAML; quote what holds a colon"),
     ],
 )
 def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, message: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from josh.node import Node
+from josh.tree import Tree
 from tasks import mlflow_store, tracking
-from tasks.traces import trace_dialogues
+from tasks.traces import trace_dialogues, trace_trees
 from toolwoz.result import Result
 
 pytestmark = pytest.mark.timeout(600)
@@ -46,3 +48,23 @@ def test_a_trace_holds_the_turns_the_calls_and_the_reward() -> None:
     assert (reward.name, reward.feedback.value) == ("reward", 0.5)
     assert by_scenario["s2"].info.assessments == []  # a failure is no reward of 0
     assert by_scenario["s2"].data.spans[0].status.status_code == "ERROR"
+
+
+@pytest.mark.usefixtures("mlflow_root")
+def test_the_golden_path_of_a_tree_is_a_trace_without_its_losing_branch() -> None:
+    import mlflow
+
+    opening, *turn = MESSAGES
+    lost = Node(None, ({"role": "assistant", "content": "I cannot help"},))
+    won = Node(None, tuple(turn), frozenset({"g1"}))
+    tree = Tree("s1", frozenset({"g1", "g2"}), (), (opening,), (lost, won), golden_leaf=1)
+    barren = Tree("s0", frozenset({"g1"}), (), (opening,), (lost,))
+    with tracking.stage_run("harvest", {}):
+        trace_trees([barren, tree], "josh", "train", most=1)
+    (trace,) = mlflow.search_traces(locations=[mlflow_store.connect()], return_type="list")
+    wanted = {"scenario": "s1", "policy": "harvest/josh", "split": "train"}
+    assert wanted.items() <= trace.info.tags.items()
+    (root, *turns) = trace.data.spans
+    assert [span.name for span in turns] == ["user", "search_hotel", "agent"]
+    assert root.outputs["earned"] == ["g1"]
+    assert trace.info.assessments[0].feedback.value == 0.5

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
+from flows import ui
+from flows.processes import reaped
 from tasks import mlflow_store, provenance, tracking
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ def test_a_dvc_stage_carries_hashes_and_its_data_as_inputs(monkeypatch: pytest.M
     assert run.data.tags["dvc.out.data/out"] == _md5("out\n")
     (given,) = run.inputs.dataset_inputs
     assert (given.dataset.name, given.dataset.digest) == ("data/in", _md5("in\n"))
+    assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
 
 
 def _md5(text: str) -> str:
@@ -161,6 +167,70 @@ def test_a_dead_server_is_one_clear_error_in_seconds(monkeypatch: pytest.MonkeyP
     ):
         pass
     assert "secret" not in str(no.value)
+
+
+@pytest.mark.parametrize(("switch", "measured"), [(None, True), ("false", False)])
+@pytest.mark.usefixtures("mlflow_root")
+def test_system_metrics_are_on_unless_mlflows_variable_switches_them_off(
+    switch: str | None, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
+    if switch:
+        monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", switch)
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    with tracking.stage_run("train", {}):
+        time.sleep(1)
+    (run,) = runs()
+    assert ("system/cpu_utilization_percentage" in run.data.metrics) is measured
+    assert run.info.status == "FINISHED"
+
+
+def test_the_commit_and_whether_the_code_differs_are_tags(mlflow_root: Path) -> None:
+    _git("init", "-q")
+    (mlflow_root / "params.yaml").write_text("a: 1\n")
+    _git("add", "params.yaml")
+    _git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "start")
+    with tracking.stage_run("train", {}):
+        pass
+    (mlflow_root / "params.yaml").write_text("a: 2\n")
+    with tracking.stage_run("train", {}):
+        pass
+    clean, dirty = (run.data.tags for run in runs())
+    assert clean["git.commit"] == dirty["git.commit"] == _git("rev-parse", "HEAD")
+    assert (clean["git.dirty"], dirty["git.dirty"]) == ("false", "true")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_server_and_its_artifact_store_are_taken_from_the_standard_variable(
+    mlflow_root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server keeps is its own business: nothing is written into this repository."""
+    place, port = tmp_path_factory.mktemp("server"), free_port()
+    shutil.move(mlflow_root / ".mlflow" / "mlflow.db", place / "runs.db")
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", f"sqlite:///{place}/runs.db"]
+    artifacts = ["--artifacts-destination", str(place / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", "server", *options, *store, *artifacts]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "elsewhere")
+    server = subprocess.Popen(command, start_new_session=True)
+    with reaped([server]):
+        ui.wait_until_healthy("mlflow", server, f"http://127.0.0.1:{port}/health")
+        with tracking.stage_run("train", CONFIGS):
+            tracking.report({"loss": 0.5})
+            (mlflow_root / "note.txt").write_text("kept")
+            tracking.keep(mlflow_root / "note.txt")
+        (run,) = runs()
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss": 0.5})
+    (kept,) = (place / "artifacts").rglob("note.txt")
+    assert kept.read_text() == "kept"
+    assert [path.name for path in (mlflow_root / ".mlflow").iterdir()] == ["lock"]
 
 
 def test_a_process_is_dead_once_it_has_ended() -> None:
