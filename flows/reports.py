@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+CHANCE = {"cached", "seconds"}
+"""Figures that the same work gives anew each time: MLflow has them, DVC does not."""
+
 
 def write(path: Path, report: Any) -> None:
-    """Write a JSON file atomically; its folder is made if need be."""
+    """Write a JSON file atomically, without what is in CHANCE; its folder is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.write_text(
+        json.dumps(_repeatable(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     part.replace(path)
+
+
+def _repeatable(report: Any) -> Any:
+    if isinstance(report, Mapping):
+        return {key: _repeatable(value) for key, value in report.items() if key not in CHANCE}
+    return report

@@ -30,7 +30,7 @@ from josh.config import JoshConfig
 from josh.dialogue import Entry
 from josh.node import compact_json
 
-FORMAT = 1
+FORMAT = 2
 SYNC_EVERY = 5.0
 
 

@@ -16,15 +16,16 @@ call was answered with an error (``JoshConfig.end_on_error``), or a twin goes on
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How one assistant message was sampled; counts are 0 and sequences empty where unknown."""
+    """How one assistant message was sampled; counts are 0 and sequences empty where unknown.
+
+    Only what a second harvest would find again: not how long it took, nor what was in a cache.
+    """
 
     seed: int
     model: str = ""
     finish_reason: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cached_tokens: int = 0
-    seconds: float = 0.0
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
 
@@ -36,8 +37,6 @@ class Call:
             completion.finish_reason,
             completion.prompt_tokens,
             completion.completion_tokens,
-            completion.cached_tokens,
-            completion.seconds,
             tuple(completion.token_ids),
             tuple(completion.logprobs),
         )

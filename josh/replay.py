@@ -26,9 +26,7 @@ class Recorded:
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
-    cached_tokens: int
     model: str
-    seconds: float
     token_ids: Sequence[int]
     logprobs: Sequence[float]
 

@@ -93,8 +93,6 @@ def _schema() -> Any:
             "finish_reason": pa.string(),
             "prompt_tokens": pa.int64(),
             "completion_tokens": pa.int64(),
-            "cached_tokens": pa.int64(),
-            "seconds": pa.float64(),
             "token_ids": pa.list_(pa.int64()),
             "logprobs": pa.list_(pa.float64()),
         }

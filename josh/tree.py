@@ -16,7 +16,7 @@ from josh.messages import is_error
 from josh.node import Node, compact_json
 from josh.protocols import Message, Tool
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Fork(NamedTuple):

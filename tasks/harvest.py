@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from josh.store import read_trees, tree_writer
 from josh.tree import Tree
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineSettings, open_engine
+from tasks.engines.metered import Metered
 from tasks.fingerprint import fingerprint
 from tasks.standing import Show, Standing, to_nobody
 from tasks.users import open_users
@@ -73,7 +74,9 @@ class Yield:
         golden: Those with at least one reward; ``complete``: those with all.
         reward: Mean share of goals on the golden path, or on the best rollout.
         nodes, calls: Agent turns and model calls.
-        prompt_tokens, cached_tokens, completion_tokens: Sums over all calls.
+        prompt_tokens, completion_tokens: Sums over all calls.
+        cached: Share of the prompt tokens that the engine had computed before, in the calls of
+            this process; it depends on what ran at once. None if it asked nothing.
     """
 
     trees: int
@@ -84,8 +87,8 @@ class Yield:
     nodes: int
     calls: int
     prompt_tokens: int
-    cached_tokens: int
     completion_tokens: int
+    cached: float | None = None
 
 
 def harvest(
@@ -129,10 +132,11 @@ def harvest(
                 if journal.earlier:
                     log.info("%s: continuing, %d answers are journaled", name, journal.earlier)
                 start = starter(scenarios, dialogue, world, users, search.seed)
+                metered = Metered(policy)
                 trees = harvest_all(
                     list(scenarios),
                     start,
-                    [policy],
+                    [metered],
                     search,
                     limits=Limits(config.dialogues, config.calls),
                     retry=RETRY,
@@ -140,7 +144,8 @@ def harvest(
                     watch=Standing(name, len(scenarios), show).count,
                 )
                 asyncio.run(_write(trees, [out / f"{name}.parquet", out / f"{name}.jsonl"]))
-            yields[name] = summarise(read_trees(out / f"{name}.parquet"))
+            found = summarise(read_trees(out / f"{name}.parquet"))
+            yields[name] = replace(found, cached=metered.cached)
             log.info("%s: %s", name, yields[name])
             _check_faults(name, yields[name], config.max_faults)
             journal.path.unlink()
@@ -181,7 +186,7 @@ def _check_faults(name: str, found: Yield, most: float) -> None:
 
 def summarise(trees: Iterable[Tree]) -> Yield:
     """Count what a search brought in."""
-    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0)
+    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0) | {"cached": None}
     for tree in trees:
         reward = tree.reward if tree.golden_leaf is not None else _best(tree)
         calls = [call for node in tree.nodes for call in node.calls]
@@ -192,7 +197,7 @@ def summarise(trees: Iterable[Tree]) -> Yield:
         counts["reward"] += reward
         counts["nodes"] += len(tree.nodes)
         counts["calls"] += len(calls)
-        for field in ("prompt_tokens", "cached_tokens", "completion_tokens"):
+        for field in ("prompt_tokens", "completion_tokens"):
             counts[field] += sum(getattr(call, field) for call in calls)
     counts["reward"] /= max(1, counts["trees"])
     return Yield(**counts)

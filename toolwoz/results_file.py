@@ -1,7 +1,8 @@
 """results.jsonl: a header with the run's configuration, then a result a line, written as it ends.
 
 A run that was killed continues from its file. A last line without its newline was being written
-when that happened: it is dropped, and its dialogue played again.
+when that happened: it is dropped, and its dialogue played again. Once all have ended, they are put
+in order, by scenario and trial: the same results are the same file.
 """
 
 from __future__ import annotations
@@ -75,12 +76,14 @@ def continue_run(path: Path, configuration: Mapping[str, Any]) -> Iterator[Recor
         run = read_run(path)
         if run is None:
             file.truncate(0)
-            _write(file, {"schema_version": SCHEMA_VERSION, "configuration": configuration})
-            yield Recorder(file=file)
-            return
-        _refuse_changes(path, run.configuration, configuration)
-        file.truncate(run.size)
-        yield Recorder(dict(run.results), file)
+            _write(file, _header(configuration))
+            recorder = Recorder(file=file)
+        else:
+            _refuse_changes(path, run.configuration, configuration)
+            file.truncate(run.size)
+            recorder = Recorder(dict(run.results), file)
+        yield recorder
+        _put_in_order(path, configuration, recorder.results)
 
 
 def read_run(path: Path) -> Run | None:
@@ -128,6 +131,21 @@ def _refuse_changes(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) 
     if changed:
         changes = ", ".join(f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in changed)
         raise ResultsError(f"{path} belongs to another run ({changes}); choose another folder")
+
+
+def _header(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schema_version": SCHEMA_VERSION, "configuration": configuration}
+
+
+def _put_in_order(
+    path: Path, configuration: Mapping[str, Any], results: Mapping[Key, Result]
+) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        _write(file, _header(configuration))
+        for key in sorted(results):
+            _write(file, results[key].to_json())
+    part.replace(path)
 
 
 def _write(file: IO[bytes], record: Mapping[str, Any]) -> None:

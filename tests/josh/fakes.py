@@ -105,9 +105,7 @@ class FakeCompletion:
     finish_reason: str = "stop"
     prompt_tokens: int = 10
     completion_tokens: int = 5
-    cached_tokens: int = 0
     model: str = "script"
-    seconds: float = 0.0
     token_ids: Sequence[int] = ()
     logprobs: Sequence[float] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.tasks.recording import RECORDING, play
 
 # Changed on purpose? `python -m tests.tasks.recording` records anew and prints these lines.
 DIGESTS = {
-    "josh.jsonl": "161ad23301bf5f39f2946b64d06fd68e920f2866d3190476b9cbebff3362845f",
+    "josh.jsonl": "1a00fd1e8d1bc33f40132409c200e9396d3c1f32b216905551d3d1e152157ed1",
     "dpo.jsonl": "957672ba4cbd1b4444fb82933717667b47ae879fb6e1b49dcb5e76d4c9e06325",
     "kto.jsonl": "8e703f038a828d92efe65ad21e828ed51df3017b92e6dd76254bb3544ffe961c",
     "sft.jsonl": "7c6b06b261014752926a08423d1b3e80a84bf9709100754278807f9be4d8aab5",
@@ -29,3 +30,12 @@ def test_an_answer_that_was_not_recorded_is_a_fault_at_once(tmp_path: Path) -> N
     short.write_text("".join(lines[:-1]), encoding="utf-8")
     with pytest.raises(OSError, match="the engine failed in 1 of 3 dialogues"):
         play(tmp_path / "out", short)
+
+
+def test_how_long_an_engine_took_is_in_no_tree(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.jsonl"
+    entries = [json.loads(line) for line in RECORDING.read_text(encoding="utf-8").splitlines()]
+    for number, entry in enumerate(entries):
+        entry["completion"] |= {"seconds": 0.5 + number, "cached_tokens": number}
+    slow.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    assert play(tmp_path / "out", slow) == DIGESTS

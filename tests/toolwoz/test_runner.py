@@ -106,6 +106,20 @@ def test_a_finished_dialogue_is_never_played_again(tmp_path: Path) -> None:
     assert again.calls == 18
 
 
+class Slow(Guesser):
+    """Takes the longer the smaller its seed is."""
+
+    async def __call__(self, *_: object, seed: int) -> Completion | None:
+        await asyncio.sleep(0.02 * (1 - seed % 97 / 97))
+        return await super().__call__(seed=seed)
+
+
+def test_the_file_is_the_same_whatever_ended_first(tmp_path: Path) -> None:
+    play_all(Guesser(), out=tmp_path / "one", trials=2, concurrency=1)
+    play_all(Slow(), out=tmp_path / "two", trials=2, concurrency=12)
+    assert (tmp_path / "one" / NAME).read_bytes() == (tmp_path / "two" / NAME).read_bytes()
+
+
 def test_what_was_being_written_is_played_again(tmp_path: Path) -> None:
     first = play_all(Guesser(), out=tmp_path)
     file = tmp_path / NAME
