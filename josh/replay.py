@@ -1,4 +1,8 @@
-"""Recorded completions: a harvest played once with an engine is played again without one."""
+"""Recorded completions: a harvest played once with an engine is played again without one.
+
+A recording is of one model and one way to sample from it, which its first line says; the others
+are a completion each, under a hash of the question. All lines are checksummed as a journal's.
+"""
 
 from __future__ import annotations
 
@@ -31,32 +35,28 @@ class Recorded:
     logprobs: Sequence[float]
 
 
-def completion_key(
-    model: str,
-    sampling: Mapping[str, Any],
-    messages: Sequence[Message],
-    tools: Sequence[Tool],
-    seed: int,
-) -> str:
-    """A hash of all that decides a completion."""
-    asked = [model, sorted(sampling.items()), list(messages), list(tools), seed]
-    return hashlib.sha256(compact_json(asked)).hexdigest()
+def completion_key(messages: Sequence[Message], tools: Sequence[Tool], seed: int) -> str:
+    """A hash of all that decides a completion, beside the model and the sampling."""
+    return hashlib.sha256(compact_json([list(messages), list(tools), seed])).hexdigest()
 
 
 class RecordingPolicy:
     """Passes calls on to a policy, and keeps what it answered. Use it in a ``with`` block.
 
-    The file is one JSON line a completion, checksummed as a journal's.
+    Args:
+        policy: The one that is recorded.
+        path: The file, which is written anew.
+        model: Its name.
+        sampling: How it samples, as JSON values.
     """
 
     def __init__(
         self, policy: Policy, path: Path, *, model: str, sampling: Mapping[str, Any]
     ) -> None:
         self.policy = policy
-        self.model = model
-        self.sampling = sampling
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb", buffering=0)
+        self._file.write(seal({"model": model, "sampling": dict(sampling)}))
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +72,7 @@ class RecordingPolicy:
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
     ) -> Completion | None:
-        key = completion_key(self.model, self.sampling, messages, tools, seed)
+        key = completion_key(messages, tools, seed)
         completion = await self.policy(messages, tools, seed=seed)
         said = completion and {
             "message": completion.message,
@@ -85,39 +85,58 @@ class RecordingPolicy:
 class ReplayPolicy:
     """Answers as the recording did, bit for bit, from memory.
 
+    Args:
+        path: A recording.
+        sampling: How the recorded policy is to have sampled.
+        model: Its name; None for any.
+
     Raises:
-        ValueError: a line of the recording is damaged.
+        ValueError: a line of the recording is damaged, or it is of another model or sampling.
     """
 
-    def __init__(self, path: Path, *, model: str, sampling: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, *, sampling: Mapping[str, Any], model: str | None = None
+    ) -> None:
         self.path = path
-        self.model = model
-        self.sampling = sampling
-        self._said: dict[str, dict[str, Any] | None] = {}
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                record = unseal(line)
-                if record is None:
-                    raise ValueError(f"{path}:{number}: damaged; record it again")
-                self._said[record["key"]] = record["said"]
+        (header, *completions) = _lines(path)
+        asked = {"model": header.get("model") if model is None else model, "sampling": {**sampling}}
+        if header != asked:
+            raise ValueError(f"{path} was recorded with {header}, asked for {asked}; record again")
+        self._said: dict[str, dict[str, Any] | None] = {
+            record["key"]: record["said"] for record in completions
+        }
 
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
-    ) -> Completion | None:
+    ) -> Recorded | None:
         """As the recorded policy.
 
         Raises:
             NotRecorded: this question was never asked of it.
         """
-        key = completion_key(self.model, self.sampling, messages, tools, seed)
+        key = completion_key(messages, tools, seed)
         if key not in self._said:
             last = messages[-1]["content"] if messages else ""
             raise NotRecorded(
-                f"{self.path} has no completion of {self.model} with seed {seed} after {last!r}: "
-                "prompt, tools, sampling or seed have changed; record it again"
+                f"{self.path} has no completion with seed {seed} after {last!r}: prompt, tools or "
+                "seed have changed; record it again"
             )
         said = self._said[key]
         if said is None:
             return None
-        call = {name: value for name, value in said["call"].items() if name != "seed"}
+        call = Call.from_json(said["call"]).to_json()
+        del call["seed"]
         return Recorded(message=said["message"], **call)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    records = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            record = unseal(line)
+            if record is None:
+                raise ValueError(f"{path}:{number}: damaged; record it again")
+            records.append({name: value for name, value in record.items() if name != "crc"})
+    if not records:
+        raise ValueError(f"{path}: empty; record it again")
+    return records

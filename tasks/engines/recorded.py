@@ -1,25 +1,23 @@
-"""Answers written down once and given again: a policy without an engine."""
+"""A recording as a policy without an engine: see :mod:`josh.replay`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from hashlib import sha256
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+from josh.replay import ReplayPolicy
 from tasks.engines.config import EngineConfig, EngineError
 from toolwoz.completion import Completion, Message, Policy, Tool
 
 
-class Recorded:
+class RecordedPolicy:
     """Gives the answer that was recorded for the same question and seed."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines()
-        self._answers = {entry["key"]: entry["completion"] for entry in map(json.loads, lines)}
+    def __init__(self, replay: ReplayPolicy) -> None:
+        self._replay = replay
 
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
@@ -27,33 +25,21 @@ class Recorded:
         """The recorded answer.
 
         Raises:
-            EngineError: there is none.
+            NotRecorded: there is none.
         """
-        key = _key(messages, tools, seed)
-        if key not in self._answers:
-            raise EngineError(f"{self._path} holds no answer to this question: record it again")
-        answer = self._answers[key]
-        return None if answer is None else Completion(**answer)
+        said = await self._replay(messages, tools, seed=seed)
+        if said is None:
+            return None
+        return Completion(**{one.name: getattr(said, one.name) for one in fields(said)})
 
 
-class Recorder:
-    """A policy that writes down what another one answers, a JSON line each."""
-
-    def __init__(self, policy: Policy, path: Path) -> None:
-        self._policy = policy
-        self._path = path
-
-    async def __call__(
-        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
-    ) -> Completion | None:
-        completion = await self._policy(messages, tools, seed=seed)
-        entry = {
-            "key": _key(messages, tools, seed),
-            "completion": None if completion is None else asdict(completion),
-        }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        return completion
+def sampling(config: EngineConfig) -> Mapping[str, Any]:
+    """What a recording of this engine says of its sampling."""
+    return {
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "max_tokens": config.max_tokens,
+    }
 
 
 @contextmanager
@@ -62,10 +48,9 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     path = Path(config.model)
     if not path.is_file():
         raise EngineError(f"no recording at {config.model}: engine.model names its file")
+    try:
+        replay = ReplayPolicy(path, sampling=sampling(config))
+    except ValueError as error:
+        raise EngineError(str(error)) from error
     log.write_text(f"answers from {path}\n")
-    yield Recorded(path)
-
-
-def _key(messages: Sequence[Message], tools: Sequence[Tool], seed: int) -> str:
-    question = json.dumps([list(messages), list(tools), seed], sort_keys=True)
-    return sha256(question.encode()).hexdigest()
+    yield RecordedPolicy(replay)

@@ -230,15 +230,27 @@ def test_a_recording_is_played_again_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_recording_answers_nothing_it_was_not_asked(tmp_path: Path) -> None:
-    path = tmp_path / "calls.jsonl"
+    path, prompt = tmp_path / "calls.jsonl", [{"role": "user", "content": "hi"}]
     with RecordingPolicy(Luck(), path, model="m", sampling={"top_p": 1}) as policy:
-        asyncio.run(policy([{"role": "user", "content": "hi"}], [], seed=1))
-    prompt = [{"role": "user", "content": "hi"}]
-    for model, sampling, messages, seed in [
-        ("n", {"top_p": 1}, prompt, 1),
-        ("m", {"top_p": 0.9}, prompt, 1),
-        ("m", {"top_p": 1}, [*prompt, say("ho")], 1),
-        ("m", {"top_p": 1}, prompt, 2),
+        asyncio.run(policy(prompt, [], seed=1))
+    replay = ReplayPolicy(path, sampling={"top_p": 1})
+    asyncio.run(replay(prompt, [], seed=1))
+    for messages, tools, seed in [
+        ([*prompt, say("ho")], [], 1),
+        (prompt, [{}], 1),
+        (prompt, [], 2),
     ]:
         with pytest.raises(NotRecorded, match="record it again"):
-            asyncio.run(ReplayPolicy(path, model=model, sampling=sampling)(messages, [], seed=seed))
+            asyncio.run(replay(messages, tools, seed=seed))
+
+
+def test_a_recording_is_of_one_model_and_one_sampling(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    with RecordingPolicy(Luck(), path, model="m", sampling={"top_p": 1}):
+        pass
+    for model, sampling in [("n", {"top_p": 1}), ("m", {"top_p": 0.9}), (None, {})]:
+        with pytest.raises(ValueError, match="was recorded with"):
+            ReplayPolicy(path, model=model, sampling=sampling)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=":1: damaged"):
+        ReplayPolicy(path, sampling={"top_p": 1})

@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from josh.config import JoshConfig
+from josh.replay import RecordingPolicy
 from josh.scheduler import harvest_all
 from tasks import extract, harvest
 from tasks.dialogues import DialogueConfig, UserModel, take
 from tasks.engines import EngineSettings
-from tasks.engines.recorded import Recorder
+from tasks.engines.recorded import sampling
 from toolwoz.conversion import convert
 from toolwoz.multiwoz import read_corpus
 from toolwoz.policies.expert import Expert
@@ -73,14 +74,15 @@ async def record(folder: Path, recording: Path) -> None:
     world = DIALOGUE.world(corpus)
     scenarios = {one.id: one for one in take(corpus, "train", HARVEST.scenarios)}
     start = harvest.starter(scenarios, DIALOGUE, world, AgendaUser, SEARCH.seed)
-    policy = Recorder(Noisy(Expert(world), 0.6), recording)
-    async for tree in harvest_all(list(scenarios), start, [policy], SEARCH):
-        if tree.error:
-            raise AssertionError(tree.error)
+    expert = Noisy(Expert(world), 0.6)
+    how = sampling(EngineSettings("recorded").of(recording, HARVEST.temperature))
+    with RecordingPolicy(expert, recording, model="noisy expert", sampling=how) as policy:
+        async for tree in harvest_all(list(scenarios), start, [policy], SEARCH):
+            if tree.error:
+                raise AssertionError(tree.error)
 
 
 def main() -> None:
-    RECORDING.unlink(missing_ok=True)  # a recorder appends
     with TemporaryDirectory() as folder:
         asyncio.run(record(Path(folder), RECORDING))
     with TemporaryDirectory() as folder:

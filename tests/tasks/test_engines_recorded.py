@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from josh.replay import NotRecorded, RecordingPolicy
 from tasks.engines import EngineConfig, EngineError, open_engine
-from tasks.engines.recorded import Recorder
+from tasks.engines.recorded import sampling
 from toolwoz.completion import Completion
 
 QUESTION = [{"role": "user", "content": "a hotel"}]
@@ -25,8 +26,9 @@ def recording(tmp_path):
     path = tmp_path / "answers.jsonl"
 
     async def record():
-        recorder = Recorder(says_its_seed, path)
-        return [await recorder(QUESTION, [], seed=seed) for seed in range(3)]
+        how = sampling(EngineConfig("recorded"))
+        with RecordingPolicy(says_its_seed, path, model="seeds", sampling=how) as policy:
+            return [await policy(QUESTION, [], seed=seed) for seed in range(3)]
 
     return path, asyncio.run(record())
 
@@ -36,8 +38,7 @@ def test_the_same_question_and_seed_get_the_same_answer(recording, tmp_path):
     with open_engine(EngineConfig("recorded", model=str(path)), log=tmp_path / "log") as policy:
         again = [asyncio.run(policy(QUESTION, [], seed=seed)) for seed in range(3)]
     assert again[0] is None
-    assert [one.message for one in again[1:]] == [one.message for one in said[1:]]
-    assert again[1].prompt_tokens == 3
+    assert again[1:] == said[1:]
 
 
 def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
@@ -48,7 +49,7 @@ def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
             (QUESTION * 2, [], 1),
             (QUESTION, [{}], 1),
         ]:
-            with pytest.raises(EngineError, match="no answer"):
+            with pytest.raises(NotRecorded, match="record it again"):
                 asyncio.run(policy(messages, tools, seed=seed))
 
 
@@ -56,5 +57,14 @@ def test_no_recording_at_the_path(tmp_path):
     with (
         pytest.raises(EngineError, match="no recording"),
         open_engine(EngineConfig("recorded", model="nothing.jsonl"), log=tmp_path / "log"),
+    ):
+        pass
+
+
+def test_a_recording_of_other_sampling_is_refused(recording, tmp_path):
+    config = EngineConfig("recorded", model=str(recording[0]), temperature=0.5)
+    with (
+        pytest.raises(EngineError, match="was recorded with"),
+        open_engine(config, log=tmp_path / "log"),
     ):
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,3 @@ def test_an_answer_that_was_not_recorded_is_a_fault_at_once(tmp_path: Path) -> N
     short.write_text("".join(lines[:-1]), encoding="utf-8")
     with pytest.raises(OSError, match="the engine failed in 1 of 3 dialogues"):
         play(tmp_path / "out", short)
-
-
-def test_how_long_an_engine_took_is_in_no_tree(tmp_path: Path) -> None:
-    slow = tmp_path / "slow.jsonl"
-    entries = [json.loads(line) for line in RECORDING.read_text(encoding="utf-8").splitlines()]
-    for number, entry in enumerate(entries):
-        entry["completion"] |= {"seconds": 0.5 + number, "cached_tokens": number}
-    slow.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-    assert play(tmp_path / "out", slow) == DIGESTS
