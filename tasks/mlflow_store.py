@@ -60,7 +60,7 @@ def connect() -> str:
     return str(mlflow.set_experiment(name).experiment_id)
 
 
-def beside(what: str, write: Callable[[], object]) -> None:
+def beside(what: str, write: Callable[[], object]) -> bool:
     """Write to MLflow what the stage's files hold as well: a store that fails is a warning.
 
     MLflow is a side output of every stage but register. A store that dies while a stage works
@@ -69,6 +69,9 @@ def beside(what: str, write: Callable[[], object]) -> None:
     Args:
         what: Is missing from MLflow then, for the warning.
         write: Writes it.
+
+    Returns:
+        Whether it was written.
     """
     from mlflow.exceptions import MlflowException
 
@@ -77,6 +80,8 @@ def beside(what: str, write: Callable[[], object]) -> None:
         write()
     except (MlflowException, OSError) as error:
         log.warning("MLflow did not take %s: %s", what, str(error).splitlines()[0])
+        return False
+    return True
 
 
 def _home() -> Path:

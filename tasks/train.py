@@ -6,10 +6,11 @@ import logging
 import math
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.training import checkpoints
 from tasks.training.guards import Subject, check, render
 from tasks.training.launch import launch
 from tasks.training.memory import GIB, estimate
@@ -101,15 +102,18 @@ def fit(
     """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
 
     Checkpoints live in `work` until the run has finished: a killed run, started again with the
-    same `work`, continues from its last checkpoint.
+    same `work`, continues from its last whole checkpoint, if nothing that shapes it has changed.
 
     Raises:
         TrainError: no rows, an option TRL does not know, or a row a guard refuses.
     """
     if len(rows) == 0:
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
+    start = policy if isinstance(policy, str) else policy.config.to_json_string()
+    settings = {"recipe": asdict(recipe), "seed": seed, "holdout": asdict(holdout)}
+    place = checkpoints.place(work, rows, start, **settings, quantization=quantization)
     rows, held_out = hold_out(rows, holdout.share, seed)
-    args = arguments(recipe, work, seed, watched=held_out is not None)
+    args = arguments(recipe, place, seed, watched=held_out is not None)
     config, ends = _facts(policy, tokenizer, args)
     longest = _guard(
         recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
@@ -118,10 +122,8 @@ def fit(
     trainer = build_trainer(
         recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
     )
-    started = any(work.glob("checkpoint-*"))
-    if started:
-        log.info("continuing from the last checkpoint in %s", work)
-    outcome = trainer.train(resume_from_checkpoint=started)
+    checkpoint = checkpoints.last(place)
+    outcome = trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     if not math.isfinite(outcome.training_loss):
         raise TrainError(f"the loss became {outcome.training_loss}: lower trl.learning_rate")
     save(trainer, tokenizer, out)

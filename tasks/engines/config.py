@@ -46,6 +46,7 @@ class EngineSettings:
         port: The server listens here, on loopback; 0 for any that is free.
         start_timeout: Seconds a server may take to start.
         server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
+        recording: File that ``recorded`` plays back, whatever the model.
     """
 
     backend: Backend
@@ -63,6 +64,7 @@ class EngineSettings:
     port: int = 0
     start_timeout: float = 600.0
     server_args: tuple[str, ...] = ()
+    recording: str = ""
 
     @property
     def cores(self) -> int:
@@ -80,7 +82,7 @@ class EngineConfig(EngineSettings):
 
     Attributes:
         model: Folder of the model; for an endpoint, the name that the server knows it by; for
-            ``recorded``, the file.
+            ``recorded`` without a `recording`, the file.
         temperature: Of sampling; 0 is greedy.
     """
 

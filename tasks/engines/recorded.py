@@ -45,9 +45,9 @@ def sampling(config: EngineConfig) -> Mapping[str, Any]:
 @contextmanager
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`tasks.engines.open_engine`."""
-    path = Path(config.model)
+    path = Path(config.recording or config.model)
     if not path.is_file():
-        raise EngineError(f"no recording at {config.model}: engine.model names its file")
+        raise EngineError(f"no recording at {path}: engine.recording names its file")
     try:
         replay = ReplayPolicy(path, sampling=sampling(config))
     except ValueError as error:

@@ -70,6 +70,8 @@ def build_trainer(
     import trl
     from transformers import EarlyStoppingCallback
 
+    from tasks.training.curves import outlive_mlflow
+
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
     trainer: Trainer = getattr(trl, TRAINERS[recipe.method][1])(
@@ -82,6 +84,7 @@ def build_trainer(
         callbacks=[] if held_out is None else [early],
         quantization_config=quantization_config(recipe, quantization),
     )
+    outlive_mlflow(trainer)
     return trainer
 
 

@@ -41,6 +41,13 @@ def test_the_same_question_and_seed_get_the_same_answer(recording, tmp_path):
     assert again[1:] == said[1:]
 
 
+def test_a_recording_stands_for_any_model(recording, tmp_path):
+    path, said = recording
+    config = EngineConfig("recorded", recording=str(path), model="models/base")
+    with open_engine(config, log=tmp_path / "log") as policy:
+        assert asyncio.run(policy(QUESTION, [], seed=1)).message == said[1].message
+
+
 def test_another_question_is_an_error_and_never_an_answer(recording, tmp_path):
     config = EngineConfig("recorded", model=str(recording[0]))
     with open_engine(config, log=tmp_path / "log") as policy:

@@ -14,7 +14,7 @@ from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.train import Arm, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.training.memory import GIB, estimate
 from tasks.training.rows import read_rows
-from tasks.training.trainers import arguments, build_trainer
+from tasks.training.trainers import arguments
 
 CONFIG = EmbeddedConfig(
     vocab_size=320,
@@ -176,21 +176,57 @@ def test_a_run_stops_when_held_out_rows_get_worse_and_keeps_the_best(models, dat
     assert trained.best_loss is not None
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(models, datasets, tmp_path):
-    from transformers import AutoTokenizer
+class Killed(BaseException):
+    """What a kill is to the code: nothing after it runs."""
 
-    options = {**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 1}
-    rows = read_rows(datasets / "sft.jsonl", "sft")
-    work = tmp_path / "work"
-    one = config(trl=options)
-    tokenizer = AutoTokenizer.from_pretrained(models / "base")
-    arm = one.arms["arm"]
-    args = arguments(arm, work, 0, watched=False)
-    start = str(models / "base")
-    build_trainer(arm, args, rows, None, start, tokenizer, one.holdout, {}).train()
-    assert list(work.glob("checkpoint-1"))
-    go_on = config(trl={**options, "max_steps": 2})
-    assert train_arm(go_on, "arm", models, datasets, work=work).steps == 2
+
+def killed_in(step, monkeypatch):
+    """From now on a training dies when it has saved that step, and has begun to save the next."""
+    from transformers import Trainer
+
+    save = Trainer._save_checkpoint
+
+    def until(self, *args, **kwargs):
+        save(self, *args, **kwargs)
+        if self.state.global_step == step:
+            next_one = Path(self.args.output_dir, f"checkpoint-{step + 1}")
+            shutil.copytree(next_one.with_name(f"checkpoint-{step}"), next_one)
+            (next_one / "trainer_state.json").write_text('{"global_st')
+            raise Killed
+
+    monkeypatch.setattr(Trainer, "_save_checkpoint", until)
+
+
+@pytest.fixture
+def killed(models, datasets, tmp_path, monkeypatch):
+    """A configuration whose training was killed in the second of three steps."""
+    one = config(trl={**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 3})
+    with monkeypatch.context() as patch:
+        killed_in(1, patch)
+        with pytest.raises(Killed):
+            train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+    assert len(list(tmp_path.glob("work/*/checkpoint-*"))) == 2
+    return one
+
+
+def test_a_killed_run_goes_on_from_its_last_whole_checkpoint_to_the_same_model(
+    killed, models, datasets, tmp_path, caplog
+):
+    with caplog.at_level("INFO"):
+        assert train_arm(killed, "arm", models, datasets, work=tmp_path / "work").steps == 3
+    assert [m.rpartition("/")[2] for m in caplog.messages if "continuing" in m] == ["checkpoint-1"]
+    gone_on = (models / "arm" / "model.safetensors").read_bytes()
+    train_arm(killed, "arm", models, datasets, work=tmp_path / "afresh")
+    assert gone_on == (models / "arm" / "model.safetensors").read_bytes()
+    assert not (tmp_path / "work").exists()
+
+
+def test_other_rows_never_go_on_from_a_checkpoint(killed, models, datasets, tmp_path, caplog):
+    with (datasets / "sft.jsonl").open("a") as file:
+        file.write(json.dumps({**ROWS["sft"][0], "scenario": "new", "node": 0}) + "\n")
+    with caplog.at_level("INFO"):
+        train_arm(killed, "arm", models, datasets, work=tmp_path / "work")
+    assert "continuing" not in caplog.text
 
 
 def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
