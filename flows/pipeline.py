@@ -9,6 +9,7 @@ failed run goes on where it was, from here or from the shell. A run with overrid
 """
 
 # Annotations stay objects: a served run loads this file alone, where Prefect resolves no names.
+# What the UI says of a parameter is read from the docstring's Args.
 
 import argparse
 import sys
@@ -20,7 +21,7 @@ from prefect import State, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from flows import params, showing
 from flows.dvc_process import LIVE, StageFailedError, run_dvc
@@ -46,13 +47,14 @@ NOTHING = RoundOverrides()
 
 @flow(name="pipeline")
 def pipeline(
-    targets: Annotated[
-        tuple[Target, ...],
-        Field(description="Stages to bring up to date, with all they need; all if empty."),
-    ] = (),
+    targets: tuple[Target, ...] = (),
     overrides: RoundOverrides = NOTHING,
 ) -> dict[str, str]:
     """Bring the pipeline up to date.
+
+    Args:
+        targets: Stages to bring up to date, with all they need; all if empty.
+        overrides: Values in place of those of params.yaml, for this run alone.
 
     Returns:
         The outcome of each stage: Ran, Unchanged or Restored.
@@ -65,18 +67,25 @@ def pipeline(
 
 @flow(name="harvest-and-train")
 def harvest_and_train(overrides: RoundOverrides = NOTHING) -> dict[str, str]:
-    """One round: harvest, extract and train, with what they need, but no evaluation."""
+    """One round: harvest, extract and train, with what they need, but no evaluation.
+
+    Args:
+        overrides: Values in place of those of params.yaml, for this run alone.
+    """
     return _bring_up_to_date(["train"], overrides, showing.outcomes)
 
 
 @flow(name="evaluate-only")
 def evaluate_only(
-    force: Annotated[
-        bool, Field(description="Play every dialogue again, even where nothing changed.")
-    ] = False,
+    force: bool = False,
     overrides: Overrides = Overrides(),  # noqa: B008  (frozen)
 ) -> dict[str, str]:
-    """Evaluate the policies that are there, and let the gate decide; nothing else is run."""
+    """Evaluate the policies that are there, and let the gate decide; nothing else is run.
+
+    Args:
+        force: Play every dialogue again, even where nothing changed.
+        overrides: Values in place of those of params.yaml, for this run alone.
+    """
     options = ["--single-item", *(["--force"] if force else [])]
     return _bring_up_to_date(["evaluate", "register"], overrides, showing.everything, options)
 

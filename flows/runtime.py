@@ -90,7 +90,7 @@ def is_tracked() -> bool:
 def listens(api: str) -> bool:
     """Whether a Prefect server answers at that address within a second."""
     try:
-        with urllib.request.urlopen(f"{api}/health", timeout=1) as answer:
+        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=1) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

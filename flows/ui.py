@@ -25,8 +25,9 @@ from tasks.mlflow_store import tracking_uri
 HOST = "127.0.0.1"
 LOGS = Path("logs")
 DEFAULT_PREFECT_PORT = 4200
-START_TIMEOUT = 120.0
-"""Seconds; the first start of the Prefect server migrates its database."""
+START_TIMEOUT = 600.0
+"""Seconds; the first start of the Prefect server migrates its database: minutes, on a busy machine.
+A server that has ended is not waited for."""
 
 
 class ServerError(OSError):

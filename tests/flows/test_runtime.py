@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -46,6 +48,23 @@ def test_an_unknown_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WOZ_PREFECT", "yes")
     with pytest.raises(ValueError, match="WOZ_PREFECT=yes: expected auto, off or server"):
         runtime.is_tracked()
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_server_is_found_whether_its_address_ends_in_a_slash_or_not(end: str) -> None:
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert runtime.listens(f"http://127.0.0.1:{server.server_port}/api{end}")
+        thread.join()
 
 
 FAMILY = """\
