@@ -7,7 +7,7 @@ begins otherwise fails the test until it has a rule.
 from __future__ import annotations
 
 import argparse
-import os
+import importlib.util
 import re
 import runpy
 import subprocess
@@ -46,12 +46,27 @@ def module(words: Sequence[str], folder: Path) -> None:
         name, arguments = words[2], words[3:]
         if name.partition(".")[0] not in OURS:
             raise WrongCommandError(f"{name} is no module of ours: give it a rule")
+        if not _parses(name):  # then it would run
+            if arguments:
+                raise WrongCommandError(f"{name} takes no arguments")
+            return
         _parse(lambda: runpy.run_module(name, run_name="__main__"), name, arguments)
         if (name, arguments[:1]) == ("flows.params", ("set",)):
             configs = [word for word in arguments[1:] if "=" not in word]
             change([word for word in arguments[1:] if "=" in word], folder, *configs)
     else:
         _parse(lambda: runpy.run_path(words[1], run_name="__main__"), words[1], words[2:])
+
+
+def _parses(name: str) -> bool:
+    """Whether a module has, or hands on to, a parser of arguments."""
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(f"{name}.__main__")
+    if spec is None or spec.origin is None:
+        raise WrongCommandError(f"there is no module {name}")
+    code = Path(spec.origin).read_text(encoding="utf-8")
+    return "parse_args" in code or "import main" in code
 
 
 def _parse(run: Callable[[], Any], name: str, arguments: Sequence[str]) -> None:
@@ -198,19 +213,18 @@ def rule_of(words: Sequence[str]) -> Rule | None:
     return next((rule for rule in RULES if re.match(rule.start, line)), None)
 
 
-def run(words: Sequence[str], folder: Path) -> str:
+def run(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
     """The command as it stands, in `folder`; what it said.
 
     Raises:
         WrongCommandError: it failed.
     """
-    program = (
-        sys.executable if words[0] == "python" else str(Path(sys.executable).parent / words[0])
-    )
+    if words[0] == "make":  # the environment that is there is not to be set up again
+        words = ("make", "EXTRA=cpu", "--old-file=.venv/.ready-cpu", *words[1:])
     done = subprocess.run(
-        [program, *words[1:]],
+        words,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "WOZ_PREFECT": "off"},
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

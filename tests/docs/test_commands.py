@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import checks
+from tests.docs import checks, toy
 from tests.docs.checks import rule_of
 from tests.docs.reading import PAGES, ROOT, Command, commands, python_blocks
 
@@ -80,6 +80,8 @@ def test_a_page_links_to_files_that_are_there(page: Path) -> None:
         "dvc repro harvests",
         "dvc exp run -S train.sed=1",
         "python -m flows.deploy --schedule maybe",
+        "python -m flows.plots --all",
+        "python -m flows.plot",
         "python -m toolwoz evaluate --polcy expert",
         "python -m tasks.benchmarks nothing --model x",
         "pip install toolwoz-josh[taus]",
@@ -107,5 +109,5 @@ def test_the_benchmarks_commands_run_as_they_stand(tmp_path: Path) -> None:
     runnable = [one for one in lines if not any("://" in word for word in one.words)]
     assert len(runnable) >= 7
     for command in runnable:
-        checks.run(command.words, tmp_path)
+        checks.run(command.words, tmp_path, toy.environment(PYTHONPATH=str(ROOT)))
     assert (tmp_path / "comparison.html").stat().st_size > 10_000
