@@ -105,8 +105,9 @@ def harvest(
 ) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
 
-    Every answer is journaled in ``work`` until the trees are written: a harvest that was killed
-    continues where it stopped. `show` is told how far it is, as the MLflow run is.
+    Every answer is journaled in ``work`` until the trees of all searches are written, as DVC
+    empties ``out`` before it runs a stage again: a harvest that was killed continues where it
+    stopped. `show` is told how far it is, as the MLflow run is.
 
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
@@ -115,7 +116,8 @@ def harvest(
     scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios)}
     settings = engine.of(model, config.temperature)
     out.mkdir(parents=True, exist_ok=True)
-    yields = {}
+    yields: dict[str, Yield] = {}
+    journals: list[Path] = []
     with (
         open_users(dialogue.user, dialogue.user_model, scenarios.values()) as users,
         open_engine(settings, log=logs / "harvest-engine.log") as policy,
@@ -148,7 +150,9 @@ def harvest(
             yields[name] = replace(found, cached=metered.cached)
             log.info("%s: %s", name, yields[name])
             _check_faults(name, yields[name], config.max_faults)
-            journal.path.unlink()
+            journals.append(journal.path)
+    for path in journals:
+        path.unlink()
     return yields
 
 

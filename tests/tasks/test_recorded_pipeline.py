@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.tasks import recording
 from tests.tasks.recording import RECORDING, play
 
 # Changed on purpose? `python -m tests.tasks.recording` records anew and prints these lines.
@@ -29,3 +31,14 @@ def test_an_answer_that_was_not_recorded_is_a_fault_at_once(tmp_path: Path) -> N
     short.write_text("".join(lines[:-1]), encoding="utf-8")
     with pytest.raises(OSError, match="the engine failed in 1 of 3 dialogues"):
         play(tmp_path / "out", short)
+
+
+def test_a_search_that_is_done_is_kept_until_all_are(tmp_path: Path) -> None:
+    strange = replace(recording.SEARCH, seed=99)
+    two = replace(recording.HARVEST, searches={"josh": recording.SEARCH, "other": strange})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "HARVEST", two)
+        with pytest.raises(OSError, match="other: the engine failed in 3 of 3 dialogues"):
+            play(tmp_path, RECORDING)
+    first, _ = sorted((tmp_path / "work").iterdir(), key=lambda path: path.stat().st_size)[::-1]
+    assert len(first.read_bytes().splitlines()) > 50, "the answers that the first search was given"
