@@ -28,7 +28,8 @@ from flows import paths
 
 LOCK = "dvc.lock"
 WORKSPACE = "workspace"
-REPORT = "extraction.json"
+REPORT = "extract"
+"""Folder of the rounds' reports, and the stage that writes them."""
 
 
 class DatasetsError(ValueError):
@@ -132,15 +133,21 @@ def _sets(revision: str | None) -> Iterator[str]:
     """Rows and lengths of every set, from the reports that were written with it."""
     try:
         with _files(revision) as files:
-            found = [file for file in files.find(paths.REPORTS.as_posix()) if file.endswith(REPORT)]
-            reports = [json.loads(files.read_text(file)) for file in found]
+            found = files.find((paths.REPORTS / REPORT).as_posix())
+            reports = {Path(file).stem: json.loads(files.read_text(file)) for file in found}
     except FileNotFoundError:
         yield "    its report is not in DVC's cache here: dvc fetch --all-commits"
         return
-    for name, one in (item for report in reports for item in report.items()):
+    sets = {
+        f"{round}/{name}": one
+        for round, report in reports.items()
+        if "stopped" not in report
+        for name, one in report.items()
+    }
+    for name, one in sets.items():
         lengths = one["completion_chars"]
         yield (
-            f"    {name:<14} {one['rows']:>7,} rows {lengths['median']:>7,.0f} characters "
+            f"    {name:<17} {one['rows']:>7,} rows {lengths['median']:>7,.0f} characters "
             f"(95 % below {lengths['p95']:,.0f})  {one['extractor']}"
         )
 

@@ -5,32 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows import paths, reports
+from flows.passing import is_passed
 from flows.runtime import flow, task
 from flows.stage import main
 from josh.curation import Report
 from tasks import extract as work
-from tasks import tracking
+from tasks import rounds, tracking
 from tasks.extract import ExtractConfig
 
 
 @task()
-def make_sets(config: ExtractConfig) -> dict[str, Report]:
-    """Write every training set."""
-    return work.extract(config, paths.TREES, paths.DATASETS)
+def make_sets(config: ExtractConfig, round: str) -> dict[str, Report]:
+    """Write every training set of the round."""
+    return work.extract(config, paths.TREES / round, paths.DATASETS / round)
 
 
 @task()
-def tell(found: Mapping[str, Report]) -> None:
-    """Write reports/extraction.json and log it."""
+def tell(found: Mapping[str, Report], round: str) -> None:
+    """Write reports/extract/ROUND.json and log it."""
     record = {name: report.to_json() for name, report in found.items()}
-    reports.write(paths.REPORTS / "extraction.json", record)
-    tracking.report({f"extract.{name}.rows": report.rows for name, report in found.items()})
+    reports.write(paths.report("extract", round), record)
+    figures = {f"extract.{name}.rows": report.rows for name, report in found.items()}
+    tracking.report(figures, step=rounds.number(round))
 
 
 @flow
-def extract(config: ExtractConfig) -> None:
-    tell(make_sets(config))
+def extract(config: ExtractConfig, round: str) -> None:
+    trees, datasets = paths.TREES / round, paths.DATASETS / round
+    if is_passed(trees, datasets, paths.report("extract", round)):
+        return
+    tell(make_sets(config, round), round)
 
 
 if __name__ == "__main__":
-    main(extract, "extract")
+    main(extract, "extract", items=["round"])

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from flows import paths, reports
+from flows.passing import is_passed
 from flows.progress import Progress
 from flows.runtime import flow, task
 from flows.stage import main
 from josh.store import read_trees
 from tasks import harvest as work
-from tasks import tracking
+from tasks import rounds, tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.harvest import HarvestConfig, Yield
@@ -20,49 +21,53 @@ from tasks.traces import trace_trees
 
 @task()
 def search(
-    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings
+    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings, round: str
 ) -> dict[str, Yield]:
-    """Grow the trees."""
+    """Grow the round's trees."""
     return work.harvest(
-        config,
+        work.of_round(config, round),
         dialogue,
         engine,
-        paths.MODELS / "base",
+        paths.start(round),
         paths.CORPUS,
-        paths.TREES,
-        work=paths.WORK / "harvest",
+        paths.TREES / round,
+        work=paths.WORK / "harvest" / round,
         logs=paths.LOGS,
         show=Progress(),
+        skip=config.scenarios * (rounds.number(round) - 1),
     )
 
 
 @task()
-def tell(yields: Mapping[str, Yield]) -> None:
-    """Write reports/harvest.json and log it."""
+def tell(yields: Mapping[str, Yield], round: str) -> None:
+    """Write reports/harvest/ROUND.json and log it."""
     record = {name: asdict(found) for name, found in yields.items()}
-    reports.write(paths.REPORTS / "harvest.json", record)
-    tracking.report(
-        {
-            f"harvest.{name}.{figure}": value
-            for name, figures in record.items()
-            for figure, value in figures.items()
-        }
-    )
+    reports.write(paths.report("harvest", round), record)
+    figures = {
+        f"harvest.{name}.{figure}": value
+        for name, figures in record.items()
+        for figure, value in figures.items()
+    }
+    tracking.report(figures, step=rounds.number(round))
 
 
 @task()
-def trace(config: HarvestConfig) -> None:
+def trace(config: HarvestConfig, round: str) -> None:
     """Keep some golden paths where MLflow shows them turn by turn; a side output, so last."""
     for name in config.searches:
-        trees = read_trees(paths.TREES / f"{name}.parquet")
+        trees = read_trees(paths.TREES / round / f"{name}.parquet")
         trace_trees(trees, name, config.split, config.traces)
 
 
 @flow
-def harvest(config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings) -> None:
-    tell(search(config, dialogue, engine))
-    trace(config)
+def harvest(
+    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings, round: str
+) -> None:
+    if is_passed(paths.start(round), paths.TREES / round, paths.report("harvest", round)):
+        return
+    tell(search(config, dialogue, engine, round), round)
+    trace(config, round)
 
 
 if __name__ == "__main__":
-    main(harvest, "harvest", "dialogue", "engine")
+    main(harvest, "harvest", "dialogue", "engine", items=["round"])

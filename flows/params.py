@@ -34,13 +34,14 @@ SECTIONS: Mapping[str, str] = {
     "dialogue": "tasks.dialogues:DialogueConfig",
     "engine": "tasks.engines:EngineSettings",
     "bootstrap": "tasks.bootstrap:BootstrapConfig",
+    "rounds": "tasks.rounds:Rounds",
     "harvest": "tasks.harvest:HarvestConfig",
     "extract": "tasks.extract:ExtractConfig",
     "train": "tasks.train:TrainConfig",
     "evaluate": "tasks.evaluate:EvaluateConfig",
     "register": "tasks.register:RegisterConfig",
 }
-"""Section of params.yaml -> where its dataclass is; imported only when the section is read."""
+"""Section of params.yaml -> where its type is; imported only when the section is read."""
 
 Config = TypeVar("Config")
 Document = MutableMapping[str, Any]
@@ -64,7 +65,7 @@ def load(section: str, config: type[Config], path: Path = PARAMS) -> Config:
 
 
 def load_section(section: str, path: Path = PARAMS) -> Any:
-    """One section as the dataclass that SECTIONS names for it."""
+    """One section as the dataclass, or the mapping of some, that SECTIONS names for it."""
     return load(section, _dataclass_of(section), path)
 
 
@@ -146,6 +147,7 @@ def _known(configs: Mapping[str, type[Any]], parents: Sequence[str | int]) -> li
     if not parents:
         return list(configs)
     config = configs[str(parents[0])]
+    config = _inside(config) or config
     for key in parents[1:]:
         hints = get_type_hints(config)
         if key in hints:  # else a key or an index of a container: its dataclass is found already

@@ -7,7 +7,21 @@ CORPUS = Path("data/toolwoz")
 TREES = Path("data/trees")
 DATASETS = Path("data/datasets")
 MODELS = Path("models")
+"""The base, and the policy that each round left: ``base``, ``r1``..."""
+ARMS = Path("arms")
+"""By round, what it starts from and what it trained."""
 REPORTS = Path("reports")
+EVALUATION = REPORTS / "evaluation"
 WORK = Path("work")
 """What an interrupted stage continues from; DVC does not know it."""
 LOGS = Path("logs")
+
+
+def start(round: str) -> Path:
+    """The policy that a round starts from."""
+    return ARMS / round / "start"
+
+
+def report(stage: str, round: str) -> Path:
+    """What DVC compares of a round's stage."""
+    return REPORTS / stage / f"{round}.json"

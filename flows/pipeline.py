@@ -34,10 +34,14 @@ STAGES = [
     "validate",
     "convert",
     "bootstrap",
+    "start",
     "harvest",
     "extract",
     "train",
+    "continue",
     "evaluate",
+    "gate",
+    "compare",
     "register",
 ]
 Target = Annotated[str, WithJsonSchema({"type": "string", "enum": STAGES})]
@@ -67,12 +71,12 @@ def pipeline(
 
 @flow(name="harvest-and-train")
 def harvest_and_train(overrides: RoundOverrides = NOTHING) -> dict[str, str]:
-    """One round: harvest, extract and train, with what they need, but no evaluation.
+    """Harvest, extract and train in every round, with what they need; the last is not evaluated.
 
     Args:
         overrides: Values in place of those of params.yaml, for this run alone.
     """
-    return _bring_up_to_date(["train"], overrides, showing.outcomes)
+    return _bring_up_to_date(["train", "continue"], overrides, showing.outcomes)
 
 
 @flow(name="evaluate-only")
@@ -80,14 +84,15 @@ def evaluate_only(
     force: bool = False,
     overrides: Overrides = Overrides(),  # noqa: B008  (frozen)
 ) -> dict[str, str]:
-    """Evaluate the policies that are there, and let the gate decide; nothing else is run.
+    """Evaluate the policies that are there, and let the gates decide; nothing else is run.
 
     Args:
         force: Play every dialogue again, even where nothing changed.
         overrides: Values in place of those of params.yaml, for this run alone.
     """
     options = ["--single-item", *(["--force"] if force else [])]
-    return _bring_up_to_date(["evaluate", "register"], overrides, showing.everything, options)
+    stages = ["evaluate", "gate", "compare", "register"]
+    return _bring_up_to_date(stages, overrides, showing.everything, options)
 
 
 def _bring_up_to_date(
@@ -135,26 +140,29 @@ def reproduce(stage: str, force: bool = False) -> State:
 @task(task_run_name="dvc exp run {name}", cache_policy=NO_CACHE)
 def experiment(name: str, changes: Sequence[str], arguments: Sequence[str]) -> None:
     """Run the stages with other params in a directory of their own."""
-    sets = [word for change in changes for word in ("--set-param", change)]
+    # ++: a key that is not there yet, as another round, is added
+    sets = [word for change in changes for word in ("--set-param", f"++{change}")]
     run_dvc(name, ["exp", "run", "--temp", "--name", name, *sets, *arguments])
 
 
 def _plan(targets: Sequence[str], alone: bool = False) -> dict[str, list[str]]:
     """Stage -> the stages it needs, each after those; `alone`: the targets, not what they need.
 
-    A target that is several stages, as `train` is, stands for all of them.
+    A target that is several stages, as `train` is, stands for all of them, or for none: no arm may
+    continue another.
     """
     from dvc.repo import Repo
 
     with Repo() as repo:
         graph: nx.DiGraph[str] = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
     named = {target: _addresses(target, graph) for target in targets}
-    if unknown := [target for target, stages in named.items() if not stages]:
+    unknown = [target for target, found in named.items() if not found and target not in STAGES]
+    if unknown:
         raise ValueError(f"no stage {', '.join(unknown)} in dvc.yaml; it has: {', '.join(graph)}")
     wanted = {stage for stages in named.values() for stage in stages}
     if not alone:
         wanted |= {need for stage in wanted for need in nx.descendants(graph, stage)}
-    graph = graph.subgraph(wanted or graph.nodes)
+    graph = graph.subgraph(wanted if targets else graph.nodes)
     return {stage: list(graph.successors(stage)) for stage in nx.topological_sort(graph.reverse())}
 
 

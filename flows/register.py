@@ -1,4 +1,4 @@
-"""Stage register: the policy that the gate judged enters MLflow's registry."""
+"""Stage register: the policy that the rounds led to enters MLflow's registry."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from tasks import provenance
 from tasks import register as work
 from tasks.model_card import card
 from tasks.register import RegisterConfig, Registration
+from tasks.training.recipe import TrainConfig
 
 
 @task()
 def enter(
-    config: RegisterConfig, record: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]
+    config: RegisterConfig,
+    record: Mapping[str, Any],
+    settings: Mapping[str, Mapping[str, Any]],
+    train: TrainConfig,
 ) -> Registration:
-    """Make the gate's candidate a version: challenger, and champion if it was promoted."""
-    gate = record["gate"]
-    arm = gate["candidate"]
+    """Make a version of the policy accepted last, or of the candidate where none was."""
+    policy, promote, reason = work.choose(record)
+    round, _, arm = policy.partition("/")
     return work.register(
         config,
-        arm,
-        paths.MODELS / arm,
-        work.figures(record["arms"][arm]),
-        promote=gate["decision"] == "promoted",
-        reason=gate["reason"],
-        card=card(arm, record, settings, provenance.dvc_hashes(outs=False).deps),
+        policy,
+        paths.ARMS / round / train.place(arm),
+        work.figures(record["arms"][policy]),
+        promote=promote,
+        reason=reason,
+        card=card(policy, record, settings, provenance.dvc_hashes(outs=False).deps),
     )
 
 
@@ -41,14 +45,14 @@ def tell(registration: Registration) -> None:
 
 
 @flow
-def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: Any) -> None:
+def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: TrainConfig) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
     settings = {
         "bootstrap": asdict(bootstrap),
         "harvest": asdict(harvest),
         "train": asdict(train),
     }
-    tell(enter(config, record, settings))
+    tell(enter(config, record, settings, train))
 
 
 if __name__ == "__main__":

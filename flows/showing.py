@@ -28,7 +28,7 @@ def everything(found: Mapping[str, str], experiment: str | None) -> None:
     outcomes(found, experiment)
     if record := _metrics(experiment):
         create_markdown_artifact(markdown(record), key="metrics", description="Test split")
-    if run := screens.stage_run("evaluate"):
+    if run := screens.stage_run("compare"):
         url = f"{screens.run_url(run)}/artifacts/report.html"
         create_link_artifact(url, key="report", link_text="Report, with every dialogue")
 

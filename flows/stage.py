@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,32 +36,33 @@ FAULTS = (ValueError, OSError, RuntimeError)
 """What our packages raise when the input, the disk or an engine is wrong; all else is a bug."""
 
 
-def main(flow: Callable[..., object], *sections: str, item: str | None = None) -> NoReturn:
+def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ()) -> NoReturn:
     """Run `flow` as the stage of its name, with the dataclass of each section of params.yaml.
 
     Args:
         flow: Called with one config a section, in their order.
         sections: Sections of params.yaml; the one of the flow's name if none is given.
-        item: Name of the argument that says which of a `foreach` stage this is; it is read from
-            the command line and handed to the flow.
+        items: Names of the arguments that say which of a `foreach` or `matrix` stage this is, as
+            round and arm; they are read from the command line and handed to the flow.
     """
     parser = argparse.ArgumentParser(prog=f"python -m flows.{flow.__name__}")
-    if item is not None:
+    for item in items:
         parser.add_argument(item)
-    items = vars(parser.parse_args())
-    sys.exit(run(flow, sections or (flow.__name__,), items))
+    sys.exit(run(flow, sections or (flow.__name__,), vars(parser.parse_args())))
 
 
 def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str, str]) -> int:
     """One execution of a stage; returns the exit status."""
-    name = os.environ.get("DVC_STAGE") or "@".join([flow.__name__, *items.values()])
+    name = os.environ.get("DVC_STAGE") or _name(flow.__name__, items)
     signal.signal(signal.SIGTERM, _terminate)
     # A shell that starts us in the background has SIGINT ignored; DVC still passes it on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log_file = _open_log(name)
     try:
         configs = {section: load_section(section) for section in sections}
-        tags = {"prefect.flow_run": parent} if (parent := os.environ.get(runtime.PARENT)) else {}
+        tags = {"stage": flow.__name__, **items}
+        if parent := os.environ.get(runtime.PARENT):
+            tags["prefect.flow_run"] = parent
         with tracking.stage_run(name, configs, tags), _kept(log_file):
             flow(*configs.values(), **items)
     except KeyboardInterrupt:
@@ -71,6 +72,11 @@ def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str,
         log.error("%s: %s (more in %s)", name, _what_to_do(error), log_file)
         return 1
     return 0
+
+
+def _name(stage: str, items: Mapping[str, str]) -> str:
+    """As DVC has it: ``train@r1-josh_sft``."""
+    return f"{stage}@{'-'.join(items.values())}" if items else stage
 
 
 def _what_to_do(error: Exception) -> str:

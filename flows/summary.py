@@ -1,4 +1,4 @@
-"""What `make repro` ends in: every policy on the test split, the gate, and where to look on."""
+"""What `make repro` ends in: every policy on the test split, the gates, and where to look on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows import paths
+from tasks.rounds import BASE
 
 SPLIT = "test"
 
@@ -17,13 +18,12 @@ def summary(record: Mapping[str, Any]) -> str:
     rows = [("policy", "reward", "success", "reward gained on base"), *_rows(record)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     table = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
-    gate = record["gate"]
     return "\n".join(
         [
             "",
             *table,
             "",
-            f"Gate: {gate['candidate']} is {gate['decision']}: {gate['reason']}",
+            *_decisions(record),
             f"Reports in {paths.REPORTS}/, data checks in {paths.REPORTS}/data_docs/index.html,",
             "runs and models in MLflow, the pipeline in Prefect: `make ui`. Graph: `dvc dag`.",
         ]
@@ -34,9 +34,18 @@ def markdown(record: Mapping[str, Any]) -> str:
     """The same table for the Prefect UI."""
     header = "| policy | reward | success | reward gained on base |\n|---|---|---|---|"
     rows = [f"| {' | '.join(row)} |" for row in _rows(record)]
-    gate = record["gate"]
-    decided = f"Gate: **{gate['candidate']} is {gate['decision']}**: {gate['reason']}"
-    return "\n".join([header, *rows, "", decided])
+    return "\n".join([header, *rows, "", *(f"* {line}" for line in _decisions(record))])
+
+
+def _decisions(record: Mapping[str, Any]) -> Iterator[str]:
+    """What the gate of each round decided, and the policy that stands in the end."""
+    for name, gate in record["rounds"].items():
+        if stop := gate.get("stopped"):
+            yield f"{name}: not run, the rounds stopped in {stop['round']}"
+        else:
+            yield f"{name}: {gate['candidate']} is {gate['decision']}: {gate['reason']}"
+    policy = record["policy"]
+    yield f"Policy in the end: {policy}{' (no round improved it)' if policy == BASE else ''}"
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:

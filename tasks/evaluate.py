@@ -1,11 +1,11 @@
-"""Evaluate policies on the same held-out scenarios, and compare each with the base in pairs."""
+"""Evaluate the policies of a round on the same held-out scenarios."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,15 @@ from typing import Any
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineConfig, EngineSettings, open_engine
 from tasks.fingerprint import fingerprint, key
-from tasks.gate import GateConfig, decide, read_benchmarks
+from tasks.gate import GateConfig
 from tasks.users import open_users
-from toolwoz.metrics import compare
-from toolwoz.report.arm import Arm
-from toolwoz.result import Result
+from toolwoz.report.arm import Arm, read_arm
 from toolwoz.runner import run
 from toolwoz.scenario import Scenario, Split
 from toolwoz.world import World
 
 log = logging.getLogger(__name__)
 
-BASE = "base"
 Arms = Mapping[Split, Mapping[str, Arm]]
 """The results by split, then by policy."""
 
@@ -61,37 +58,54 @@ def evaluate(
     *,
     work: Path,
     logs: Path,
+    played: Mapping[str, Path] | None = None,
 ) -> Arms:
     """Play every scenario of every split with every model; results in ``out/SPLIT/NAME``.
 
     Finished dialogues stand in `work` until all are played, as DVC empties ``out`` before it runs
     a stage again: an evaluation that was killed continues where it stopped.
+
+    Args:
+        played: Folder of the results, by split, of a model that may have played the same before;
+            they are then taken from there.
     """
     world = dialogue.world(corpus)
     scenarios = {split: take(corpus, split, n) for split, n in config.scenarios.items()}
     arms: dict[Split, dict[str, Arm]] = {split: {} for split in scenarios}
     for name, model in models.items():
+        earlier = (played or {}).get(name)
+        if earlier is not None and _holds(earlier, scenarios):
+            log.info("%s was evaluated in the round before", name)
+            for split in scenarios:
+                shutil.copytree(earlier / split, out / split / name, dirs_exist_ok=True)
+                arms[split][name] = read_arm(out / split / name)
+            continue
         settings = engine.of(model, config.temperature)
         place = work / f"{name}-{_key(config, dialogue, settings, model, corpus)}"
         log.info("evaluating %s", name)
         everything = [scenario for chosen in scenarios.values() for scenario in chosen]
         with (
             open_users(dialogue.user, dialogue.user_model, everything) as users,
-            open_engine(settings, log=logs / f"evaluate-{name}.log") as policy,
+            open_engine(settings, log=logs / f"evaluate-{out.name}-{name}.log") as policy,
         ):
             for split, chosen in scenarios.items():
-                results = asyncio.run(
+                asyncio.run(
                     _play(config, dialogue, world, users, policy, chosen, place / split, settings)
                 )
                 shutil.copytree(place / split, out / split / name, dirs_exist_ok=True)
-                arms[split][name] = Arm(
-                    name,
-                    results,
-                    {scenario.id: scenario for scenario in chosen},
-                    max_messages=dialogue.max_messages,
-                )
-    shutil.rmtree(work)
+                arms[split][name] = read_arm(out / split / name)
+    shutil.rmtree(work, ignore_errors=True)
     return arms
+
+
+def _holds(results: Path, scenarios: Mapping[Split, Sequence[Scenario]]) -> bool:
+    """Whether these results are of just these scenarios."""
+    if not results.is_dir():
+        return False
+    found = {folder.name: read_arm(folder).results for folder in results.iterdir()}
+    return {split: sorted(one.scenario for one in played) for split, played in found.items()} == {
+        split: sorted(scenario.id for scenario in chosen) for split, chosen in scenarios.items()
+    }
 
 
 def _key(
@@ -120,73 +134,30 @@ async def _play(
     scenarios: Sequence[Scenario],
     out: Path,
     settings: EngineConfig,
-) -> list[Result]:
-    return await run(
+) -> None:
+    await run(
         policy,
         scenarios,
         lambda scenario, seed: dialogue.start(scenario, world, users, seed),
         concurrency=config.concurrency,
         seed=config.seed,
         out=out,
-        configuration={"dialogue": asdict(dialogue), "engine": asdict(settings)},
+        configuration={
+            "limits": {"messages": dialogue.max_messages},
+            "dialogue": asdict(dialogue),
+            "engine": asdict(settings),
+        },
     )
 
 
-def report(config: EvaluateConfig, arms: Arms, benchmarks: Path) -> dict[str, Any]:
-    """What ``reports/metrics.json`` holds: every arm's metrics, and its difference from the base.
+def report(arms: Arms) -> dict[str, Any]:
+    """What ``reports/evaluation/ROUND.json`` holds: the figures of each policy on each split.
 
-    ``{"arms": {name: {split: Metrics and failures}}, "comparisons": {name: {split: Comparison}},
-    "gate": Decision}``
-
-    Args:
-        config: Holds the gate's rule.
-        arms: What was played.
-        benchmarks: Folder of the runs that the gate's margins are about, ``POLICY/BENCHMARK``.
+    ``{"arms": {name: {split: Metrics and failures}}}``
     """
     figures: dict[str, dict[str, Any]] = {}
-    comparisons: dict[str, dict[str, Any]] = {}
     for split, by_name in arms.items():
         for name, arm in by_name.items():
             failures = {kind.value: count for kind, count in arm.failures.items()}
             figures.setdefault(name, {})[split] = {**arm.metrics.to_json(), "failures": failures}
-            if name != BASE:
-                difference = compare(by_name[BASE].results, arm.results).to_json()
-                comparisons.setdefault(name, {})[split] = difference
-    differences = read_benchmarks(config.gate, benchmarks, BASE)
-    gate = decide(config.gate, comparisons, differences)
-    log.info("gate: %s is %s: %s", gate.candidate, gate.decision, gate.reason)
-    return {
-        "arms": figures,
-        "comparisons": comparisons,
-        "benchmarks": {name: one.to_json() for name, one in differences.items()},
-        "gate": asdict(gate),
-    }
-
-
-def headline(record: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of a report that policies are compared by, flat: ``test.kto.success``..."""
-    return {f"{split}.{name}.{figure}": value for name, split, figure, value in _figures(record)}
-
-
-def by_policy(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """The same figures of each policy, by the same names: ``{"kto": {"test.success": ...}}``."""
-    found: dict[str, dict[str, float]] = {name: {} for name in record["arms"]}
-    for name, split, figure, value in _figures(record):
-        found[name][f"{split}.{figure}"] = value
-    return found
-
-
-def _figures(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
-    """Policy, split, figure and its value, of all that could be estimated."""
-    for name, by_split in record["arms"].items():
-        for split, metrics in by_split.items():
-            for figure in ("reward", "success"):
-                if metrics[figure]["value"] is not None:
-                    yield name, split, figure, metrics[figure]["value"]
-            yield name, split, "unscored", metrics["unscored"]
-    for name, by_split in record["comparisons"].items():
-        for split, comparison in by_split.items():
-            for figure in ("reward", "success"):
-                gain = comparison[figure]["estimate"]["value"]
-                if gain is not None:
-                    yield name, split, f"{figure}_gain", gain
+    return {"arms": figures}

@@ -40,7 +40,7 @@ class ExtractConfig:
     """The section ``extract``.
 
     Attributes:
-        sets: Name of a set -> what it is made of. ``data/datasets/NAME.jsonl`` holds its rows.
+        sets: Name of a set -> what it is made of; ``data/datasets/ROUND/NAME.jsonl`` has its rows.
     """
 
     sets: Mapping[str, SetConfig]

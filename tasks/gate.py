@@ -1,7 +1,8 @@
-"""The gate: whether a trained policy is to replace the base.
+"""The gate of a round: whether its trained policy is to replace the one it started from.
 
 It asks for a gain on ToolWOZ validation that is no accident, and that no general benchmark named in
-``margins`` fell by more than its margin. The test split has no part in it.
+``margins`` fell by more than its margin from the base, which every round is held to: small falls
+add up. The test split has no part in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Literal
 
 from tasks.benchmarks.comparison import Difference, difference
 from tasks.benchmarks.scored_file import ScoredError, read_configuration, read_scored
+from toolwoz.metrics import compare
+from toolwoz.report.arm import read_arm
 
 SPLIT = "val"
 LEVEL = 0.05
@@ -23,9 +26,9 @@ class GateConfig:
     """The section ``evaluate.gate``.
 
     Attributes:
-        candidate: The arm of ``train.arms`` that may become champion. Named beforehand: the best
-            of several arms would be chosen by luck, too.
-        metric: What has to improve over the base.
+        candidate: The arm of ``train.arms``, or of ``train.continued``, that may be promoted.
+            Named beforehand: the best of several arms would be chosen by luck, too.
+        metric: What has to improve over the policy that the round started from.
         margins: Benchmark of :mod:`tasks.benchmarks` -> the fall in its score that is tolerated,
             between 0 and 1. Each must have been run on the base and on the candidate.
     """
@@ -62,7 +65,8 @@ def decide(
 
     Args:
         config: The rule.
-        comparisons: Per arm and split, a :class:`toolwoz.metrics.Comparison` as JSON.
+        comparisons: Per arm and split, a :class:`toolwoz.metrics.Comparison` with the policy that
+            the round started from, as JSON.
         benchmarks: Candidate minus base on each benchmark of ``config.margins``.
 
     Raises:
@@ -77,13 +81,28 @@ def decide(
     if missing := sorted(config.margins.keys() - found.keys()):
         raise ValueError(
             f"evaluate.gate.margins names {', '.join(missing)}, not run on {config.candidate} and "
-            "the base: run `python -m tasks.benchmarks NAME --model models/POLICY` on both"
+            "the base: run `python -m tasks.benchmarks NAME --model FOLDER` on both"
         )
     gained, reason = _gain(config, comparisons[config.candidate][SPLIT])
     falls = [fell(found[name], margin) for name, margin in config.margins.items()]
     promoted = gained and not any(fallen for fallen, _ in falls)
     reasons = "; ".join([reason, *(words for _, words in falls)])
     return Decision(config.candidate, "promoted" if promoted else "kept back", reasons)
+
+
+def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[str, Any]]:
+    """The candidate's difference from the policy that the round started from, for :func:`decide`.
+
+    Args:
+        config: Names the candidate.
+        start: Name of the policy that the round started from.
+        results: Folder of the round's evaluation, ``SPLIT/POLICY`` below it.
+    """
+    folders = [results / SPLIT / name for name in (start, config.candidate)]
+    if not all(folder.is_dir() for folder in folders):
+        return {}
+    before, after = (read_arm(folder).results for folder in folders)
+    return {config.candidate: {SPLIT: compare(before, after).to_json()}}
 
 
 def fell(found: Difference, margin: float) -> tuple[bool, str]:
@@ -107,26 +126,33 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
     return False, f"{words}: not worse"
 
 
-def read_benchmarks(config: GateConfig, folder: Path, base: str) -> dict[str, Difference]:
+def read_benchmarks(
+    config: GateConfig, folder: Path, models: Mapping[str, Path]
+) -> dict[str, Difference]:
     """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
+
+    Args:
+        config: The rule.
+        folder: Of all benchmarks.
+        models: The name and the model's folder of the base, then of the candidate.
 
     Raises:
         ScoredError: one was not run, or not both policies on the same items in the same way.
     """
     found = {}
     for name in config.margins:
-        runs = {policy: folder / policy / name for policy in (base, config.candidate)}
+        runs = {policy: folder / policy / name for policy in models}
         for policy, run in runs.items():
             if not run.is_dir():
                 raise ScoredError(
                     f"evaluate.gate.margins names {name}, and it was not run on {policy}: `python "
-                    f"-m tasks.benchmarks {name} --model models/{policy} --out {run}`"
+                    f"-m tasks.benchmarks {name} --model {models[policy]} --out {run}`"
                 )
         _require_alike(name, *runs.values())
         one = difference(name, *(read_scored(run) for run in runs.values()))
         if one.unpaired:
             raise ScoredError(
-                f"{name}: {one.unpaired} items were asked of one of {base} and {config.candidate} "
+                f"{name}: {one.unpaired} items were asked of one of {' and '.join(models)} "
                 "alone; give both runs the same --limit and let them finish"
             )
         found[name] = one

@@ -44,13 +44,14 @@ class HarvestConfig:
 
     Attributes:
         split: Of the scenarios it explores; never the one that is reported.
-        scenarios: How many.
+        scenarios: How many a round; each round has those after the ones of the round before.
         temperature: Of sampling; siblings differ by it alone.
         dialogues: Dialogues in flight.
         calls: Model calls in flight.
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
             With more, the stage fails, and goes on from its journal when it is run again.
-        searches: Name -> how dialogues are explored. Each gives its own file of trees.
+        searches: Name -> how dialogues are explored. Each gives its own file of trees. Each round
+            has seeds of its own, made of those given and of its name.
         traces: Golden paths of each search that MLflow keeps as traces; the files have all.
     """
 
@@ -91,6 +92,15 @@ class Yield:
     cached: float | None = None
 
 
+def of_round(config: HarvestConfig, round: str) -> HarvestConfig:
+    """The section with seeds that are this round's own."""
+    searches = {
+        name: replace(search, seed=stable_seed(search.seed, round))
+        for name, search in config.searches.items()
+    }
+    return replace(config, searches=searches)
+
+
 def harvest(
     config: HarvestConfig,
     dialogue: DialogueConfig,
@@ -101,6 +111,7 @@ def harvest(
     *,
     work: Path,
     logs: Path,
+    skip: int = 0,
     show: Show = to_nobody,
 ) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
@@ -109,18 +120,21 @@ def harvest(
     empties ``out`` before it runs a stage again: a harvest that was killed continues where it
     stopped. `show` is told how far it is, as the MLflow run is.
 
+    Args:
+        skip: Scenarios of the split that the rounds before have had.
+
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
     """
     world = dialogue.world(corpus)
-    scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios)}
+    scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios, skip)}
     settings = engine.of(model, config.temperature)
     out.mkdir(parents=True, exist_ok=True)
     yields: dict[str, Yield] = {}
     journals: list[Path] = []
     with (
         open_users(dialogue.user, dialogue.user_model, scenarios.values()) as users,
-        open_engine(settings, log=logs / "harvest-engine.log") as policy,
+        open_engine(settings, log=logs / f"harvest-{out.name}-engine.log") as policy,
     ):
         for name, search in config.searches.items():
             key = journal_key(

@@ -12,7 +12,7 @@ FIGURES = ("reward", "success")
 
 
 def card(
-    arm: str,
+    policy: str,
     record: Mapping[str, Any],
     settings: Mapping[str, Mapping[str, Any]],
     hashes: Mapping[str, str],
@@ -20,7 +20,7 @@ def card(
     """The card as Markdown under the Hub's YAML header: a model folder's README.md.
 
     Args:
-        arm: The trained policy's name.
+        policy: The trained policy's name, ``ROUND/ARM``.
         record: ``reports/metrics.json``.
         settings: The sections ``bootstrap``, ``harvest`` and ``train`` that it was made with.
         hashes: DVC's md5 by path, of the data and the models.
@@ -28,6 +28,8 @@ def card(
     from huggingface_hub import ModelCard, ModelCardData
 
     bootstrap = settings["bootstrap"]
+    arms = {**settings["train"]["arms"], **settings["train"].get("continued", {})}
+    recipe = arms[policy.rpartition("/")[2]]
     is_hub_id = bootstrap["kind"] == "pretrained" and bootstrap["pretrained"].count("/") == 1
     data = ModelCardData(
         language="en",
@@ -35,25 +37,34 @@ def card(
         base_model=bootstrap["pretrained"] if is_hub_id else None,
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["josh", "toolwoz", "tool-calling", settings["train"]["arms"][arm]["method"]],
+        tags=["josh", "toolwoz", "tool-calling", recipe["method"]],
     )
     parts = [
-        f"---\n{data.to_yaml()}\n---\n# {arm}",
+        f"---\n{data.to_yaml()}\n---\n# {policy}",
         "A policy that calls tools, trained on its own dialogues (JOSH, arXiv 2409.04617).",
-        f"## Scores on ToolWOZ\n\n{_scores(arm, record)}",
-        f"The gate: {record['gate']['decision']}: {record['gate']['reason']}",
+        f"## Scores on ToolWOZ\n\n{_scores(policy, record)}",
+        f"## Rounds\n\n{_rounds(record['rounds'])}",
         f"## Data\n\n{_table(('path', 'md5 (DVC)'), hashes.items())}",
         f"## Base\n\n{_values(bootstrap)}",
         f"## Harvest\n\n{_values(settings['harvest'])}",
-        f"## Training\n\n{_values(settings['train']['arms'][arm])}",
+        f"## Training\n\n{_values(recipe)}",
     ]
     return str(ModelCard("\n\n".join(parts) + "\n"))
 
 
-def _scores(arm: str, record: Mapping[str, Any]) -> str:
+def _rounds(rounds: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        (name, one["start"], one["candidate"], one["decision"], one["reason"])
+        for name, one in rounds.items()
+        if "decision" in one
+    ]
+    return _table(("round", "started from", "candidate", "gate", "because"), rows)
+
+
+def _scores(policy: str, record: Mapping[str, Any]) -> str:
     rows = [
         (name, split, figure, _estimate(metrics[figure]), metrics["dialogues"], metrics["unscored"])
-        for name in dict.fromkeys(("base", arm))
+        for name in dict.fromkeys(("base", policy))
         for split, metrics in record["arms"].get(name, {}).items()
         for figure in FIGURES
     ]

@@ -1,4 +1,4 @@
-"""The trained policy enters MLflow's registry: challenger at once, champion if the gate passed."""
+"""A trained policy enters MLflow's registry: challenger at once, champion if a gate passed it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Registration:
     Attributes:
         name, version: ``models:/NAME/VERSION`` loads it.
         aliases: ``challenger``, and ``champion`` if it was promoted.
-        arm: The training run it comes from.
+        policy: The round and the arm that it comes from, ``r1/josh_sft``.
         model_id: Of the MLflow model behind the version.
         reason: Why it was promoted, or was not.
     """
@@ -43,7 +43,7 @@ class Registration:
     name: str
     version: int
     aliases: tuple[str, ...]
-    arm: str
+    policy: str
     model_id: str
     reason: str
 
@@ -52,9 +52,29 @@ class RegisterError(ValueError):
     """The policy is not fit for the registry."""
 
 
+def choose(record: Mapping[str, Any]) -> tuple[str, bool, str]:
+    """The policy to register, whether it is promoted, and why.
+
+    It is the one that a gate accepted last; where none did, the candidate that was kept back, which
+    is no champion.
+
+    Args:
+        record: ``reports/metrics.json``.
+    """
+    gate = record["gate"]
+    promoted = {
+        f"{name}/{one['candidate']}": one["reason"]
+        for name, one in record["rounds"].items()
+        if one.get("decision") == "promoted"
+    }
+    if record["policy"] in promoted:
+        return record["policy"], True, promoted[record["policy"]]
+    return gate["candidate"], False, gate["reason"]
+
+
 def register(
     config: RegisterConfig,
-    arm: str,
+    policy: str,
     folder: Path,
     metrics: Mapping[str, float],
     *,
@@ -72,7 +92,8 @@ def register(
     import mlflow
 
     _require_safe(folder)
-    tags = {"arm": arm, "reason": reason, **provenance.git_tags(), **_hashes()}
+    round, _, arm = policy.rpartition("/")
+    tags = {"round": round, "arm": arm, "reason": reason, **provenance.git_tags(), **_hashes()}
     model = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=tags)
     client = mlflow.MlflowClient()
     client.log_model_artifacts(model.model_id, str(folder))
@@ -88,7 +109,7 @@ def register(
         client.set_registered_model_alias(config.name, alias, version.version)
     log.info("%s version %s is %s: %s", config.name, version.version, " and ".join(aliases), reason)
     return Registration(
-        config.name, int(version.version), aliases, arm, str(model.model_id), reason
+        config.name, int(version.version), aliases, policy, str(model.model_id), reason
     )
 
 

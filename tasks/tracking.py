@@ -83,20 +83,24 @@ def stage_run(
         _end(client, status, parent)
 
 
-def report(metrics: Mapping[str, float | None]) -> None:
+def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
     """Log the figures a pipeline is compared by: on the stage's run and on its parent's.
 
     A figure that is None was not measured: it is left out.
+
+    Args:
+        metrics: By name.
+        step: The round's number, of a stage that every round has: MLflow draws them as a curve.
     """
     import mlflow
 
     measured = {name: value for name, value in metrics.items() if value is not None}
 
     def write() -> None:
-        mlflow.log_metrics(measured)
+        mlflow.log_metrics(measured, step=step)
         active = mlflow.active_run()
         if active and (parent := active.data.tags.get(PARENT_TAG)):
-            mlflow.log_metrics(measured, run_id=parent)
+            mlflow.log_metrics(measured, step=step, run_id=parent)
 
     beside("the metrics", write)
 
@@ -109,8 +113,15 @@ def report_step(metrics: Mapping[str, float], step: int) -> None:
         beside("the progress", lambda: mlflow.log_metrics(dict(metrics), step=step))
 
 
+def tag(name: str, value: str) -> None:
+    """Mark the active run."""
+    import mlflow
+
+    beside(f"the tag {name}", lambda: mlflow.set_tag(name, value))
+
+
 def report_policy(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-    """Log what one policy earned as a run of its own below the stage's: ``evaluate/josh_sft``.
+    """Log what one policy earned as a run of its own below the stage's: ``compare/r1/josh_sft``.
 
     The metrics have the same names for every policy: select two runs in MLflow, and they compare.
 

@@ -14,7 +14,7 @@ from tasks.training import checkpoints
 from tasks.training.guards import Subject, check, render
 from tasks.training.launch import launch
 from tasks.training.memory import GIB, estimate
-from tasks.training.recipe import Arm, Holdout, Options, Recipe, TrainConfig, TrainError
+from tasks.training.recipe import Arm, Continued, Holdout, Options, Recipe, TrainConfig, TrainError
 from tasks.training.rendering import Renderer
 from tasks.training.rows import hold_out, read_rows
 from tasks.training.saving import save
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Arm", "Holdout", "Recipe", "TrainConfig", "TrainError", "Trained", "fit", "train_arm"]
+__all__ = [
+    "Arm",
+    "Continued",
+    "Holdout",
+    "Recipe",
+    "TrainConfig",
+    "TrainError",
+    "Trained",
+    "fit",
+    "train_arm",
+]
 
 log = logging.getLogger(__name__)
 
@@ -53,21 +63,20 @@ class Trained:
     best_loss: float | None
 
 
-def train_arm(
-    config: TrainConfig, arm: str, models: Path, datasets: Path, *, work: Path
-) -> Trained:
-    """Train one arm on its set in `datasets`, from ``models/START`` to ``models/ARM``.
+def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, work: Path) -> Trained:
+    """Train one arm on its set in `datasets`, below the round's folder, as ``arms/r1``.
 
     Raises:
         TrainError: there is no such arm; and as :func:`fit`.
         FileNotFoundError: there is no model to start from.
     """
-    if arm not in config.arms:
-        raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {', '.join(config.arms)}")
+    if arm not in config.policies:
+        known = ", ".join(config.policies)
+        raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {known}")
     if config.accelerate:
-        return Trained(**launch(config, arm, models, datasets, work))
-    recipe = config.arms[arm]
-    start = models / recipe.start
+        return Trained(**launch(config, arm, round, datasets, work))
+    recipe = config.policies[arm]
+    start = round / config.origin(arm)
     if not (start / "config.json").exists():
         raise FileNotFoundError(f"no model at {start}: run the stage that makes it (dvc repro)")
     from transformers import AutoTokenizer
@@ -77,7 +86,7 @@ def train_arm(
         read_rows(datasets / f"{recipe.dataset}.jsonl", recipe.method),
         str(start),
         AutoTokenizer.from_pretrained(start),
-        models / arm,
+        round / config.place(arm),
         work=work,
         seed=config.seed,
         holdout=config.holdout,

@@ -1,6 +1,6 @@
 """Compare runs with the first of them, and write one HTML page.
 
-    python -m tasks.compare reports/evaluation/test/base reports/evaluation/test/josh_sft
+    python -m tasks.compare reports/evaluation/r1/test/base reports/evaluation/r1/test/josh_sft
 
 A run is a folder that holds an evaluation on ToolWOZ, runs of benchmarks, or both; or a run of
 MLflow, by id or name, whose artifacts do: RUN, or RUN:FOLDER for a folder of its artifacts.

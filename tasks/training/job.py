@@ -19,7 +19,7 @@ def main(path: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     job = json.loads(path.read_text())
     config = config_of(job["config"])
-    places = [Path(job[name]) for name in ("models", "datasets")]
+    places = [Path(job[name]) for name in ("round", "datasets")]
     try:
         trained = train_arm(config, job["arm"], *places, work=Path(job["work"]))
     except (ValueError, OSError) as error:

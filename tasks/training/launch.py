@@ -13,14 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.training.recipe import Arm, Holdout, TrainConfig, TrainError
+from tasks.training.recipe import Arm, Continued, Holdout, TrainConfig, TrainError
 
 GRACE = 10.0
 """Seconds that processes have to end by themselves."""
 
 
 def launch(
-    config: TrainConfig, arm: str, models: Path, datasets: Path, work: Path
+    config: TrainConfig, arm: str, round: Path, datasets: Path, work: Path
 ) -> dict[str, Any]:
     """Train an arm in the processes of ``config.accelerate``; returns what `Trained` holds.
 
@@ -33,7 +33,7 @@ def launch(
     work.mkdir(parents=True, exist_ok=True)
     job, result = work / "job.json", work / "result.json"
     result.unlink(missing_ok=True)
-    places = {"models": str(models), "datasets": str(datasets), "work": str(work / "processes")}
+    places = {"round": str(round), "datasets": str(datasets), "work": str(work / "processes")}
     job.write_text(json.dumps({"config": asdict(config), "arm": arm, **places}, default=dict))
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     command += ["--config_file", config.accelerate, "-m", "tasks.training.job", str(job)]
@@ -48,10 +48,13 @@ def launch(
 
 def config_of(record: Mapping[str, Any]) -> TrainConfig:
     """The configuration that a job's file holds, for this process alone."""
-    arms = {name: Arm(**arm) for name, arm in record["arms"].items()}
-    return TrainConfig(
-        **{**record, "arms": arms, "holdout": Holdout(**record["holdout"]), "accelerate": ""}
-    )
+    made: dict[str, Any] = {
+        "holdout": Holdout(**record["holdout"]),
+        "accelerate": "",
+        "arms": {name: Arm(**arm) for name, arm in record["arms"].items()},
+        "continued": {name: Continued(**arm) for name, arm in record["continued"].items()},
+    }
+    return TrainConfig(**{**record, **made})
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Method = Literal["sft", "kto", "dpo"]
 Options = Mapping[str, Any]
 
-BASE = "base"
-"""The policy that bootstrap made: what an arm starts from unless it says otherwise."""
+START, TRAINED, CONTINUED = "start", "trained", "continued"
+"""Folders of a round: the policy it starts from, its arms, and those that start from an arm."""
 
 
 class TrainError(ValueError):
@@ -37,16 +38,25 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Arm(Recipe):
-    """One trained model of the pipeline.
+    """One trained model of a round, from the policy that the round starts from.
 
     Attributes:
-        start: What it is trained from: ``base``, or another arm, as in SFT then KTO.
         quantization: Options of transformers' ``BitsAndBytesConfig``, under its names, for a base
             in 4 or 8 bits under a LoRA (QLoRA); empty loads it as it is.
     """
 
-    start: str
     quantization: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Continued(Arm):
+    """One that is trained from an arm of the same round, as in SFT then KTO.
+
+    Attributes:
+        start: That arm, of ``train.arms``.
+    """
+
+    start: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class TrainConfig:
         accelerate: Configuration of ``accelerate launch`` for several processes, as in
             configs/accelerate; empty trains in this process.
         arms: Name of the trained model -> how it is trained.
+        continued: The same, of those that start from an arm.
     """
 
     seed: int
@@ -88,16 +99,32 @@ class TrainConfig:
     max_rewritten: float
     accelerate: str
     arms: Mapping[str, Arm]
+    continued: Mapping[str, Continued] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, arm in self.arms.items():
-            if arm.start != BASE and arm.start not in self.arms:
-                known = ", ".join([BASE, *self.arms])
-                raise ValueError(f"arms.{name}.start: there is no {arm.start!r}; it has: {known}")
-        try:
-            TopologicalSorter({name: [arm.start] for name, arm in self.arms.items()}).prepare()
-        except CycleError as error:
-            circle = " -> ".join(error.args[1][::-1])
-            raise ValueError(
-                f"arms start from each other: {circle}; one must start from base"
-            ) from None
+        for name, arm in self.continued.items():
+            if arm.start not in self.arms:
+                known = ", ".join(self.arms)
+                raise ValueError(f"continued.{name}.start: no arm {arm.start!r}; arms: {known}")
+        if twice := sorted(self.arms.keys() & self.continued.keys()):
+            raise ValueError(f"{', '.join(twice)}: a name of arms and of continued; one is enough")
+        for name in self.policies:
+            if re.fullmatch(r"base|r\d+", name):
+                raise ValueError(
+                    f"{name}: the name of a policy that rounds start from, not an arm's"
+                )
+
+    @property
+    def policies(self) -> Mapping[str, Arm]:
+        """All that a round trains."""
+        return {**self.arms, **self.continued}
+
+    def place(self, arm: str) -> Path:
+        """Where a round keeps an arm, relative to the round's folder."""
+        return Path(CONTINUED if arm in self.continued else TRAINED, arm)
+
+    def origin(self, arm: str) -> Path:
+        """Where a round keeps what an arm is trained from."""
+        if arm in self.continued:
+            return Path(TRAINED, self.continued[arm].start)
+        return Path(START)

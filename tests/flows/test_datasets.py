@@ -16,18 +16,19 @@ stages:
   extract:
     cmd: python extract.py
     deps: [extract.py, rows]
-    outs: [data/datasets]
-    metrics: [reports/extraction.json]
+    outs: [data/datasets/r1]
+    metrics: [reports/extract/r1.json]
 """
 EXTRACT = """\
 import json
 from pathlib import Path
 rows = Path("rows").read_text().split()
-Path("data/datasets").mkdir(parents=True, exist_ok=True)
-Path("data/datasets/sft.jsonl").write_text("".join(f"{row}\\n" for row in rows))
+Path("data/datasets/r1").mkdir(parents=True, exist_ok=True)
+Path("data/datasets/r1/sft.jsonl").write_text("".join(f"{row}\\n" for row in rows))
 one = {"rows": len(rows), "extractor": "sft", "completion_chars": {"median": 491, "p95": 1700}}
-Path("reports").mkdir(exist_ok=True)
-Path("reports/extraction.json").write_text(json.dumps({"sft": one}))
+Path("reports/extract").mkdir(parents=True, exist_ok=True)
+Path("reports/extract/r1.json").write_text(json.dumps({"sft": one}))
+Path("reports/extract/r2.json").write_text(json.dumps({"stopped": {"round": "r1", "reason": "x"}}))
 """
 
 
@@ -65,8 +66,8 @@ def test_versions_are_told_apart_by_what_is_in_them() -> None:
     found = datasets.versions()
     assert [version.names for version in found] == [["workspace", "branch main"], ["tag v1"]]
     said = datasets.describe(found[1])
-    assert said.startswith(f"data/datasets {found[1].hashes[0][1][:8]}")
-    assert "sft                  3 rows     491 characters" in said
+    assert said.startswith(f"data/datasets/r1 {found[1].hashes[0][1][:8]}")
+    assert "r1/sft                  3 rows     491 characters" in said
     kept = "4 rows: 2 kept, 2 new, 1 gone"
     assert " ".join(next(iter(datasets.compare("v1", "workspace"))).split()).endswith(kept)
 

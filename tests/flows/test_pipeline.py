@@ -43,7 +43,7 @@ def work(seconds: float, name: str) -> None:
 def demo(config: DemoConfig, name: str) -> None:
     work(config.seconds, name)
 
-stage.main(demo, item="name")
+stage.main(demo, items=["name"])
 """
 GRAPH = """\
 stages:

@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parents[2]
 SECRET = "sk-planted-2f9c41d7"
-REFUSED = "models/josh_sft"
+ASKED = "arms/r1/start"
+REFUSED = "arms/r1/trained/josh_sft"
 
 
 @dataclass
@@ -41,7 +42,7 @@ def guarded() -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            names = ("models/base", REFUSED, "user")
+            names = (ASKED, REFUSED, "user")
             self.answer(200, {"data": [{"id": name} for name in names]})
 
         def do_POST(self) -> None:
@@ -96,7 +97,7 @@ def run(stage: str) -> str:
     environment = {**os.environ, "PLANTED_KEY": SECRET, "WOZ_PREFECT": "off"}
     environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run(
-        [sys.executable, "-m", f"flows.{stage}"],
+        [sys.executable, "-m", f"flows.{stage}", "r1"],
         env=environment,
         capture_output=True,
         text=True,
@@ -111,13 +112,13 @@ def test_a_key_is_in_nothing_that_harvest_and_evaluate_leave_behind(mlflow_root:
     with guarded() as server:
         write_params(server.url)
         said = run("harvest") + run("evaluate")
-    assert server.asked == {"models/base", REFUSED, "user"}
+    assert server.asked == {ASKED, REFUSED, "user"}
     files = [path for path in mlflow_root.rglob("*") if path.is_file()]
     by_name = {path.name: path.read_bytes() for path in files}
-    left = {"josh.jsonl", "metrics.json", "report.html", "harvest.log", "evaluate.log", "mlflow.db"}
+    left = {"josh.jsonl", "r1.json", "harvest@r1.log", "evaluate@r1.log", "mlflow.db"}
     assert left <= set(by_name)
     assert b"PLANTED_KEY" in by_name["mlflow.db"]  # its name is a param
-    refused = mlflow_root / "reports/evaluation/test/josh_sft/results.jsonl"
+    refused = mlflow_root / "reports/evaluation/r1/test/josh_sft/results.jsonl"
     assert "*** may not use it" in refused.read_text()  # the vendor's quote was kept, without it
     assert SECRET not in said
     assert "MLflow did not take" not in said

@@ -18,10 +18,15 @@ def estimate(value: float | None) -> dict[str, Any]:
 RECORD = {
     "arms": {
         "base": {"test": {"reward": estimate(0.3), "success": estimate(None)}},
-        "kto": {"test": {"reward": estimate(0.5), "success": estimate(0.2)}},
+        "r1/kto": {"test": {"reward": estimate(0.5), "success": estimate(0.2)}},
     },
-    "comparisons": {"kto": {"test": {"reward": {"estimate": estimate(0.2)}}}},
-    "gate": {"candidate": "kto", "decision": "promoted", "reason": "gain in reward"},
+    "comparisons": {"r1/kto": {"test": {"reward": {"estimate": estimate(0.2)}}}},
+    "rounds": {
+        "r1": {"candidate": "kto", "decision": "promoted", "reason": "gain in reward"},
+        "r2": {"candidate": "kto", "decision": "kept back", "reason": "a loss"},
+        "r3": {"stopped": {"round": "r2", "reason": "kto is kept back: a loss"}},
+    },
+    "policy": "r1/kto",
 }
 
 
@@ -29,7 +34,17 @@ def test_every_policy_has_its_row() -> None:
     lines = summary.summary(RECORD).splitlines()
     assert lines[2].split() == ["base", "0.300", "[0.200,", "0.400]", "not", "scored"]
     assert lines[3].endswith("0.200 [0.100, 0.300]  +0.200 [+0.100, +0.300]")
-    assert "Gate: kto is promoted: gain in reward" in lines
+    assert "r1: kto is promoted: gain in reward" in lines
+    assert "r2: kto is kept back: a loss" in lines
+    assert "r3: not run, the rounds stopped in r2" in lines
+    assert "Policy in the end: r1/kto" in lines
+
+
+def test_a_base_that_no_round_improved_is_said_to_stand() -> None:
+    rounds = {"r1": {"candidate": "kto", "decision": "kept back", "reason": "a loss"}}
+    told = {**RECORD, "rounds": rounds, "policy": "base"}
+    assert "Policy in the end: base (no round improved it)" in summary.summary(told)
+    assert "* r1: kto is kept back: a loss" in summary.markdown(told)
 
 
 def test_without_a_report_it_says_what_to_run(

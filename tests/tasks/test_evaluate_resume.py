@@ -34,6 +34,27 @@ def test_what_was_played_is_not_played_again(tiny_model: Path, tmp_path: Path) -
     assert not places["work"].exists()
 
 
+def test_what_was_played_in_the_round_before_is_taken_from_there(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path)
+    places = {"work": tmp_path / "work", "logs": tmp_path}
+    evaluate(CONFIG, DIALOGUE, ENGINE, {"arm": tiny_model}, corpus, tmp_path / "r1", **places)
+    for split in ("val", "test"):
+        shutil.copytree(tmp_path / "r1" / split / "arm", tmp_path / "kept" / split)
+    again = {"r1": tmp_path / "no model is needed"}
+    played = {"r1": tmp_path / "kept"}
+    arms = evaluate(
+        CONFIG, DIALOGUE, ENGINE, again, corpus, tmp_path / "r2", **places, played=played
+    )
+    assert [len(arms[split]["r1"].results) for split in ("val", "test")] == [1, 1]
+    assert (tmp_path / "r2/val/r1/results.jsonl").is_file()
+
+    shutil.rmtree(tmp_path / "kept" / "test")  # of other scenarios: all of it is played
+    with pytest.raises(EngineError, match="no model at"):
+        evaluate(CONFIG, DIALOGUE, ENGINE, again, corpus, tmp_path / "r3", **places, played=played)
+
+
 def test_another_model_is_played_anew(tiny_model: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path)
     shutil.copytree(tiny_model, tmp_path / "base")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -164,15 +165,16 @@ def fill(folder, name, items=80, seed=0):
     )
 
 
+MODELS = {"base": Path("models/base"), "trained": Path("arms/r1/trained/trained")}
 QUIZ = replace(CONFIG, margins={"quiz": 0.05})
 
 
 def test_the_folders_of_benchmarks_are_read(tmp_path):
     fill(tmp_path, "base")
     with pytest.raises(ScoredError, match="quiz, and it was not run on trained"):
-        read_benchmarks(QUIZ, tmp_path, "base")
+        read_benchmarks(QUIZ, tmp_path, MODELS)
     fill(tmp_path, "trained")
-    assert read_benchmarks(QUIZ, tmp_path, "base")["quiz"].items == 80
+    assert read_benchmarks(QUIZ, tmp_path, MODELS)["quiz"].items == 80
 
 
 @pytest.mark.parametrize(
@@ -182,4 +184,4 @@ def test_runs_that_are_not_alike_are_refused(tmp_path, other, why):
     fill(tmp_path, "base")
     fill(tmp_path, "trained", **other)
     with pytest.raises(ScoredError, match=why):
-        read_benchmarks(QUIZ, tmp_path, "base")
+        read_benchmarks(QUIZ, tmp_path, MODELS)

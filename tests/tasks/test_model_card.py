@@ -14,7 +14,8 @@ SETTINGS = {
     "harvest": {"scenarios": 17},
     "train": {"arms": {"kto": {"method": "kto", "trl": {"learning_rate": 5e-7}, "lora": {"r": 3}}}},
 }
-GATE = {"decision": "promoted", "reason": "it gained"}
+GATE = {"start": "base", "candidate": "kto", "decision": "promoted", "reason": "it gained"}
+ROUNDS = {"r1": GATE, "r2": {"stopped": {"round": "r1", "reason": "no gain"}}}
 
 
 def metrics(value):
@@ -23,20 +24,24 @@ def metrics(value):
     return {"reward": measured, "success": nothing, "dialogues": 40, "unscored": 3}
 
 
-RECORD = {"arms": {"base": {"test": metrics(0.2)}, "kto": {"test": metrics(0.5)}}, "gate": GATE}
+RECORD = {
+    "arms": {"base": {"test": metrics(0.2)}, "r1/kto": {"test": metrics(0.5)}},
+    "rounds": ROUNDS,
+}
 
 
 def written(**bootstrap):
     settings = {**SETTINGS, "bootstrap": {**SETTINGS["bootstrap"], **bootstrap}}
-    return ModelCard(card("kto", RECORD, settings, {"data/trees": "abc123"}))
+    return ModelCard(card("r1/kto", RECORD, settings, {"data/trees": "abc123"}))
 
 
 def test_it_holds_scores_with_intervals_data_and_values():
     text = written().text
-    assert "| kto | test | reward | 0.500 [0.400, 0.600] | 40 | 3 |" in text
+    assert "| r1/kto | test | reward | 0.500 [0.400, 0.600] | 40 | 3 |" in text
     assert "| base | test | reward | 0.200 [0.100, 0.300] | 40 | 3 |" in text
-    assert "| kto | test | success | not measured | 40 | 3 |" in text
+    assert "| r1/kto | test | success | not measured | 40 | 3 |" in text
     assert "| data/trees | abc123 |" in text
+    assert "| r1 | base | kto | promoted | it gained |" in text
     for value in ('"learning_rate": 5e-07', '"r": 3', '"scenarios": 17', '"seed": 4', "it gained"):
         assert value in text
 
@@ -58,5 +63,7 @@ def test_licence_and_base_follow_from_how_the_base_was_made(kind, pretrained, li
 
 def test_it_reads_the_evaluations_own_figures():
     none = summarise(list[Result]()).to_json()
-    record = {"arms": {"kto": {"val": none}}, "gate": GATE}
-    assert "| kto | val | reward | not measured | 0 | 0 |" in card("kto", record, SETTINGS, {})
+    record = {"arms": {"r1/kto": {"val": none}}, "rounds": ROUNDS}
+    assert "| r1/kto | val | reward | not measured | 0 | 0 |" in card(
+        "r1/kto", record, SETTINGS, {}
+    )

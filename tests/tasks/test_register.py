@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks import tracking
-from tasks.register import RegisterConfig, RegisterError, Registration, figures, register
+from tasks.register import RegisterConfig, RegisterError, Registration, choose, figures, register
 
 # MLflow's first import of its registry and tracing takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -27,7 +27,7 @@ def put(policy: Path, *, promote: bool) -> Registration:
     with tracking.stage_run("register", {"register": CONFIG}):
         return register(
             CONFIG,
-            "kto",
+            "r1/kto",
             policy,
             {"val.reward": 0.5},
             promote=promote,
@@ -59,6 +59,7 @@ def test_the_gate_decides_who_is_champion(policy: Path) -> None:
     model = mlflow.get_logged_model(first.model_id)
     assert [(metric.key, metric.value) for metric in model.metrics] == [("val.reward", 0.5)]
     assert model.tags["reason"] == "measured"
+    assert (model.tags["round"], model.tags["arm"]) == ("r1", "kto")
 
 
 @pytest.mark.usefixtures("mlflow_root")
@@ -72,6 +73,22 @@ def test_a_pickle_does_not_enter_the_registry(policy: Path) -> None:
 def test_an_empty_folder_is_no_policy(tmp_path: Path) -> None:
     with pytest.raises(RegisterError, match="run the stage that trains it"):
         put(tmp_path, promote=True)
+
+
+def gate(decision: str, reason: str) -> dict[str, str]:
+    return {"candidate": "kto", "decision": decision, "reason": reason}
+
+
+def test_the_policy_accepted_last_is_registered_whatever_came_after() -> None:
+    rounds = {"r1": gate("promoted", "it gained"), "r2": gate("kept back", "no gain")}
+    record = {"rounds": rounds, "gate": {**rounds["r2"], "candidate": "r2/kto"}, "policy": "r1/kto"}
+    assert choose(record) == ("r1/kto", True, "it gained")
+
+
+def test_without_an_accepted_policy_the_candidate_is_no_champion() -> None:
+    rounds = {"r1": gate("kept back", "a loss"), "r2": {"stopped": {"round": "r1"}}}
+    record = {"rounds": rounds, "gate": {**rounds["r1"], "candidate": "r1/kto"}, "policy": "base"}
+    assert choose(record) == ("r1/kto", False, "a loss")
 
 
 def test_a_figure_that_could_not_be_estimated_is_left_out() -> None:

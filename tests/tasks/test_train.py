@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
-from tasks.train import Arm, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
+from tasks.train import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.training.memory import GIB, estimate
 from tasks.training.rows import read_rows
 from tasks.training.trainers import arguments
@@ -70,7 +70,6 @@ def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
         "dataset": "sft",
         "trl": TRL,
         "lora": {},
-        "start": "base",
         "quantization": {},
         **recipe,
     }
@@ -84,9 +83,10 @@ def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
 
 
 @pytest.fixture
-def models(tmp_path, base):
-    folder = tmp_path / "models"
-    shutil.copytree(base, folder / "base")
+def place(tmp_path, base):
+    """The folder of a round."""
+    folder = tmp_path / "r1"
+    shutil.copytree(base, folder / "start")
     return folder
 
 
@@ -114,35 +114,35 @@ def weights(folder):
 
 
 @pytest.mark.parametrize("method", ["sft", "kto", "dpo"])
-def test_every_method_changes_the_model_and_keeps_its_template(models, datasets, tmp_path, method):
+def test_every_method_changes_the_model_and_keeps_its_template(place, datasets, tmp_path, method):
     one = config(method=method, dataset=method)
-    trained = train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+    trained = train_arm(one, "arm", place, datasets, work=tmp_path / "work")
     assert (trained.rows, trained.held_out, trained.steps) == (4, 0, 2)
     name = "model.embed_tokens.weight"
-    assert not weights(models / "base")[name].equal(weights(models / "arm")[name])
-    template = (models / "base" / "chat_template.jinja").read_text()
-    assert (models / "arm" / "chat_template.jinja").read_text() == template
+    assert not weights(place / "start")[name].equal(weights(place / "trained" / "arm")[name])
+    template = (place / "start" / "chat_template.jinja").read_text()
+    assert (place / "trained" / "arm" / "chat_template.jinja").read_text() == template
     assert not (tmp_path / "work").exists()
 
 
-def test_sft_reads_single_answers_too(models, datasets, tmp_path):
+def test_sft_reads_single_answers_too(place, datasets, tmp_path):
     good = [row for row in ROWS["kto"] if row["label"]]
     (datasets / "sft.jsonl").write_text("".join(json.dumps(row) + "\n" for row in good))
-    trained = train_arm(config(), "arm", models, datasets, work=tmp_path / "work")
+    trained = train_arm(config(), "arm", place, datasets, work=tmp_path / "work")
     assert trained.rows == 2
 
 
-def test_a_lora_is_merged_into_its_base_and_kept_beside_it(models, datasets, tmp_path):
+def test_a_lora_is_merged_into_its_base_and_kept_beside_it(place, datasets, tmp_path):
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     lora = {"r": 2, "target_modules": ["q_proj"], "init_lora_weights": False}
-    train_arm(config(lora=lora), "arm", models, datasets, work=tmp_path / "work")
-    out = models / "arm"
+    train_arm(config(lora=lora), "arm", place, datasets, work=tmp_path / "work")
+    out = place / "trained" / "arm"
     assert not (out / "adapter_config.json").exists()
     merged = AutoModelForCausalLM.from_pretrained(out)
-    base = AutoModelForCausalLM.from_pretrained(models / "base")
+    base = AutoModelForCausalLM.from_pretrained(place / "start")
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.no_grad():
         plain = base(ids).logits
@@ -151,16 +151,17 @@ def test_a_lora_is_merged_into_its_base_and_kept_beside_it(models, datasets, tmp
         assert not torch.allclose(plain, adapted, atol=1e-4)
 
 
-def test_an_arm_starts_from_another_one(models, datasets, tmp_path):
-    shutil.copytree(models / "base", models / "first")
-    shutil.rmtree(models / "base")
+def test_an_arm_starts_from_another_one(place, datasets, tmp_path):
+    (place / "trained").mkdir()
+    (place / "start").rename(place / "trained" / "arm")
     one = config()
-    arms = {"first": one.arms["arm"], "arm": replace(one.arms["arm"], start="first")}
-    two = replace(one, arms=arms)
-    assert train_arm(two, "arm", models, datasets, work=tmp_path / "work").steps == 2
+    further = Continued(**asdict(one.arms["arm"]), start="arm")
+    two = replace(one, continued={"further": further})
+    assert train_arm(two, "further", place, datasets, work=tmp_path / "work").steps == 2
+    assert (place / "continued" / "further" / "config.json").exists()
 
 
-def test_a_run_stops_when_held_out_rows_get_worse_and_keeps_the_best(models, datasets, tmp_path):
+def test_a_run_stops_when_held_out_rows_get_worse_and_keeps_the_best(place, datasets, tmp_path):
     rows = [
         {"messages": [{**USER, "content": f"hotel {i}"}, GOOD], "tools": TOOLS,
          "scenario": f"s{i}", "node": 0}
@@ -170,7 +171,7 @@ def test_a_run_stops_when_held_out_rows_get_worse_and_keeps_the_best(models, dat
     trl = {**TRL, "num_train_epochs": 6, "learning_rate": 5.0, "lr_scheduler_type": "constant"}
     del trl["save_strategy"]
     one = config(trl=trl, share=0.2)
-    trained = train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+    trained = train_arm(one, "arm", place, datasets, work=tmp_path / "work")
     assert (trained.rows, trained.held_out) == (8, 2)
     assert trained.steps < 6 * 4
     assert trained.best_loss is not None
@@ -198,34 +199,34 @@ def killed_in(step, monkeypatch):
 
 
 @pytest.fixture
-def killed(models, datasets, tmp_path, monkeypatch):
+def killed(place, datasets, tmp_path, monkeypatch):
     """A configuration whose training was killed in the second of three steps."""
     one = config(trl={**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 3})
     with monkeypatch.context() as patch:
         killed_in(1, patch)
         with pytest.raises(Killed):
-            train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+            train_arm(one, "arm", place, datasets, work=tmp_path / "work")
     assert len(list(tmp_path.glob("work/*/checkpoint-*"))) == 2
     return one
 
 
 def test_a_killed_run_goes_on_from_its_last_whole_checkpoint_to_the_same_model(
-    killed, models, datasets, tmp_path, caplog
+    killed, place, datasets, tmp_path, caplog
 ):
     with caplog.at_level("INFO"):
-        assert train_arm(killed, "arm", models, datasets, work=tmp_path / "work").steps == 3
+        assert train_arm(killed, "arm", place, datasets, work=tmp_path / "work").steps == 3
     assert [m.rpartition("/")[2] for m in caplog.messages if "continuing" in m] == ["checkpoint-1"]
-    gone_on = (models / "arm" / "model.safetensors").read_bytes()
-    train_arm(killed, "arm", models, datasets, work=tmp_path / "afresh")
-    assert gone_on == (models / "arm" / "model.safetensors").read_bytes()
+    gone_on = (place / "trained" / "arm" / "model.safetensors").read_bytes()
+    train_arm(killed, "arm", place, datasets, work=tmp_path / "afresh")
+    assert gone_on == (place / "trained" / "arm" / "model.safetensors").read_bytes()
     assert not (tmp_path / "work").exists()
 
 
-def test_other_rows_never_go_on_from_a_checkpoint(killed, models, datasets, tmp_path, caplog):
+def test_other_rows_never_go_on_from_a_checkpoint(killed, place, datasets, tmp_path, caplog):
     with (datasets / "sft.jsonl").open("a") as file:
         file.write(json.dumps({**ROWS["sft"][0], "scenario": "new", "node": 0}) + "\n")
     with caplog.at_level("INFO"):
-        train_arm(killed, "arm", models, datasets, work=tmp_path / "work")
+        train_arm(killed, "arm", place, datasets, work=tmp_path / "work")
     assert "continuing" not in caplog.text
 
 
@@ -240,47 +241,53 @@ def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_no_rows_is_an_error(models, datasets, tmp_path):
+def test_no_rows_is_an_error(place, datasets, tmp_path):
     (datasets / "sft.jsonl").write_text("")
     with pytest.raises(TrainError, match="'sft' has no rows"):
-        train_arm(config(), "arm", models, datasets, work=tmp_path / "work")
+        train_arm(config(), "arm", place, datasets, work=tmp_path / "work")
 
 
-def test_an_unknown_option_is_named(models, datasets, tmp_path):
+def test_an_unknown_option_is_named(place, datasets, tmp_path):
     for wrong in ({"trl": {**TRL, "lerning_rate": 1}}, {"lora": {"rr": 1}}):
         with pytest.raises(TrainError, match=r"lerning_rate|rr"):
-            train_arm(config(**wrong), "arm", models, datasets, work=tmp_path / "work")
+            train_arm(config(**wrong), "arm", place, datasets, work=tmp_path / "work")
 
 
-def test_an_unknown_arm_is_named(models, datasets, tmp_path):
+def test_an_unknown_arm_is_named(place, datasets, tmp_path):
     with pytest.raises(TrainError, match=r"no train\.arms\.b; it has: arm"):
-        train_arm(config(), "b", models, datasets, work=tmp_path / "work")
+        train_arm(config(), "b", place, datasets, work=tmp_path / "work")
 
 
-def test_no_model_is_an_error(models, datasets, tmp_path):
-    shutil.rmtree(models / "base")
+def test_no_model_is_an_error(place, datasets, tmp_path):
+    shutil.rmtree(place / "start")
     with pytest.raises(FileNotFoundError, match="no model at"):
-        train_arm(config(), "arm", models, datasets, work=tmp_path / "work")
+        train_arm(config(), "arm", place, datasets, work=tmp_path / "work")
 
 
-def test_qlora_needs_a_lora_and_a_gpu(models, datasets, tmp_path):
+def test_qlora_needs_a_lora_and_a_gpu(place, datasets, tmp_path):
     four_bits = {"load_in_4bit": True}
     with pytest.raises(TrainError, match="quantization needs a lora"):
-        train_arm(config(quantization=four_bits), "arm", models, datasets, work=tmp_path / "work")
+        train_arm(config(quantization=four_bits), "arm", place, datasets, work=tmp_path / "work")
     if torch.cuda.is_available():
         return
     one = config(quantization=four_bits, lora={"r": 2})
     with pytest.raises(TrainError, match="needs an NVIDIA GPU and the package bitsandbytes"):
-        train_arm(one, "arm", models, datasets, work=tmp_path / "work")
+        train_arm(one, "arm", place, datasets, work=tmp_path / "work")
 
 
-def test_arms_that_start_from_each_other_are_refused():
-    arm = config().arms["arm"]
-    with pytest.raises(ValueError, match=r"arms\.a\.start: there is no 'c'; it has: base, a"):
-        replace(config(), arms={"a": replace(arm, start="c")})
-    circle = {"a": replace(arm, start="b"), "b": replace(arm, start="a")}
-    with pytest.raises(ValueError, match=r"start from each other: . -> . -> ."):
-        replace(config(), arms=circle)
+def test_an_arm_continues_one_that_there_is_under_a_name_of_its_own():
+    one = config()
+    further = Continued(**asdict(one.arms["arm"]), start="c")
+    with pytest.raises(ValueError, match=r"continued\.a\.start: no arm 'c'; arms: arm"):
+        replace(one, continued={"a": further})
+    with pytest.raises(ValueError, match="arm: a name of arms and of continued"):
+        replace(one, continued={"arm": replace(further, start="arm")})
+
+
+def test_an_arm_may_not_have_the_name_of_a_policy():
+    for name in ("base", "r2"):
+        with pytest.raises(ValueError, match=f"{name}: the name of a policy"):
+            config(name)
 
 
 def test_a_share_is_one():

@@ -54,7 +54,7 @@ fsdp_config:
 @pytest.fixture
 def places(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    shutil.copytree(tiny_model, tmp_path / "models" / "base")
+    shutil.copytree(tiny_model, tmp_path / "r1" / "start")
     (tmp_path / "datasets").mkdir()
     rows = "".join(json.dumps(ROW) + "\n" for _ in range(8))
     (tmp_path / "datasets" / "sft.jsonl").write_text(rows)
@@ -64,7 +64,7 @@ def places(tiny_model, tmp_path, monkeypatch):
 def config(places: Path, text: str, **trl) -> TrainConfig:
     accelerate = places / "accelerate.yaml"
     accelerate.write_text(text)
-    arm = Arm("sft", "sft", {**TRL, **trl}, {}, start="base", quantization={})
+    arm = Arm("sft", "sft", {**TRL, **trl}, {}, quantization={})
     return TrainConfig(0, Holdout(0.0, 1, 0.0), 1.0, str(accelerate), {"arm": arm})
 
 
@@ -79,10 +79,10 @@ def config(places: Path, text: str, **trl) -> TrainConfig:
 )
 def test_two_processes_share_the_rows(places, text):
     one = config(places, text)
-    trained = train_arm(one, "arm", places / "models", places / "datasets", work=places / "work")
+    trained = train_arm(one, "arm", places / "r1", places / "datasets", work=places / "work")
     assert (trained.rows, trained.steps) == (8, 2)  # 8 rows, 2 a process, 2 processes
     before, after = (
-        load_file(places / "models" / name / "model.safetensors") for name in ("base", "arm")
+        load_file(places / "r1" / name / "model.safetensors") for name in ("start", "trained/arm")
     )
     assert before.keys() == after.keys()
     name = "model.embed_tokens.weight"
@@ -97,7 +97,7 @@ def test_an_error_of_the_processes_is_the_runs_own(places):
         train_arm(
             config(places, text, max_length=2),
             "arm",
-            places / "models",
+            places / "r1",
             places / "datasets",
             work=places / "work",
         )
@@ -107,4 +107,4 @@ def test_a_configuration_that_is_not_there(places):
     one = config(places, "")
     Path(one.accelerate).unlink()
     with pytest.raises(TrainError, match=r"train\.accelerate: there is no file"):
-        train_arm(one, "arm", places / "models", places / "datasets", work=places / "work")
+        train_arm(one, "arm", places / "r1", places / "datasets", work=places / "work")

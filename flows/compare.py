@@ -1,0 +1,59 @@
+"""Stage compare: every policy of every round against the base, as figures and as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flows import paths, reports
+from flows.runtime import flow, task
+from flows.stage import main
+from tasks import tracking
+from tasks.compare import page
+from tasks.compare import rounds as work
+from tasks.compare.rounds import Played
+from tasks.compare.source import Run
+from tasks.rounds import Round
+from tasks.training.recipe import TrainConfig
+
+REPORT = paths.REPORTS / "report.html"
+
+
+@task()
+def read(rounds: Mapping[str, Round]) -> Played:
+    """What all rounds played."""
+    return work.read(paths.EVALUATION, rounds)
+
+
+@task()
+def tell(played: Played, rounds: Mapping[str, Round], train: TrainConfig) -> dict[str, Any]:
+    """Write reports/metrics.json, and log a run for each policy."""
+    gates = {
+        name: json.loads(paths.report("gate", name).read_text(encoding="utf-8")) for name in rounds
+    }
+    record = work.report(played, gates)
+    reports.write(paths.REPORTS / "metrics.json", record)
+    for name, figures in work.by_policy(record).items():
+        round, _, arm = name.rpartition("/")
+        told = {"round": round, "arm": train.policies[arm]} if round else {}
+        tracking.report_policy(name, told, figures)
+    return record
+
+
+@task()
+def draw(played: Played, record: Mapping[str, Any]) -> None:
+    """Write reports/report.html: every policy against the base on the test split."""
+    runs = [Run(name, arm) for name, arm in played.arms["test"].items()]
+    page.write(REPORT, runs, record["gate"])
+    tracking.keep(REPORT)
+
+
+@flow
+def compare(rounds: Mapping[str, Round], train: TrainConfig) -> None:
+    played = read(rounds)
+    draw(played, tell(played, rounds, train))
+
+
+if __name__ == "__main__":
+    main(compare, "rounds", "train")

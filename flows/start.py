@@ -1,0 +1,37 @@
+"""Stage start: a round begins with the policy that the one before it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows import paths
+from flows.passing import is_passed
+from flows.runtime import flow, task
+from flows.stage import main
+from tasks import policies
+from tasks.rounds import Round
+
+
+@task()
+def require_scenarios(rounds: Mapping[str, Round], harvest: Any) -> None:
+    """All rounds need scenarios that none before them has seen."""
+    policies.require_scenarios(paths.CORPUS, harvest.split, harvest.scenarios, len(rounds))
+
+
+@task()
+def begin(rounds: Mapping[str, Round], round: str) -> None:
+    """Put the policy where the round's arms find it."""
+    policies.start(paths.MODELS / rounds[round].after, paths.start(round))
+
+
+@flow
+def start(rounds: Mapping[str, Round], harvest: Any, round: str) -> None:
+    if is_passed(paths.MODELS / rounds[round].after, paths.start(round)):
+        return
+    require_scenarios(rounds, harvest)
+    begin(rounds, round)
+
+
+if __name__ == "__main__":
+    main(start, "rounds", "harvest", items=["round"])

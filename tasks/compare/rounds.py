@@ -1,0 +1,90 @@
+"""All rounds as one comparison: every policy of every round against the base, in pairs.
+
+A policy is named ``base``, or ``ROUND/ARM``. What a round accepted was played in that round: the
+next one starts from it, and it is not listed again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.figures import flat, gains
+from tasks.rounds import BASE, Round
+from toolwoz.metrics import compare
+from toolwoz.report.arm import Arm, read_arm
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What the rounds played.
+
+    Attributes:
+        figures: Policy -> split -> its metrics and failures.
+        arms: Split -> policy -> its results.
+    """
+
+    figures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    arms: dict[str, dict[str, Arm]] = field(default_factory=dict)
+
+
+def read(evaluation: Path, rounds: Mapping[str, Round]) -> Played:
+    """What the rounds left in ``reports/evaluation``, up to the one that stopped."""
+    played = Played()
+    for name, one in rounds.items():
+        record = json.loads((evaluation / f"{name}.json").read_text(encoding="utf-8"))
+        for policy, by_split in record.get("arms", {}).items():
+            if policy == one.after != BASE:
+                continue
+            label = BASE if policy == BASE else f"{name}/{policy}"
+            played.figures[label] = by_split
+            for split in by_split:
+                arm = read_arm(evaluation / name / split / policy, label)
+                played.arms.setdefault(split, {})[label] = arm
+    return played
+
+
+def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What ``reports/metrics.json`` holds.
+
+    ``{"arms": {policy: {split: Metrics and failures}}, "comparisons": {policy: {split: Comparison
+    with the base}}, "rounds": {round: its gate's Decision, or the stop}, "gate": the last Decision,
+    "policy": the one accepted last}``
+
+    Args:
+        played: By the rounds.
+        gates: Round -> what its gate reported, in their order.
+    """
+    comparisons: dict[str, dict[str, Any]] = {}
+    for split, by_name in played.arms.items():
+        for name, arm in by_name.items():
+            if name != BASE:
+                found = compare(by_name[BASE].results, arm.results).to_json()
+                comparisons.setdefault(name, {})[split] = found
+    kept = ("start", "candidate", "decision", "reason", "stopped")
+    rounds = {name: {key: gate[key] for key in kept if key in gate} for name, gate in gates.items()}
+    judged = {name: gate for name, gate in rounds.items() if "decision" in gate}
+    last: dict[str, Any] = {}
+    policy = BASE
+    for name, gate in judged.items():
+        label = f"{name}/{gate['candidate']}"
+        last = {**gate, "candidate": label}
+        policy = label if gate["decision"] == "promoted" else policy
+    return {
+        "arms": played.figures,
+        "comparisons": comparisons,
+        "rounds": rounds,
+        "gate": last,
+        "policy": policy,
+    }
+
+
+def by_policy(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The figures of each policy by the same names: ``{"r1/kto": {"test.success": ...}}``."""
+    return {
+        name: {**flat(by_split), **gains(record["comparisons"].get(name, {}))}
+        for name, by_split in record["arms"].items()
+    }

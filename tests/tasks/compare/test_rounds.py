@@ -1,0 +1,62 @@
+"""Every policy of every round stands against the base once, and the rounds say how they ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.compare.rounds import by_policy, read, report
+from tasks.evaluate import report as evaluated
+from tasks.rounds import Round
+from toolwoz.report.arm import read_arm
+from toolwoz.result import Result
+from toolwoz.results_file import continue_run
+
+ROUNDS = {"r1": Round("base"), "r2": Round("r1"), "r3": Round("r2")}
+STOPPED = {"stopped": {"round": "r2", "reason": "a loss"}}
+
+
+def play(folder: Path, wins: int) -> None:
+    with continue_run(folder / "results.jsonl", {"seed": 0}) as recorder:
+        for number in range(10):
+            earned = ("g1",) if number < wins else ()
+            recorder.append(Result(f"s{number}", 0, ("g1",), earned, ()))
+
+
+def leave(evaluation: Path, round: str, wins: dict[str, int]) -> None:
+    """What stage evaluate leaves of a round."""
+    for name, won in wins.items():
+        play(evaluation / round / "test" / name, won)
+    arms = {"test": {name: read_arm(evaluation / round / "test" / name) for name in wins}}
+    (evaluation / f"{round}.json").write_text(json.dumps(evaluated(arms)))
+
+
+def gate(start: str, decision: str) -> dict[str, Any]:
+    return {"start": start, "candidate": "kto", "decision": decision, "reason": "x", "gains": 1}
+
+
+def test_rounds_are_one_comparison(tmp_path: Path) -> None:
+    leave(tmp_path, "r1", {"base": 2, "kto": 6})
+    leave(tmp_path, "r2", {"r1": 6, "kto": 5})
+    (tmp_path / "r3.json").write_text(json.dumps(STOPPED))
+    played = read(tmp_path, ROUNDS)
+    assert list(played.arms["test"]) == list(played.figures) == ["base", "r1/kto", "r2/kto"]
+
+    gates = {"r1": gate("base", "promoted"), "r2": gate("r1", "kept back"), "r3": STOPPED}
+    record = report(played, gates)
+    assert record["policy"] == "r1/kto"
+    assert record["gate"]["candidate"] == "r2/kto"
+    assert record["gate"]["decision"] == "kept back"
+    assert record["rounds"]["r3"] == STOPPED
+    assert "gains" not in record["rounds"]["r1"]
+    found = by_policy(record)
+    assert found["base"] == {"test.reward": 0.2, "test.success": 0.2, "test.unscored": 0}
+    assert abs(found["r1/kto"]["test.reward_gain"] - 0.4) < 1e-9
+    assert abs(found["r2/kto"]["test.reward_gain"] - 0.3) < 1e-9  # against the base, too
+
+
+def test_without_an_accepted_policy_the_base_stands(tmp_path: Path) -> None:
+    leave(tmp_path, "r1", {"base": 2, "kto": 2})
+    record = report(read(tmp_path, {"r1": Round("base")}), {"r1": gate("base", "kept back")})
+    assert record["policy"] == "base"
