@@ -29,6 +29,7 @@ BENCHMARKS: Mapping[str, str] = {
     "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
     "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
     "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
+    "toolbench-pass-rate": "tasks.benchmarks.toolbench_pass_rate:open_benchmark",
     "toolwoz": "tasks.benchmarks.toolwoz:open_v2",
     "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
 }

@@ -149,7 +149,7 @@ def _benchmark(
         depends_on={"package": f"lm_eval {version('lm_eval')}", "temperature": 0.0},
         known={left_out: len(items) - len(kept)} if without else {},
         figures=figures,
-        engine=Harness(tasks).open,
+        engine=Harness(tasks, options.tokenizer).open,
     )
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from tasks.engines import EngineConfig, EngineError
+from tasks.benchmarks.options import MissingError
+from tasks.engines import EngineConfig, server
 from tasks.engines.config import model_folder
+from tasks.engines.endpoint import api_key, check
 from tasks.engines.engine_log import records_in
 from toolwoz.completion import Policy
 
@@ -114,29 +116,46 @@ class Harness:
 
     Attributes:
         tasks: By name.
+        tokenizer: Folder of an endpoint's tokenizer.
     """
 
     tasks: Mapping[str, Task]
+    tokenizer: Path | None = None
 
     @contextmanager
     def open(self, config: EngineConfig, *, log: Path) -> Iterator[Policy]:
         """A session in place of a policy: ``play`` asks it for samples, not for messages.
 
-        Whatever the backend, transformers loads the model's folder.
+        A folder is loaded by transformers, or served by vLLM; then it is an endpoint like others.
 
         Raises:
-            EngineError: there is no model folder.
+            EngineError: the engine does not start, or is a recording.
+            MissingError: log-likelihoods are needed, and the endpoint gives none.
         """
-        if config.backend in ("endpoint", "recorded"):
-            raise EngineError(
-                "lm_eval reads log-likelihoods from the model itself: give --model a folder"
-            )
+        if config.backend == "recorded":
+            raise MissingError("lm_eval asks a model: give --model a folder or a URL")
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
-        with records_in(log, "lm_eval"):
-            model = _folder(config)
-            chat = model.tokenizer.chat_template is not None
+        with records_in(log, "lm_eval"), ExitStack() as stack:
+            if config.backend == "transformers":
+                model = _folder(config)
+                chat = model.tokenizer.chat_template is not None
+            else:
+                model, chat = self._served(config, stack, log), True
             yield cast(Policy, Session(model, self.tasks, chat, log))
+
+    def _served(self, config: EngineConfig, stack: ExitStack, log: Path) -> LM:
+        from tasks.benchmarks.harness_endpoint import weighing, writing
+
+        if config.backend == "endpoint":
+            url, tokenizer = config.urls[0].rstrip("/"), self.tokenizer
+            check(url, config.model, api_key(config.api_key_env))
+        else:
+            url = stack.enter_context(server.serving(config, log))
+            tokenizer = model_folder(config)
+        if all(task.OUTPUT_TYPE == "generate_until" for task in self.tasks.values()):
+            return writing(config, url)
+        return weighing(config, url, tokenizer)
 
 
 def _folder(config: EngineConfig) -> HFLM:

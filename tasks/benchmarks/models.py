@@ -49,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text-tools", action="store_true", help="the endpoint has no tool parser: read its text"
     )
+    parser.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="DIR",
+        help="the endpoint's, to read log-likelihoods (bbh)",
+    )
     parser.add_argument("--api-key-env", default="", help="variable that holds the endpoint's key")
     for role, does in ROLES.items():
         parser.add_argument(f"--{role}", metavar="URL", help=f"endpoint, or recording: {does}")

@@ -36,6 +36,7 @@ class Options:
         simulator: Plays the user, or the API, for protocols that need one.
         trials: Dialogues a scenario, for benchmarks of dialogues.
         against: Folder of a run whose answers the policy's are compared with.
+        tokenizer: Folder of the tokenizer of an endpoint, where log-likelihoods are asked of it.
     """
 
     data: Path
@@ -44,6 +45,7 @@ class Options:
     simulator: Helper | None = None
     trials: int = 1
     against: Path | None = None
+    tokenizer: Path | None = None
 
     def need_judge(self, benchmark: str) -> Helper:
         """The judge.

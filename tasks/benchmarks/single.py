@@ -28,7 +28,7 @@ def options_of(args: argparse.Namespace, judge: Helper | None, simulator: Helper
     mirror = args.mirror or (Path(os.environ[MIRROR]) if os.environ.get(MIRROR) else None)
     if mirror and not mirror.is_dir():
         raise ValueError(f"no mirror folder {mirror} (--mirror or {MIRROR})")
-    return Options(args.data, mirror, judge, simulator, args.trials, args.against)
+    return Options(args.data, mirror, judge, simulator, args.trials, args.against, args.tokenizer)
 
 
 def play(

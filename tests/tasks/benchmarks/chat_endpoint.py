@@ -28,6 +28,7 @@ def serving(
         def answer(self, body: Any) -> None:
             text = json.dumps(body).encode()
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

@@ -6,28 +6,79 @@ import asyncio
 import json
 import re
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
 from tasks.benchmarks import general
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.harness import Harness, Session
+from tasks.benchmarks.options import MissingError
 from tasks.benchmarks.runner import run
+from tasks.benchmarks.scored_file import read_scored
 from tasks.benchmarks.summary import summarise
-from tasks.engines import EngineConfig, EngineError
+from tasks.engines import EngineConfig
+from tests.tasks.benchmarks.chat_endpoint import serving
 
 installed = pytest.mark.skipif(
     not all(map(find_spec, general.PACKAGES)), reason="the extra bench is not installed"
 )
 
 
-def test_an_endpoint_is_refused_with_what_to_do(tmp_path):
-    config = EngineConfig("endpoint", model="m", urls=("http://127.0.0.1:1/v1",))
-    with (
-        pytest.raises(EngineError, match="give --model a folder"),
-        Harness({}).open(config, log=tmp_path / "log"),
-    ):
-        pass
+WEIGHS = {"bbh": SimpleNamespace(OUTPUT_TYPE="multiple_choice")}
+
+
+@installed
+@pytest.mark.parametrize(
+    ("tokenizer", "why"),
+    [
+        (None, "--tokenizer DIR, or give --model a folder"),
+        (".", "no log-probabilities of a prompt"),
+    ],
+)
+def test_an_endpoint_that_weighs_nothing_is_refused_with_what_to_do(tokenizer, why, tmp_path):
+    folder = tmp_path if tokenizer else None
+    with serving(lambda _body: "Yes.") as url:
+        config = EngineConfig("endpoint", model="model", urls=(url,))
+        with (
+            pytest.raises(MissingError, match=why),
+            Harness(WEIGHS, folder).open(config, log=tmp_path / "log"),
+        ):
+            pass
+
+
+@installed
+@pytest.mark.data
+@pytest.mark.slow
+def test_an_endpoint_writes_what_is_scored(data, tmp_path):
+    """Right on every problem: the server looks the answer up, as the last of the messages asks."""
+    pool = map(json.loads, (data.mirror / "gsm8k/test.jsonl").read_text().splitlines())
+    answers = {one["question"]: one["answer"] for one in pool}
+
+    def say(body):
+        [found] = {a for q, a in answers.items() if q in body["messages"][-1]["content"]}
+        return found
+
+    command = ["--limit", "4", "--data", str(data.data), "--mirror", str(data.mirror)]
+    with serving(say) as url:
+        assert main(["gsm8k", "--model", url, *command, "--out", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert (record["score"]["value"], record["items"]) == (1.0, 4)
+
+
+@installed
+@pytest.mark.data
+@pytest.mark.vllm
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_vllm_weighs_choices(data, tiny_model, tmp_path):
+    command = ["bbh", "--model", str(tiny_model), "--limit", "2", "--max-model-len", "512"]
+    command += ["--dtype", "float32", "--data", str(data.data), "--mirror", str(data.mirror)]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    for scored in read_scored(tmp_path):
+        weights = json.loads(scored.answer[0]["content"])
+        assert len(weights) > 1
+        assert all(-1e4 < weight < 0 for weight in weights.values())
 
 
 def sample(**more):
@@ -113,6 +164,7 @@ def test_a_model_folder_is_scored_and_the_same_command_repeats_nothing(
     name, data, tiny_model, tmp_path, capsys
 ):
     command = [name, "--model", str(tiny_model), "--limit", "3", "--max-model-len", "1536"]
+    command += ["--backend", "transformers"]
     command += ["--dtype", "float32", "--out", str(tmp_path), "--data", str(data.data)]
     command += ["--mirror", str(data.mirror)]
     assert main(command) == 0
