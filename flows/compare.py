@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flows import paths, reports
@@ -12,6 +14,7 @@ from flows.stage import main
 from tasks import tracking
 from tasks.compare import page
 from tasks.compare import rounds as work
+from tasks.compare.archive import ARCHIVE, pack
 from tasks.compare.rounds import Played
 from tasks.compare.source import Run
 from tasks.rounds import Round
@@ -37,8 +40,19 @@ def tell(played: Played, rounds: Mapping[str, Round], train: TrainConfig) -> dic
     for name, figures in work.by_policy(record).items():
         round, _, arm = name.rpartition("/")
         told = {"round": round, "arm": train.policies[arm]} if round else {}
-        tracking.report_policy(name, told, figures)
+        with TemporaryDirectory() as place:
+            tracking.report_policy(name, told, figures, _kept(name, rounds, Path(place)))
     return record
+
+
+def _kept(policy: str, rounds: Mapping[str, Round], place: Path) -> Path:
+    """What `make compare` reads of a policy: its test dialogues, and the benchmarks it ran."""
+    round, _, name = policy.rpartition("/")
+    folders = {
+        "toolwoz": paths.EVALUATION / (round or next(iter(rounds))) / "test" / name,
+        "benchmarks": paths.REPORTS / "benchmarks" / policy,
+    }
+    return pack(folders, place / ARCHIVE)
 
 
 @task()

@@ -120,7 +120,12 @@ def tag(name: str, value: str) -> None:
     beside(f"the tag {name}", lambda: mlflow.set_tag(name, value))
 
 
-def report_policy(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+def report_policy(
+    name: str,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    results: Path | None = None,
+) -> None:
     """Log what one policy earned as a run of its own below the stage's: ``compare/r1/josh_sft``.
 
     The metrics have the same names for every policy: select two runs in MLflow, and they compare.
@@ -129,11 +134,14 @@ def report_policy(name: str, params: Mapping[str, Any], metrics: Mapping[str, fl
         name: Of the policy.
         params: How it was trained, nested as in :func:`stage_run`.
         metrics: Its figures, without its name in theirs.
+        results: A file that is kept with the run.
     """
-    beside(f"the run of {name}", lambda: _policy_run(name, params, metrics))
+    beside(f"the run of {name}", lambda: _policy_run(name, params, metrics, results))
 
 
-def _policy_run(name: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+def _policy_run(
+    name: str, params: Mapping[str, Any], metrics: Mapping[str, float], results: Path | None
+) -> None:
     import mlflow
 
     stage = mlflow.active_run()
@@ -149,6 +157,8 @@ def _policy_run(name: str, params: Mapping[str, Any], metrics: Mapping[str, floa
     )
     _log_params(client, run.info.run_id, dict(_flat(params)))
     mlflow.log_metrics(dict(metrics), run_id=run.info.run_id)
+    if results:
+        client.log_artifact(run.info.run_id, str(results))
     client.set_terminated(run.info.run_id)
 
 

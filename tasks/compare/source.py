@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 from tasks.benchmarks.comparison import read_runs
 from tasks.benchmarks.scored_file import SCORED
 from tasks.benchmarks.shape import Scored
+from tasks.compare.archive import ARCHIVE, unpack
 from toolwoz.report.arm import Arm, read_arm
 from toolwoz.results_file import NAME
 
@@ -79,7 +80,7 @@ def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
 
 def _read_mlflow(word: str, name: str) -> Run:
     """``RUN`` or ``RUN:FOLDER``: an id, or the name of the latest run that has it; a folder in its
-    artifacts."""
+    artifacts. A policy's run of the pipeline keeps its results in an archive."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -100,6 +101,8 @@ def _read_mlflow(word: str, name: str) -> Run:
         place = client.download_artifacts(found.info.run_id, below, mkdtemp(prefix="compare-"))
     except MlflowException as error:
         raise ValueError(f"{word}: {str(error).splitlines()[0]}") from error
+    if (archive := Path(place) / ARCHIVE).is_file():
+        unpack(archive, Path(place))
     info = found.info
     seconds = (info.end_time - info.start_time) / 1000 if info.end_time else None
     return read_folder(Path(place), name, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 
 from tasks.compare import page, source
 from tasks.compare.__main__ import main
+from tasks.compare.archive import ARCHIVE, pack, unpack
 from tasks.compare.source import Run
 from toolwoz.metrics import compare
 from toolwoz.report.arm import Arm
@@ -191,3 +193,42 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "ToolWOZ success: 0.000 -> 1.000" in done.stdout
+
+
+def test_what_is_kept_of_a_run_is_what_is_read_of_it(sums, right, tmp_path):
+    from tasks.benchmarks.runner import run as play
+
+    save(tmp_path / "toolwoz", [0, 2])
+    (tmp_path / "toolwoz" / "engine.log").write_text("loading")
+    asyncio.run(play(sums, sums.items, right, concurrency=2, out=tmp_path / "benchmarks/sums"))
+    folders = {name: tmp_path / name for name in ("toolwoz", "benchmarks", "nowhere")}
+    unpack(pack(folders, tmp_path / ARCHIVE), tmp_path / "kept")
+    before, after = (
+        source.read_folder(place, "x") for place in (tmp_path / "toolwoz", tmp_path / "kept")
+    )
+    assert after.toolwoz.results == before.toolwoz.results
+    assert {name: len(scored) for name, scored in after.benchmarks.items()} == {"sums": 8}
+    assert not list((tmp_path / "kept").rglob("*.log"))
+    with pytest.raises(ValueError, match="holds no results"):
+        unpack(tmp_path / "toolwoz" / "engine.log", tmp_path / "other")
+
+
+def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_path, capsys):
+    from mlflow import MlflowClient
+
+    from tasks import tracking
+    from tasks.mlflow_store import connect
+
+    with tracking.stage_run("evaluate", {}):
+        for name, earned in (("base", [0] * 8), ("trained", [2] * 8)):
+            kept = pack({"toolwoz": save(tmp_path / name, earned)}, tmp_path / ARCHIVE)
+            tracking.report_policy(name, {}, {}, kept)
+    for name in ("base", "trained"):
+        shutil.rmtree(tmp_path / name)
+    found = MlflowClient().search_runs([connect()], "tags.policy != ''")
+    ids = {one.data.tags["policy"]: one.info.run_id for one in found}
+    out = tmp_path / "page.html"
+    for words in ([ids["base"], ids["trained"]], ["evaluate/base", "evaluate/trained"]):
+        assert main([*words, "--out", str(out)]) == 0
+        assert "ToolWOZ success: 0.000 -> 1.000" in capsys.readouterr().out
+    assert mlflow_root in out.parents

@@ -1,0 +1,42 @@
+"""What a comparison reads of a run, as one file that MLflow keeps with it: results, not logs."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tasks.benchmarks.scored_file import RUN, SCORED
+from toolwoz.results_file import NAME
+from toolwoz.scenario import SCENARIOS
+
+ARCHIVE: Final = "results.tar.gz"
+READ: Final = frozenset({NAME, SCENARIOS, SCORED, RUN})
+"""Names of the files that are read."""
+
+
+def pack(folders: Mapping[str, Path], archive: Path) -> Path:
+    """Write the results below these folders into an archive, each folder under its name there.
+
+    A folder that is not there has no results. The names are of no folder in one another.
+    """
+    with tarfile.open(archive, "w:gz") as file:
+        for name, folder in folders.items():
+            for path in sorted(folder.rglob("*")):
+                if path.name in READ:
+                    file.add(path, Path(name) / path.relative_to(folder))
+    return archive
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Put the results back, below a folder.
+
+    Raises:
+        ValueError: it is no such archive.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as file:
+            file.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ValueError(f"{archive} holds no results: {error}") from error
