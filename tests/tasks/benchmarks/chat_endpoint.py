@@ -23,7 +23,7 @@ def serving(
         def do_POST(self) -> None:
             said = say(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             message = {"role": "assistant", "content": said}
-            self.answer({"choices": [{"message": message, "finish_reason": "stop"}]})
+            self.answer({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 
         def answer(self, body: Any) -> None:
             text = json.dumps(body).encode()
