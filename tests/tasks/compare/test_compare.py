@@ -219,7 +219,7 @@ def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_pa
     from tasks import tracking
     from tasks.mlflow_store import connect
 
-    with tracking.stage_run("evaluate", {}):
+    with tracking.stage_run("compare", {}):
         for name, earned in (("base", [0] * 8), ("trained", [2] * 8)):
             kept = pack({"toolwoz": save(tmp_path / name, earned)}, tmp_path / ARCHIVE)
             tracking.report_policy(name, {}, {}, kept)
@@ -228,7 +228,7 @@ def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_pa
     found = MlflowClient().search_runs([connect()], "tags.policy != ''")
     ids = {one.data.tags["policy"]: one.info.run_id for one in found}
     out = tmp_path / "page.html"
-    for words in ([ids["base"], ids["trained"]], ["evaluate/base", "evaluate/trained"]):
+    for words in ([ids["base"], ids["trained"]], ["compare/base", "compare/trained"]):
         assert main([*words, "--out", str(out)]) == 0
         assert "ToolWOZ success: 0.000 -> 1.000" in capsys.readouterr().out
     assert mlflow_root in out.parents
