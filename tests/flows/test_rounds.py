@@ -141,7 +141,8 @@ def read(path: str) -> Any:
     return json.loads(Path(path).read_text())
 
 
-def test_rounds_go_on_while_they_improve_and_say_where_they_stopped(mlflow_root: Path) -> None:
+@pytest.mark.usefixtures("mlflow_root")
+def test_rounds_go_on_while_they_improve_and_say_where_they_stopped() -> None:
     world = write_inputs()
     with served(world) as (url, asked):
         write_pipeline(url)
@@ -151,7 +152,13 @@ def test_rounds_go_on_while_they_improve_and_say_where_they_stopped(mlflow_root:
         again = sum(asked.values())
         assert "Running stage" not in dvc("repro")
         assert sum(asked.values()) == again
+    check_gates()
+    check_second_round()
+    check_what_is_told()
+    check_mlflow()
 
+
+def check_gates() -> None:
     gates = [read(f"reports/gate/{name}.json") for name in ("r1", "r2", "r3")]
     assert [gate.get("decision") for gate in gates] == ["promoted", "kept back", None]
     assert gates[2]["stopped"]["round"] == "r2"
@@ -159,7 +166,9 @@ def test_rounds_go_on_while_they_improve_and_say_where_they_stopped(mlflow_root:
     for place in ("models/r2", "arms/r3/start", "data/trees/r3", "arms/r3/trained/josh_sft"):
         assert [path.name for path in Path(place).iterdir()] == ["stopped.json"]
 
-    # the second round: other scenarios, from the accepted weights, which it does not play again
+
+def check_second_round() -> None:
+    """Other scenarios, and the accepted weights, whose evaluation is not played again."""
     explored = [
         {tree.scenario for tree in read_trees(Path(f"data/trees/{name}/josh.jsonl"))}
         for name in ("r1", "r2")
@@ -174,6 +183,8 @@ def test_rounds_go_on_while_they_improve_and_say_where_they_stopped(mlflow_root:
     ]
     assert played[0] == played[1]
 
+
+def check_what_is_told() -> None:
     record = read("reports/metrics.json")
     assert list(record["arms"]) == ["base", "r1/josh_sft", "r2/josh_sft"]
     assert record["policy"] == "r1/josh_sft"
@@ -181,10 +192,9 @@ def test_rounds_go_on_while_they_improve_and_say_where_they_stopped(mlflow_root:
     registration = read("reports/registration.json")
     assert registration["policy"] == "r1/josh_sft"
     assert registration["aliases"] == ["challenger", "champion"]
-    assert_mlflow_knows_the_rounds(mlflow_root)
 
 
-def assert_mlflow_knows_the_rounds(_root: Path) -> None:
+def check_mlflow() -> None:
     import mlflow
 
     from tasks import mlflow_store
@@ -193,7 +203,9 @@ def assert_mlflow_knows_the_rounds(_root: Path) -> None:
     found = mlflow.MlflowClient().search_runs([experiment], "tags.`run.kind` = 'stage'")
     runs = {run.info.run_name: run for run in found}
     assert runs["harvest@r2"].data.tags["round"] == "r2"
-    assert runs["train@r1-josh_sft"].data.tags["arm"] == "josh_sft"
+    trained = runs["train@r1-josh_sft"].data.tags
+    assert (trained["stage"], trained["arm"]) == ("train", "josh_sft")
+    assert "dvc.out.arms/r1/trained/josh_sft" in trained
     assert "stopped in r2" in runs["gate@r3"].data.tags["stopped"]
     parents = mlflow.MlflowClient().search_runs([experiment], "tags.`run.kind` = 'pipeline'")
     history = mlflow.MlflowClient().get_metric_history(parents[-1].info.run_id, "gate.promoted")
