@@ -190,3 +190,11 @@ def test_a_browser_unpacks_the_dialogues(tmp_path: Path) -> None:
     assert '<li aria-current="true">' in dom
     assert "Wish 1." in dom
     assert "alert('x')&lt;/script&gt;" in dom
+
+
+def test_the_names_of_a_forest_have_room():
+    sure = Estimate(0.1, 0.05, 0.15, 9)
+    for names in (["bfcl"], ["bfcl", "apibench-tensorflowhub"]):
+        svg = charts.forest(dict.fromkeys(names, sure), "differences")
+        [x] = set(re.findall(r'<text class="label" x="([\d.]+)"', svg))
+        assert float(x) >= charts.LETTER * max(map(len, names))

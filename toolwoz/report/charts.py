@@ -11,6 +11,8 @@ from toolwoz.intervals import Estimate
 
 WIDTH, LABELS, VALUES = 560, 140, 64
 FOREST = 760
+LETTER = 8
+"""Pixels of a letter of a label, at least."""
 _PLOT = WIDTH - LABELS - VALUES
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BAR, _GAP = 16, 14
@@ -112,7 +114,10 @@ def forest(rows: Mapping[str, Estimate], title: str) -> str:
     reach = max((abs(x) for one in shown.values() for x in _span(one)), default=0.0)
     step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.25) if reach <= 4 * s), 0.5)
     ticks = [n * step for n in range(-4, 5) if abs(n * step) <= math.ceil(reach / step) * step]
-    half, center = (FOREST - 2 * LABELS) / 2, FOREST / 2
+    longest = max((LETTER * len(name) + 12 for name in shown), default=0)
+    names = min(max(LABELS, longest), FOREST // 2)
+    half = (FOREST - names - LABELS) / 2
+    center = names + half
 
     def across(points: float) -> float:
         return center + half * points / max(ticks[-1], step)
@@ -129,7 +134,7 @@ def forest(rows: Mapping[str, Estimate], title: str) -> str:
         sure = "better" if one.low > 0 else "worse" if one.high < 0 else "open"
         low, high = _span(one)
         hint = escape(f"{name}: {one} over {one.scenarios}")
-        parts.append(_text(LABELS - 12, middle, name, "label", anchor="end"))
+        parts.append(_text(names - 12, middle, name, "label", anchor="end"))
         parts.append(
             f'<g class="{sure}"><title>{hint}</title>'
             f'<path class="range" d="M{across(low):.1f} {middle}H{across(high):.1f}"/>'
