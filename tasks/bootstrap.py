@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks import remote
 from tasks.dialogues import DialogueConfig
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.pretrained import fetch_pretrained, load_smollm2
@@ -56,15 +57,17 @@ class BootstrapConfig:
 
     Attributes:
         kind: ``embedded`` makes a model from nothing, ``smollm2`` starts from
-            SmolLM2-135M-Instruct; both serve an apprenticeship. ``pretrained`` takes one as it is.
+            SmolLM2-135M-Instruct; both serve an apprenticeship. ``pretrained`` takes one as it
+            is. ``endpoint`` leaves it where ``engine.urls`` serve it: it can be harvested from
+            and evaluated, and others train it (``python -m tasks.frontier``).
         pretrained: Of kind ``pretrained``: a model of the Hugging Face Hub, as
-            ``ORGANISATION/NAME@REVISION``, or a folder.
+            ``ORGANISATION/NAME@REVISION``, or a folder. Of ``endpoint``: what it is called there.
         seed: Of the towns, the weights, the users and the order of training.
         model: Size of the embedded model.
         apprenticeship: What it is shown.
     """
 
-    kind: Literal["embedded", "smollm2", "pretrained"]
+    kind: Literal["embedded", "smollm2", "pretrained", "endpoint"]
     pretrained: str
     seed: int
     model: EmbeddedConfig
@@ -82,6 +85,9 @@ def bootstrap(
     Raises:
         tasks.pretrained.PretrainedError: the model is not to be had.
     """
+    if config.kind == "endpoint":
+        remote.write(out, config.pretrained)
+        return None
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks import remote
 from tasks.dialogues import take
 from toolwoz.scenario import Split
 
@@ -47,7 +48,7 @@ def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
 
 def _link(source: Path, out: Path) -> None:
     """The folder once more, by hard links where the disk has them: weights are gigabytes."""
-    if not (source / "config.json").is_file():
+    if not (source / "config.json").is_file() and remote.name_of(source) is None:
         raise FileNotFoundError(f"no model at {source}: run the stage that makes it (dvc repro)")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(source, out, copy_function=_link_file)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks import remote
 from tasks.training import checkpoints
 from tasks.training.guards import Subject, check, render
 from tasks.training.launch import launch
@@ -77,6 +78,11 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         return Trained(**launch(config, arm, round, datasets, work))
     recipe = config.policies[arm]
     start = round / config.origin(arm)
+    if name := remote.name_of(start):
+        raise TrainError(
+            f"{start} is {name}, which an endpoint serves and others train: write its fine-tuning "
+            "file with python -m tasks.frontier"
+        )
     if not (start / "config.json").exists():
         raise FileNotFoundError(f"no model at {start}: run the stage that makes it (dvc repro)")
     from transformers import AutoTokenizer

@@ -81,8 +81,9 @@ class EngineConfig(EngineSettings):
     """One engine.
 
     Attributes:
-        model: Folder of the model; for an endpoint, the name that the server knows it by; for
-            ``recorded`` without a `recording`, the file.
+        model: Folder of the model; for an endpoint, the name that the server knows it by, or a
+            folder that says it (``tasks.remote``); for ``recorded`` without a `recording`, the
+            file.
         temperature: Of sampling; 0 is greedy.
     """
 

@@ -8,12 +8,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import httpx
 
+from tasks import remote
 from tasks.engines.config import EngineConfig, EngineError
 from toolwoz.chat import ChatClient
 from toolwoz.completion import Completion, Message, Policy, Tool
@@ -57,6 +59,7 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
             "engine.backend is endpoint, but engine.urls is empty: give the addresses of running "
             "servers, as http://127.0.0.1:8000/v1, or set engine.backend to server"
         )
+    config = replace(config, model=remote.name_of(Path(config.model)) or config.model)
     key = api_key(config.api_key_env)
     for url in config.urls:
         log.open("a").write(f"{url}: {check(url, config.model, key)}\n")

@@ -1,0 +1,1 @@
+"""Training sets for models that others train: fine-tuning files of OpenAI-compatible services."""
