@@ -46,6 +46,7 @@ def play_all(
     Raises:
         EngineError: the engine that all share does not start.
     """
+    out.mkdir(parents=True, exist_ok=True)
     rows = []
     with shared(engine, out / "engine.log") as config:
         for name in BENCHMARKS:

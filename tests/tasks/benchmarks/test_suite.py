@@ -99,8 +99,8 @@ def test_every_benchmark_has_its_folder_and_its_line(only, tmp_path, capsys):
 def test_what_is_missing_is_named_and_stops_no_other(only, tmp_path):
     only("judged", "fetched", "installed", "first")
     with serving(echo) as url:
-        assert play_all(url, tmp_path) == 0
-    text = (tmp_path / TABLE).read_text()
+        assert play_all(url, tmp_path / "new") == 0
+    text = (tmp_path / "new" / TABLE).read_text()
     assert "judged was left out: judged needs --judge URL and --judge-model NAME" in text
     assert "fetched was left out: words.txt is nowhere to be had" in text
     assert "no_such_package, which is not installed: uv pip install no_such_package" in text
