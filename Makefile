@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare datasets test check lint format ui serve schedule lock
+.PHONY: help setup repro compare plots datasets test check lint format ui serve schedule lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
@@ -41,6 +41,10 @@ repro: $(READY) $(NEEDS) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2,
 
 compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", folders or MLflow runs
 	@python -m tasks.compare $(RUNS)
+
+plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" compares them
+	@python -m flows.plots || true
+	dvc plots $(if $(RUNS),diff $(RUNS),show)
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.datasets $(RUNS)

@@ -17,6 +17,7 @@ from tasks.compare import rounds as work
 from tasks.compare.archive import ARCHIVE, pack
 from tasks.compare.rounds import Played
 from tasks.compare.source import Run
+from tasks.plots import policies
 from tasks.rounds import Round
 from tasks.training.recipe import TrainConfig
 
@@ -31,12 +32,14 @@ def read(rounds: Mapping[str, Round]) -> Played:
 
 @task()
 def tell(played: Played, rounds: Mapping[str, Round], train: TrainConfig) -> dict[str, Any]:
-    """Write reports/metrics.json, and log a run for each policy."""
+    """Write the record, and of it what DVC compares and draws; log a run for each policy."""
     gates = {
         name: json.loads(paths.report("gate", name).read_text(encoding="utf-8")) for name in rounds
     }
     record = work.report(played, gates)
     reports.write(paths.REPORTS / "metrics.json", record)
+    reports.write(paths.REPORTS / "headline.json", work.by_policy(record))
+    policies.write(paths.PLOTS, record)
     for name, figures in work.by_policy(record).items():
         round, _, arm = name.rpartition("/")
         told = {"round": round, "arm": train.policies[arm]} if round else {}

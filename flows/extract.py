@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from flows import paths, reports
 from flows.passing import is_passed
 from flows.runtime import flow, task
 from flows.stage import main
 from josh.curation import Report
+from josh.store import read_trees
 from tasks import extract as work
 from tasks import rounds, tracking
 from tasks.extract import ExtractConfig
+from tasks.plots import lengths, search
 
 
 @task()
@@ -29,12 +31,23 @@ def tell(found: Mapping[str, Report], round: str) -> None:
     tracking.report(figures, step=rounds.number(round))
 
 
+@task()
+def plot(sets: Collection[str], round: str) -> None:
+    """Write what `dvc plots` draws of the round's trees and rows; of a stopped one, nothing."""
+    files = sorted((paths.TREES / round).glob("*.parquet"))
+    folder = paths.PLOTS / round
+    search.write(folder / "search.csv", {file.stem: read_trees(file) for file in files})
+    lengths.write(folder / "lengths.csv", lengths.of_sets(paths.DATASETS / round, sets))
+
+
 @flow
 def extract(config: ExtractConfig, round: str) -> None:
     trees, datasets = paths.TREES / round, paths.DATASETS / round
     if is_passed(trees, datasets, paths.report("extract", round)):
+        plot([], round)
         return
     tell(make_sets(config, round), round)
+    plot(config.sets, round)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ MODELS = Path("models")
 ARMS = Path("arms")
 """By round, what it starts from and what it trained."""
 REPORTS = Path("reports")
+PLOTS = REPORTS / "plots"
+"""What `dvc plots` draws; dvc.yaml says how."""
 EVALUATION = REPORTS / "evaluation"
 WORK = Path("work")
 """What an interrupted stage continues from; DVC does not know it."""

@@ -1,4 +1,4 @@
-"""Every policy's figures with their intervals, and what the gate weighs: paired differences."""
+"""Every policy with its interval, the paired differences that the gate weighs, and the rounds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from tasks.plots import table
+from tasks.rounds import BASE
 
 COLUMNS = ("policy", "split", "metric", "value", "low", "high")
 METRICS = ("reward", "success")
+ROUNDS = ("round", "policy", "reward", "success")
+SPLIT = "test"
 
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:
-    """``policies.csv`` and ``gains.csv`` of a ``reports/metrics.json``."""
+    """``policies.csv``, ``gains.csv`` and ``rounds.csv`` of a ``reports/metrics.json``."""
     table.write(folder / "policies.csv", COLUMNS, figures(record))
     table.write(folder / "gains.csv", (*COLUMNS, "detectable"), gains(record))
+    table.write(folder / "rounds.csv", ROUNDS, rounds(record))
 
 
 def figures(record: Mapping[str, Any]) -> Iterator[table.Row]:
@@ -34,6 +38,22 @@ def gains(record: Mapping[str, Any]) -> Iterator[table.Row]:
                 difference = comparison[metric]
                 row = _row(policy, split, metric, difference["estimate"])
                 yield {**row, "detectable": _rounded(difference["detectable"])}
+
+
+def rounds(record: Mapping[str, Any]) -> Iterator[table.Row]:
+    """What the policy reached that each round left: its candidate, or the one before it.
+
+    Round 0 is the base. A round in which nothing was judged, as the rounds had stopped, has no row.
+    """
+    policy = BASE
+    for number, (name, gate) in enumerate([("", {"decision": ""}), *record["rounds"].items()]):
+        if "decision" not in gate:
+            return
+        if gate["decision"] == "promoted":
+            policy = f"{name}/{gate['candidate']}"
+        of_all = record["arms"][policy][SPLIT]
+        found = {metric: _rounded(of_all[metric]["value"]) for metric in METRICS}
+        yield {"round": number, "policy": policy, **found}
 
 
 def _row(policy: str, split: str, metric: str, estimate: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from josh.node import Call, Node
 from josh.tree import Tree
@@ -65,10 +67,24 @@ def estimate(value: float | None) -> dict[str, float | None]:
 def test_what_was_not_measured_is_empty_not_zero(tmp_path: Path) -> None:
     figures = {"reward": estimate(0.25), "success": estimate(None)}
     gain = {name: {"estimate": one, "detectable": None} for name, one in figures.items()}
-    record = {"arms": {"base": {"test": figures}}, "comparisons": {"kto": {"test": gain}}}
+    arms = {"base": {"test": figures}}
+    record = {"arms": arms, "comparisons": {"kto": {"test": gain}}, "rounds": {}}
     policies.write(tmp_path, record)
     assert [row["value"] for row in rows(tmp_path / "policies.csv")] == ["0.25", ""]
     assert [row["policy"] for row in rows(tmp_path / "gains.csv")] == ["kto", "kto"]
+
+
+def test_a_round_leaves_what_its_gate_promoted_or_what_was_there() -> None:
+    def at(reward: float) -> dict[str, dict[str, dict[str, float | None]]]:
+        return {"test": {"reward": estimate(reward), "success": estimate(0)}}
+
+    kept, promoted = ({"candidate": "kto", "decision": it} for it in ("kept back", "promoted"))
+    record = {
+        "arms": {"base": at(0.2), "r1/kto": at(0.1), "r2/kto": at(0.4)},
+        "rounds": {"r1": kept, "r2": promoted, "r3": {"stopped": "at r2"}},
+    }
+    found = [(row["round"], row["policy"], row["reward"]) for row in policies.rounds(record)]
+    assert found == [(0, "base", 0.2), (1, "base", 0.2), (2, "r2/kto", 0.4)]
 
 
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -77,3 +93,35 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="b"):
         table.write(path, ["a"], [{"a": 2}, {"b": 3}])
     assert rows(path) == [{"a": "1"}]
+
+
+def columns_of(plot: str) -> tuple[str, ...]:
+    own = {
+        "search.csv": search.COLUMNS,
+        "lengths.csv": lengths.COLUMNS,
+        "rounds.csv": policies.ROUNDS,
+    }
+    return own.get(Path(plot).name, (*policies.COLUMNS, "detectable"))
+
+
+def test_every_plot_draws_columns_that_its_stage_writes() -> None:
+    root = Path(__file__).parents[2]
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"].values()
+    plots = [one for stage in stages for one in stage.get("do", stage).get("plots", ())]
+    assert len(plots) >= 4
+    for path, how in (item for plot in plots for item in plot.items()):
+        template = root / ".dvc/plots" / f"{how['template']}.json"
+        own = fields(json.loads(template.read_text())) if template.exists() else {how["template"]}
+        drawn = {how["x"], how["y"], *own}
+        assert drawn <= {*columns_of(path), "rev", "simple"}, path
+        assert how["title"]
+
+
+def fields(spec: object) -> set[str]:
+    """The columns that a template names itself; DVC fills in the others, and `rev`."""
+    if isinstance(spec, list):
+        return set().union(*map(fields, spec))
+    if not isinstance(spec, dict):
+        return set()
+    own = {spec["field"]} if isinstance(spec.get("field"), str) else set()
+    return {name for name in own if not name.startswith("<")}.union(*map(fields, spec.values()))
