@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
 from flows import paths, reports
 from flows.passing import is_passed
 from flows.runtime import flow, task
+from flows.scaling import ScaleConfig, over_shards
 from flows.stage import main
 from tasks import evaluate as work
 from tasks import rounds as all_rounds
-from tasks import tracking
+from tasks import sharded_evaluate, tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
 from tasks.evaluate import Arms, EvaluateConfig
@@ -31,18 +34,48 @@ def play(
     round: str,
 ) -> Arms:
     """Let the policy the round started from, and every arm, play every scenario."""
-    trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
     return work.evaluate(
         config,
         dialogue,
         engine,
-        {before: paths.start(round), **trained},
+        _models(train, before, round),
         paths.CORPUS,
         paths.EVALUATION / round,
         work=paths.WORK / "evaluate" / round,
         logs=paths.LOGS,
         played={before: paths.MODELS / before / EVALUATION},
     )
+
+
+def share(
+    config: EvaluateConfig,
+    train: TrainConfig,
+    dialogue: DialogueConfig,
+    engine: EngineSettings,
+    scale: ScaleConfig,
+    before: str,
+    round: str,
+) -> Arms:
+    """Let many machines play the same."""
+    job = work.Job(
+        config,
+        dialogue,
+        engine,
+        _models(train, before, round),
+        paths.CORPUS,
+        paths.EVALUATION / round,
+        paths.WORK / "evaluate" / round,
+        paths.LOGS,
+        {before: paths.MODELS / before / EVALUATION},
+    )
+    sharded_evaluate.prepare(job)
+    over_shards(scale, "evaluate", partial(sharded_evaluate.evaluate_shard, job))
+    return sharded_evaluate.gather(job)
+
+
+def _models(train: TrainConfig, before: str, round: str) -> dict[str, Path]:
+    trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
+    return {before: paths.start(round), **trained}
 
 
 @task()
@@ -74,15 +107,20 @@ def evaluate(
     dialogue: DialogueConfig,
     engine: EngineSettings,
     rounds: Mapping[str, Round],
+    scale: ScaleConfig,
     round: str,
 ) -> None:
     out = paths.EVALUATION / round
     if is_passed(paths.start(round), out, paths.report("evaluation", round)):
         return
-    arms = play(config, train, dialogue, engine, rounds[round].after, round)
+    before = rounds[round].after
+    if scale.shards:
+        arms = share(config, train, dialogue, engine, scale, before, round)
+    else:
+        arms = play(config, train, dialogue, engine, before, round)
     tell(arms, round)
     trace(config, arms, round)
 
 
 if __name__ == "__main__":
-    main(evaluate, "evaluate", "train", "dialogue", "engine", "rounds", items=["round"])
+    main(evaluate, "evaluate", "train", "dialogue", "engine", "rounds", "scale", items=["round"])

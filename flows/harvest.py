@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 
 from flows import paths, reports
 from flows.passing import is_passed
 from flows.progress import Progress
 from flows.runtime import flow, task
+from flows.scaling import ScaleConfig, over_shards
 from flows.stage import main
 from josh.store import read_trees
 from tasks import harvest as work
-from tasks import rounds, tracking
+from tasks import rounds, sharded_harvest, tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
-from tasks.harvest import HarvestConfig, Yield
+from tasks.harvest import HarvestConfig
 from tasks.traces import trace_trees
+from tasks.yields import Yield
 
 
 @task()
@@ -36,6 +39,30 @@ def search(
         show=Progress(),
         skip=config.scenarios * (rounds.number(round) - 1),
     )
+
+
+def share(
+    config: HarvestConfig,
+    dialogue: DialogueConfig,
+    engine: EngineSettings,
+    scale: ScaleConfig,
+    round: str,
+) -> dict[str, Yield]:
+    """Grow the same trees on many machines."""
+    job = work.Job(
+        work.of_round(config, round),
+        dialogue,
+        engine,
+        paths.start(round),
+        paths.CORPUS,
+        paths.WORK / "harvest" / round,
+        paths.LOGS,
+        round,
+        skip=config.scenarios * (rounds.number(round) - 1),
+    )
+    sharded_harvest.prepare(job, scale.shards)
+    over_shards(scale, "harvest", partial(sharded_harvest.harvest_shard, job))
+    return sharded_harvest.gather(job, scale.shards, paths.TREES / round)
 
 
 @task()
@@ -61,13 +88,21 @@ def trace(config: HarvestConfig, round: str) -> None:
 
 @flow
 def harvest(
-    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings, round: str
+    config: HarvestConfig,
+    dialogue: DialogueConfig,
+    engine: EngineSettings,
+    scale: ScaleConfig,
+    round: str,
 ) -> None:
     if is_passed(paths.start(round), paths.TREES / round, paths.report("harvest", round)):
         return
-    tell(search(config, dialogue, engine, round), round)
+    if scale.shards:
+        found = share(config, dialogue, engine, scale, round)
+    else:
+        found = search(config, dialogue, engine, round)
+    tell(found, round)
     trace(config, round)
 
 
 if __name__ == "__main__":
-    main(harvest, "harvest", "dialogue", "engine", items=["round"])
+    main(harvest, "harvest", "dialogue", "engine", "scale", items=["round"])

@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, str] = {
     "convert": "tasks.convert:ConvertConfig",
     "dialogue": "tasks.dialogues:DialogueConfig",
     "engine": "tasks.engines:EngineSettings",
+    "scale": "flows.scaling:ScaleConfig",
     "bootstrap": "tasks.bootstrap:BootstrapConfig",
     "rounds": "tasks.rounds:Rounds",
     "harvest": "tasks.harvest:HarvestConfig",

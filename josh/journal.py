@@ -9,6 +9,9 @@ The file is named by a hash of all that shapes its answers, so a changed paramet
 Each line ends with a checksum of itself, and is given to the operating system at once: a killed
 process loses nothing. It is on the disk ``SYNC_EVERY`` seconds later at most: that is what a power
 cut can lose, and a line torn by it is cut off when the file is next opened.
+
+Where several processes share a harvest, each has a part of the journal, a file for its scenarios;
+see ``josh.parts``.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import os
 import time
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -50,19 +53,29 @@ def journal_key(config: JoshConfig, scenarios: Sequence[str], **identity: Any) -
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def journal_path(folder: Path, key: str, part: str = "") -> Path:
+    """Where a journal is, or a part of one."""
+    return folder / (f"{key}.{part}.jsonl" if part else f"{key}.jsonl")
+
+
 class Journal:
     """A file of answers, open for one harvest at a time. Use it in a ``with`` block.
 
     Only the places of the answers in the file are kept in memory, eight bytes each.
+
+    Args:
+        folder: Of journals.
+        key: Of the harvest: see :func:`journal_key`.
+        part: Name of the part of the journal, where processes share the harvest.
 
     Raises:
         JournalError: another process has it open, it is another harvest's, or it is damaged
             before its end.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, part: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{key}.jsonl"
+        self.path = journal_path(folder, key, part)
         self._file: BinaryIO = self.path.open("a+b", buffering=0)
         self._lock()
         self._places: dict[str, array[int]] = {}
@@ -72,6 +85,11 @@ class Journal:
     def __call__(self, scenario: str) -> Answers:
         """The answers of one dialogue: what ``harvest_all`` takes as its journal."""
         return Answers(self, scenario, dict(self._entries(scenario)))
+
+    @property
+    def scenarios(self) -> Iterable[str]:
+        """Those it held answers of when it was opened."""
+        return self._places.keys()
 
     @property
     def earlier(self) -> int:

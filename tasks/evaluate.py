@@ -10,18 +10,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.dialogues import DialogueConfig, Users, take
-from tasks.engines import EngineConfig, EngineSettings, open_engine
+from tasks.dialogues import DialogueConfig, take
+from tasks.engines import EngineSettings, open_engine
 from tasks.fingerprint import fingerprint, key
 from tasks.gate import GateConfig
+from tasks.shards import WHOLE, Shard
 from tasks.users import open_users
 from toolwoz.report.arm import Arm, read_arm
+from toolwoz.result import Result
+from toolwoz.results_file import NAME as RESULTS
+from toolwoz.results_file import add_results, read_run
 from toolwoz.runner import run
-from toolwoz.scenario import Scenario, Split
-from toolwoz.world import World
+from toolwoz.scenario import SCENARIOS, Scenario, Split, write_scenarios
 
 log = logging.getLogger(__name__)
 
+PARTS = "parts"
+"""Folder of what was played by parts, beside those of the splits."""
 Arms = Mapping[Split, Mapping[str, Arm]]
 """The results by split, then by policy."""
 
@@ -48,6 +53,57 @@ class EvaluateConfig:
     traces: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An evaluation, whoever does it.
+
+    Attributes:
+        config, dialogue, engine: Sections of params.yaml.
+        models: Policy -> its folder.
+        corpus: Folder of the converted corpus.
+        out: Of the results, in ``SPLIT/NAME``.
+        work: Folder of the finished dialogues, until all are played.
+        logs: Folder of the engines' logs.
+        played: Policy -> folder of results, by split, that it may have from before.
+    """
+
+    config: EvaluateConfig
+    dialogue: DialogueConfig
+    engine: EngineSettings
+    models: Mapping[str, Path]
+    corpus: Path
+    out: Path
+    work: Path
+    logs: Path
+    played: Mapping[str, Path]
+
+    def scenarios(self) -> dict[Split, list[Scenario]]:
+        """What is played, of each split."""
+        return {split: take(self.corpus, split, n) for split, n in self.config.scenarios.items()}
+
+    def is_played(self, name: str) -> bool:
+        """Whether there are results from before, of just these scenarios."""
+        return name in self.played and _holds(self.played[name], self.scenarios())
+
+    def folder(self, name: str) -> Path:
+        """Where a policy's results are continued, only if all that makes them is the same."""
+        facts = key(
+            seed=self.config.seed,
+            scenarios=self.config.scenarios,
+            **self.configuration(name),
+            files=[fingerprint(self.models[name]), fingerprint(self.corpus)],
+        )
+        return self.work / f"{name}-{facts}"
+
+    def configuration(self, name: str) -> dict[str, Any]:
+        """What a policy's results depend on, for their file."""
+        return {
+            "limits": {"messages": self.dialogue.max_messages},
+            "dialogue": asdict(self.dialogue),
+            "engine": asdict(self.engine.of(self.models[name], self.config.temperature)),
+        }
+
+
 def evaluate(
     config: EvaluateConfig,
     dialogue: DialogueConfig,
@@ -63,38 +119,99 @@ def evaluate(
     """Play every scenario of every split with every model; results in ``out/SPLIT/NAME``.
 
     Finished dialogues stand in `work` until all are played, as DVC empties ``out`` before it runs
-    a stage again: an evaluation that was killed continues where it stopped.
+    a stage again: an evaluation that was killed continues where it stopped, also one that several
+    processes shared.
 
     Args:
         played: Folder of the results, by split, of a model that may have played the same before;
             they are then taken from there.
     """
-    world = dialogue.world(corpus)
-    scenarios = {split: take(corpus, split, n) for split, n in config.scenarios.items()}
-    arms: dict[Split, dict[str, Arm]] = {split: {} for split in scenarios}
-    for name, model in models.items():
-        earlier = (played or {}).get(name)
-        if earlier is not None and _holds(earlier, scenarios):
+    job = Job(config, dialogue, engine, models, corpus, out, work, logs, played or {})
+    arms: dict[Split, dict[str, Arm]] = {split: {} for split in config.scenarios}
+    for name in models:
+        if job.is_played(name):
             log.info("%s was evaluated in the round before", name)
-            for split in scenarios:
-                shutil.copytree(earlier / split, out / split / name, dirs_exist_ok=True)
-                arms[split][name] = read_arm(out / split / name)
-            continue
-        settings = engine.of(model, config.temperature)
-        place = work / f"{name}-{_key(config, dialogue, settings, model, corpus)}"
-        log.info("evaluating %s", name)
-        everything = [scenario for chosen in scenarios.values() for scenario in chosen]
-        with (
-            open_users(dialogue.user, dialogue.user_model, everything) as users,
-            open_engine(settings, log=logs / f"evaluate-{out.name}-{name}.log") as policy,
-        ):
-            for split, chosen in scenarios.items():
-                asyncio.run(
-                    _play(config, dialogue, world, users, policy, chosen, place / split, settings)
-                )
-                shutil.copytree(place / split, out / split / name, dirs_exist_ok=True)
-                arms[split][name] = read_arm(out / split / name)
+        else:
+            regroup(job, name)
+            log.info("evaluating %s", name)
+            play(job, name, job.scenarios(), job.folder(name))
+        for split, arm in collect(job, name).items():
+            arms[split][name] = arm
     shutil.rmtree(work, ignore_errors=True)
+    return arms
+
+
+def play(
+    job: Job,
+    name: str,
+    scenarios: Mapping[Split, Sequence[Scenario]],
+    folder: Path,
+    shard: Shard = WHOLE,
+    attempt: int = 0,
+) -> list[Result]:
+    """Play scenarios with one model; what has a score is not played again.
+
+    Args:
+        job: The evaluation.
+        name: Of the policy.
+        scenarios: Those to be played, by split.
+        folder: Of the results; it gets a folder of each split.
+        shard: Which part they are: it has a log, and endpoints, of its own.
+        attempt: How often this was tried before.
+    """
+    world = job.dialogue.world(job.corpus)
+    engine = shard.endpoints(job.engine, attempt).of(job.models[name], job.config.temperature)
+    log_file = job.logs / f"evaluate-{job.out.name}-{name}{shard.name and '-'}{shard.name}.log"
+    everything = [scenario for chosen in scenarios.values() for scenario in chosen]
+    played: list[Result] = []
+    with (
+        open_users(job.dialogue.user, job.dialogue.user_model, everything) as users,
+        open_engine(engine, log=log_file) as policy,
+    ):
+        for split, chosen in scenarios.items():
+            dialogues = run(
+                policy,
+                chosen,
+                lambda scenario, seed: job.dialogue.start(scenario, world, users, seed),
+                concurrency=job.config.concurrency,
+                seed=job.config.seed,
+                out=folder / split,
+                configuration=job.configuration(name),
+            )
+            played += asyncio.run(dialogues)
+    return played
+
+
+def regroup(job: Job, name: str) -> None:
+    """Bring what the parts of an evaluation have played into the results of the whole."""
+    folder = job.folder(name)
+    for split, chosen in job.scenarios().items():
+        if found := sorted(folder.glob(f"{PARTS}/*/{split}/{RESULTS}")):
+            configuration = {**job.configuration(name), "seed": job.config.seed}
+            add_results(folder / split / RESULTS, found, configuration)
+            write_scenarios(folder / split / SCENARIOS, chosen)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
+
+
+def collect(job: Job, name: str) -> dict[Split, Arm]:
+    """The results of a policy, by split, which go to ``out/SPLIT/NAME``.
+
+    Raises:
+        OSError: dialogues are missing; what was played is kept in ``work``.
+    """
+    source = job.played[name] if job.is_played(name) else job.folder(name)
+    arms: dict[Split, Arm] = {}
+    for split, chosen in job.scenarios().items():
+        path = source / split / RESULTS
+        run = read_run(path) if path.is_file() else None
+        played = {one.scenario for one in run.results} if run else set()
+        if missing := [one.id for one in chosen if one.id not in played]:
+            raise OSError(
+                f"{path}: {len(missing)} of {len(chosen)} dialogues are missing ({missing[0]}, "
+                "...); run the same command again: finished work is kept"
+            )
+        shutil.copytree(source / split, job.out / split / name, dirs_exist_ok=True)
+        arms[split] = read_arm(job.out / split / name)
     return arms
 
 
@@ -106,48 +223,6 @@ def _holds(results: Path, scenarios: Mapping[Split, Sequence[Scenario]]) -> bool
     return {split: sorted(one.scenario for one in played) for split, played in found.items()} == {
         split: sorted(scenario.id for scenario in chosen) for split, chosen in scenarios.items()
     }
-
-
-def _key(
-    config: EvaluateConfig,
-    dialogue: DialogueConfig,
-    settings: EngineConfig,
-    model: Path,
-    corpus: Path,
-) -> str:
-    """Results are continued only if all that makes them is the same."""
-    return key(
-        seed=config.seed,
-        scenarios=config.scenarios,
-        dialogue=asdict(dialogue),
-        engine=asdict(settings),
-        files=[fingerprint(model), fingerprint(corpus)],
-    )
-
-
-async def _play(
-    config: EvaluateConfig,
-    dialogue: DialogueConfig,
-    world: World,
-    users: Users,
-    policy: Any,
-    scenarios: Sequence[Scenario],
-    out: Path,
-    settings: EngineConfig,
-) -> None:
-    await run(
-        policy,
-        scenarios,
-        lambda scenario, seed: dialogue.start(scenario, world, users, seed),
-        concurrency=config.concurrency,
-        seed=config.seed,
-        out=out,
-        configuration={
-            "limits": {"messages": dialogue.max_messages},
-            "dialogue": asdict(dialogue),
-            "engine": asdict(settings),
-        },
-    )
 
 
 def report(arms: Arms) -> dict[str, Any]:

