@@ -1,7 +1,11 @@
 """What a token buys: golden dialogues and pairs, by search strategy, at equal budgets.
 
-``python -m bench.curves DATA --noise 0.9`` plays a folder of converted ToolWOZ with a scripted
-policy, ``--endpoint URL --model NAME`` with a model. Prints JSON, and draws it with ``--plot``.
+    python -m bench.curves data/toolwoz --model models/base --budget 20 --plot docs/embedded.svg
+    python -m bench.curves data/toolwoz --noise 0.95 --budget 120 --plot docs/search.svg
+
+The first plays a model as the stage harvest does: dialogues, engine and temperature are those of
+params.yaml, whose own search is one of the strategies. The second plays a scripted policy. Prints
+JSON; the log on stderr has each strategy as it ends.
 """
 
 from __future__ import annotations
@@ -9,18 +13,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from flows.params import load_section
 from josh.config import JoshConfig
 from josh.curation import extract
-from josh.scheduler import harvest_all
+from josh.pool import Limits
+from josh.scheduler import Start, harvest_all
 from josh.tree import Tree
-from toolwoz.chat import ChatClient
+from tasks.engines import open_engine
+from tasks.harvest import starter
 from toolwoz.completion import Completion, Message, Policy, Tool
 from toolwoz.episode import Episode
 from toolwoz.policies.expert import Expert
@@ -28,6 +37,8 @@ from toolwoz.policies.noisy import Noisy
 from toolwoz.scenario import Scenario, read_scenarios
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world import World
+
+log = logging.getLogger(__name__)
 
 STRATEGIES: Mapping[str, JoshConfig] = {
     "josh, exact": JoshConfig(),
@@ -93,48 +104,72 @@ def curve(trees: Sequence[Tree]) -> list[Point]:
 
 
 async def harvested(
-    scenarios: Mapping[str, Scenario],
-    world: World,
+    scenarios: Sequence[str],
+    start: Start,
     policy: Policy,
     config: JoshConfig,
-    budget: float,
+    options: argparse.Namespace,
 ) -> list[Tree]:
     """Trees in the order of the scenarios, until their tokens (in thousands) are spent."""
+    trees: list[Tree] = []
+    spent = 0.0
+    limits = Limits(dialogues=options.dialogues, calls=16 * options.dialogues)
+    harvest = harvest_all(scenarios, start, [policy], config, limits=limits)
+    async with aclosing(harvest):
+        async for tree in harvest:
+            if tree.error:
+                raise RuntimeError(tree.error)
+            spent += tree.completion_tokens / 1000
+            if spent > options.budget:
+                if not trees:
+                    raise ValueError(f"the first dialogue costs {spent:.1f}: raise --budget")
+                return trees
+            trees.append(tree)
+    raise ValueError(
+        f"{len(scenarios)} scenarios cost only {spent:.0f} of {options.budget} thousand tokens"
+    )
+
+
+@contextmanager
+def policy_of(options: argparse.Namespace) -> Iterator[Policy]:
+    if not options.model:
+        yield Counted(Noisy(Expert(World.load(options.data)), options.noise))
+        return
+    engine = load_section("engine").of(options.model, load_section("harvest").temperature)
+    with open_engine(engine, log=Path("logs/curves-engine.log")) as policy:
+        yield policy
+
+
+def start_of(options: argparse.Namespace, scenarios: Mapping[str, Scenario]) -> Start:
+    """How a dialogue begins: as in the stage harvest with a model, as ToolWOZ has it with none."""
+    if options.model:
+        dialogue = load_section("dialogue")
+        return starter(scenarios, dialogue, dialogue.world(options.data), AgendaUser, seed=0)
+    world = World.load(options.data)
 
     async def start(scenario: str, _opening: object) -> Episode:
         return await Episode.start(scenarios[scenario], world, AgendaUser())
 
-    trees: list[Tree] = []
-    spent = 0.0
-    async with aclosing(harvest_all(list(scenarios), start, [policy], config)) as harvest:
-        async for tree in harvest:
-            spent += tree.completion_tokens / 1000
-            if spent > budget:
-                return trees
-            trees.append(tree)
-    raise ValueError(
-        f"{len(scenarios)} scenarios cost only {spent:.0f} of {budget} thousand tokens"
-    )
+    return start
 
 
-@asynccontextmanager
-async def policy_of(options: argparse.Namespace, world: World) -> AsyncIterator[Policy]:
-    if options.endpoint:
-        async with ChatClient(options.endpoint, options.model) as client:
-            yield client
-    else:
-        yield Counted(Noisy(Expert(world), options.noise))
+def strategies(options: argparse.Namespace) -> dict[str, JoshConfig]:
+    if not options.model:
+        return dict(STRATEGIES)
+    return {**STRATEGIES, "params.yaml": load_section("harvest").searches["josh"]}
 
 
-async def measure(options: argparse.Namespace) -> dict[str, Any]:
-    world = World.load(options.data)
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     listed = read_scenarios(options.data / "scenarios.jsonl", "train")
     scenarios = {scenario.id: scenario for scenario in listed}
+    start = start_of(options, scenarios)
     curves = {}
-    async with policy_of(options, world) as policy:
-        for name, config in STRATEGIES.items():
-            trees = await harvested(scenarios, world, policy, config, options.budget)
+    with policy_of(options) as policy:
+        for name, config in strategies(options).items():
+            began = time.monotonic()
+            trees = asyncio.run(harvested(list(scenarios), start, policy, config, options))
             curves[name] = curve(trees)
+            log.info("%s, %.0f s: %s", name, time.monotonic() - began, curves[name][-1])
     if options.plot:
         plot(curves, options.plot)
     return {
@@ -175,12 +210,14 @@ def plot(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of scenarios.jsonl and the world")
+    parser.add_argument("--model", default="", help="as the engine of params.yaml takes it")
+    parser.add_argument("--noise", type=float, default=0.95, help="of the expert, without a model")
     parser.add_argument("--budget", type=float, default=100, help="thousand tokens a strategy")
-    parser.add_argument("--noise", type=float, default=0.9)
-    parser.add_argument("--endpoint", help="an OpenAI-compatible URL, up to and with /v1")
-    parser.add_argument("--model", default="")
+    parser.add_argument("--dialogues", type=int, default=8, help="in flight")
     parser.add_argument("--plot", type=Path, help="an .svg file")
-    print(json.dumps(asyncio.run(measure(parser.parse_args())), indent=2))
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    print(json.dumps(measure(options), indent=2))
 
 
 if __name__ == "__main__":
