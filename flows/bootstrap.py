@@ -15,17 +15,19 @@ from tasks.train import Trained
 
 
 @task()
-def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> Trained | None:
+def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> dict[str, Trained]:
     """Demonstrations, tokenizer, weights, training."""
     return work.bootstrap(config, dialogue, paths.MODELS / "base", work=paths.WORK / "bootstrap")
 
 
 @task()
-def tell(trained: Trained | None) -> None:
+def tell(trained: dict[str, Trained]) -> None:
     """Write reports/bootstrap.json and log it."""
-    record = asdict(trained) if trained else {}
+    record = {lessons: asdict(what) for lessons, what in trained.items()}
     reports.write(paths.REPORTS / "bootstrap.json", record)
-    tracking.report({f"bootstrap.{name}": value for name, value in record.items()})
+    tracking.report(
+        {f"bootstrap.{lessons}.{n}": v for lessons, what in record.items() for n, v in what.items()}
+    )
 
 
 @flow

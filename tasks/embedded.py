@@ -27,7 +27,11 @@ ROPE_THETA = 100_000.0
 # "what came after this token last time". So a word takes the space before it along, and where a
 # word follows a quote, as in JSON, it is given one, which decoding takes away again. Punctuation
 # (`": "`) is one piece; digits and capitals stand alone, so that train ids and times can be copied.
-PIECES = r" ?[\p{Ll}\p{Lo}\p{M}']+| ?\p{Lu}| ?\p{N}| ?[^\p{L}\p{N}\s]+(?: [^\p{L}\p{N}\s]+)*|\s"
+# "day" stands alone in a weekday: like "people" and "nights" it then marks the value before it.
+PIECES = (
+    r" ?\p{Ll}+?(?=day\b)| ?[\p{Ll}\p{Lo}\p{M}']+| ?\p{Lu}| ?\p{N}"
+    r"| ?[^\p{L}\p{N}\s]+(?: [^\p{L}\p{N}\s]+)*|\s"
+)
 QUOTED = r'"(?= *[\p{L}\p{N}])'
 SPACED = r'" (?= *[\p{L}\p{N}])'
 

@@ -22,6 +22,7 @@ SIZES = [
     *(
         "bootstrap.apprenticeship.trl.warmup_steps=2",
         "bootstrap.apprenticeship.trl.logging_steps=1",
+        "bootstrap.employment.towns=0",
     ),
     *("engine.backend=transformers", "engine.dtype=float32", "engine.max_tokens=32"),
     *("harvest.scenarios=6", "harvest.searches.josh.beam=2", "harvest.searches.josh.turns=3"),

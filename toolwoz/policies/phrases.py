@@ -52,6 +52,7 @@ _BOOKED = (
     "It is booked, your reference is {reference}.",
     "Done, it is booked. Reference number: {reference}.",
 )
+_CLAIMED = ("Booked.", "It is booked.", "Done, it is booked.")
 _ANYTHING_ELSE = ("Anything else?", "Can I help with anything else?", "What else can I do for you?")
 _FULL: Mapping[str, tuple[str, ...]] = {
     "day": ("Sorry, the booking failed. Another day?", "Sorry, it is full on that day. Another?"),
@@ -109,6 +110,11 @@ def nothing_found(domain: str, rng: Random) -> str:
 
 def booked(reference: str, rng: Random) -> str:
     return f"{rng.choice(_BOOKED).format(reference=reference)} {rng.choice(_ANYTHING_ELSE)}"
+
+
+def claimed(rng: Random) -> str:
+    """Say that it is booked, without a reference number."""
+    return f"{rng.choice(_CLAIMED)} {rng.choice(_ANYTHING_ELSE)}"
 
 
 def not_booked(reason: str, rng: Random) -> str:

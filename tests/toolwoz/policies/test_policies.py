@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 
 import pytest
 
 from toolwoz.audit import Failure, audit
-from toolwoz.completion import Policy
+from toolwoz.completion import Message, Policy
 from toolwoz.conversion import Conversion
 from toolwoz.episode import Episode
 from toolwoz.policies.expert import Expert
+from toolwoz.policies.hurried import Hurried
 from toolwoz.policies.noisy import Noisy
 from toolwoz.policies.oracle import Oracle
 from toolwoz.policies.random import RandomCalls
@@ -108,10 +110,47 @@ def test_noise_costs_rewards_and_none_is_none(town: Conversion) -> None:
     assert shares[2] < 0.2
 
 
+def test_hurry_costs_rewards_but_makes_no_call_that_fails(town: Conversion) -> None:
+    expert = Expert(town.world)
+    games = [
+        play_all(lambda _: Hurried(expert, share), town.scenarios[:40], town.world)  # noqa: B023
+        for share in (0.0, 0.5, 1.0)
+    ]
+    shares = [won(episodes) for episodes in games]
+    assert shares[0] == 1.0
+    assert shares[0] > shares[1] > shares[2]
+    assert not any("error" in str(m["content"]) for m in _answers(games[2]))
+
+
+def test_who_is_always_in_a_hurry_says_it_booked_and_books_nothing(town: Conversion) -> None:
+    hurried = Hurried(Expert(town.world), 1.0)
+    episodes = play_all(lambda _: hurried, town.scenarios[:40], town.world)
+    assert not any(m["name"].startswith("book") for m in _answers(episodes))
+    said = [m["content"] for e in episodes for m in e.messages if m["role"] == "assistant"]
+    assert any("booked" in text for text in said)
+
+
+def test_who_is_in_a_hurry_searches_with_the_last_words_alone(town: Conversion) -> None:
+    episodes = play_all(lambda _: Hurried(Expert(town.world), 1.0), town.scenarios[:40], town.world)
+    for episode in episodes:
+        for before, message in pairwise(episode.messages):
+            for call in message.get("tool_calls", ()):
+                values = json.loads(call["function"]["arguments"]).values()
+                said = [value.lower() in before["content"].lower() for value in values]
+                assert all(said) or not any(said)
+
+
+def _answers(episodes: Iterable[Episode]) -> list[Message]:
+    return [m for episode in episodes for m in episode.messages if m["role"] == "tool"]
+
+
 @pytest.mark.parametrize("rate", [-0.1, 1.1])
-def test_a_rate_is_a_probability(town: Conversion, rate: float) -> None:
+@pytest.mark.parametrize("spoilt", [Noisy, Hurried])
+def test_a_rate_is_a_probability(
+    town: Conversion, spoilt: type[Noisy | Hurried], rate: float
+) -> None:
     with pytest.raises(ValueError, match="not between 0 and 1"):
-        Noisy(Expert(town.world), rate)
+        spoilt(Expert(town.world), rate)
 
 
 def test_random_calls_fit_the_schemas_and_win_nothing(town: Conversion) -> None:
@@ -132,6 +171,7 @@ def test_no_agents_mistakes_are_blamed_on_the_agenda_user(town: Conversion, rate
     expert = Expert(town.world)
     agents: list[Callable[[Scenario], Policy]] = [
         lambda _: Noisy(expert, rate),
+        lambda _: Hurried(expert, rate),
         lambda scenario: Noisy(Oracle(scenario), rate),
         lambda _: RandomCalls(),
     ]

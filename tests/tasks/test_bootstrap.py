@@ -1,0 +1,74 @@
+"""The base policy's two courses of lessons, at toy size."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows import params
+from tasks import bootstrap
+from tasks.bootstrap import BootstrapConfig, Lessons
+from tasks.dialogues import DialogueConfig
+
+
+@pytest.fixture
+def dialogue() -> DialogueConfig:
+    return params.load_section("dialogue")
+
+
+@pytest.fixture
+def toy() -> BootstrapConfig:
+    config: BootstrapConfig = params.load_section("bootstrap")
+    return replace(
+        config,
+        model=replace(config.model, vocab_size=512, hidden_size=32, intermediate_size=32, layers=2),
+        apprenticeship=_few(config.apprenticeship),
+        employment=_few(config.employment),
+    )
+
+
+def _few(lessons: Lessons) -> Lessons:
+    trl = {**lessons.trl, "report_to": "none", "max_steps": 1, "warmup_steps": 0}
+    return replace(lessons, towns=1, dialogues=4, trl=trl)
+
+
+def test_skill_comes_first_and_habits_then(
+    toy: BootstrapConfig, dialogue: DialogueConfig, tmp_path: Path
+) -> None:
+    trained = bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+    assert list(trained) == ["apprenticeship", "employment"]
+    assert (tmp_path / "base" / "model.safetensors").exists()
+    assert not (tmp_path / "work" / "skilled").exists()
+
+
+def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
+    toy: BootstrapConfig,
+    dialogue: DialogueConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bootstrap, "_employment", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+    monkeypatch.undo()
+    assert not (tmp_path / "base").exists()
+    with caplog.at_level(logging.INFO):
+        bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+    assert "the apprenticeship was finished before" in caplog.text
+    assert (tmp_path / "base" / "model.safetensors").exists()
+
+
+def test_without_employment_the_apprentice_is_the_base(
+    toy: BootstrapConfig, dialogue: DialogueConfig, tmp_path: Path
+) -> None:
+    config = replace(toy, employment=replace(toy.employment, towns=0))
+    trained = bootstrap.bootstrap(config, dialogue, tmp_path / "base", work=tmp_path / "work")
+    assert list(trained) == ["apprenticeship"]
+    assert (tmp_path / "base" / "model.safetensors").exists()
