@@ -38,7 +38,7 @@ def models(tmp_path: Path) -> dict[str, Path]:
     folders = {"base": tmp_path / "models" / "base", "tuned": tmp_path / "models" / "tuned"}
     for folder, name in zip(folders.values(), (BASE, TUNED), strict=True):
         config = bootstrap.BootstrapConfig("endpoint", name, 0, size, none, none)
-        assert bootstrap.bootstrap(config, DIALOGUE, folder, work=tmp_path / "w") is None
+        assert bootstrap.bootstrap(config, DIALOGUE, folder, work=tmp_path / "w") == {}
     return folders
 
 
