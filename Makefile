@@ -76,7 +76,7 @@ schedule: $(READY) ## switch on the nightly evaluation and the weekly round; SWI
 lock: $(READY) ## resolve requirements/*.lock anew
 	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \
 	for extra in cpu gpu; do \
-		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --python-version 3.11 \
+		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --python-version 3.11 \
 			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade \
 			$$(python -m pip config get global.find-links 2>/dev/null | sed 's/^/--find-links /') \
 			--output-file requirements/$$extra.lock || exit 1; \
