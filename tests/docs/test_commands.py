@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import checks, toy
+from tests.docs import checks
 from tests.docs.checks import rule_of
 from tests.docs.reading import PAGES, ROOT, Command, commands, python_blocks
 
@@ -109,5 +109,5 @@ def test_the_benchmarks_commands_run_as_they_stand(tmp_path: Path) -> None:
     runnable = [one for one in lines if not any("://" in word for word in one.words)]
     assert len(runnable) >= 7
     for command in runnable:
-        checks.run(command.words, tmp_path, toy.environment(PYTHONPATH=str(ROOT)))
+        checks.run(command.words, tmp_path, checks.environment(PYTHONPATH=str(ROOT)))
     assert (tmp_path / "comparison.html").stat().st_size > 10_000
