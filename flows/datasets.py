@@ -133,7 +133,7 @@ def _sets(revision: str | None) -> Iterator[str]:
     """Rows and lengths of every set, from the reports that were written with it."""
     try:
         with _files(revision) as files:
-            found = files.find((paths.REPORTS / REPORT).as_posix())
+            found = _find(files, paths.REPORTS / REPORT, ".json")
             reports = {Path(file).stem: json.loads(files.read_text(file)) for file in found}
     except FileNotFoundError:
         yield "    its report is not in DVC's cache here: dvc fetch --all-commits"
@@ -158,13 +158,18 @@ def _rows(revision: str) -> dict[str, Counter[bytes]]:
         with _files(None if revision == WORKSPACE else revision) as files:
             return {
                 Path(name).relative_to(paths.DATASETS).as_posix(): _digests(files, name)
-                for name in files.find(paths.DATASETS.as_posix())
+                for name in _find(files, paths.DATASETS, ".jsonl")
             }
     except FileNotFoundError:
         raise DatasetsError(
             f"{paths.DATASETS} of {revision} is not in DVC's cache here: "
             "dvc fetch --all-commits, or dvc repro extract"
         ) from None
+
+
+def _find(files: Any, folder: Path, suffix: str) -> list[str]:
+    """Not all that is there: DVC puts a .gitignore beside what it keeps."""
+    return [name for name in files.find(folder.as_posix()) if name.endswith(suffix)]
 
 
 def _digests(files: Any, name: str) -> Counter[bytes]:
