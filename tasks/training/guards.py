@@ -80,7 +80,7 @@ def tools_missing(subject: Subject) -> None:
             raise TrainError(
                 f"{text.name}: the rendered prompt does not hold the tool {missing[0]}: the chat "
                 "template leaves tools out; give the base policy one that renders them "
-                "(chat_template.jinja; tasks/templates has two)"
+                "(chat_template.jinja; tasks/templates has some)"
             )
 
 
@@ -140,7 +140,7 @@ def _not_preserved(text: Text, what: str) -> None:
     raise TrainError(
         f"{text.name}: the chat template is not prefix-preserving: it renders {what} otherwise "
         "once an answer follows, so the model would be trained on what it never reads; give the "
-        "base policy a template that only appends (chat_template.jinja; tasks/templates has two)"
+        "base policy a template that only appends (chat_template.jinja; tasks/templates has some)"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.training.recipe import Options, Recipe
 from tasks.training.trainers import lora_config
@@ -26,7 +26,8 @@ class Memory:
         reference: Of a second model that KTO or DPO compares with; 0 with a LoRA, which is simply
             switched off for that, and with ``precompute_ref_log_probs``.
         gradients, optimizer: Of what is trained; two AdamW moments a weight.
-        activations: Of the longest row in a full batch, and its logits in float32.
+        activations: Of the longest row in a full batch, and what one sharded layer at a time is
+            gathered into.
     """
 
     weights: float
@@ -60,34 +61,57 @@ def estimate(
         longest: Tokens of the longest row.
         shards: GPUs that share weights, gradients and optimizer (FSDP); 1 if each holds all.
     """
-    linear, other, trained = _parameters(config, recipe)
-    dtype = BYTES.get(str((args.model_init_kwargs or {}).get("dtype", "float32")), 2.0)
+    parameters = _parameters(config, recipe)
+    dtype = _bytes(config, args)
     compact = QUARTER_BYTE if quantization.get("load_in_4bit") else 1.0
-    weights = linear * (compact if quantization else dtype) + other * (
-        2.0 if quantization else dtype
-    )
-    own = 4.0 if recipe.lora and not quantization else 2.0 if quantization else dtype
+    packed = parameters.linear * (compact if quantization else dtype)
+    weights = packed + parameters.other * dtype
+    # PEFT keeps a LoRA in float32, and TRL a LoRA over packed weights in bfloat16.
+    own = dtype if not recipe.lora else 2.0 if quantization else 4.0
     moments = 2.0 if "8bit" in str(args.optim) else 2 * own
     needs_reference = recipe.method != "sft" and not recipe.lora
     held = needs_reference and not getattr(args, "precompute_ref_log_probs", False)
+    gathered = (weights / config.num_hidden_layers + parameters.head * dtype) if shards > 1 else 0.0
     return Memory(
         weights=weights / shards / GIB,
         reference=weights / shards / GIB if held else 0.0,
-        gradients=trained * own / shards / GIB,
-        optimizer=trained * moments / shards / GIB,
-        activations=_activations(config, recipe, args, longest) / GIB,
+        gradients=parameters.trained * own / shards / GIB,
+        optimizer=parameters.trained * moments / shards / GIB,
+        activations=(_activations(config, recipe, args, longest) + gathered) / GIB,
     )
 
 
-def _parameters(config: PretrainedConfig, recipe: Recipe) -> tuple[int, int, int]:
-    """Weights of linear layers that quantization packs, all other weights, and trained ones."""
+def _bytes(config: PretrainedConfig, args: Any) -> float:
+    """Of a weight that is not packed, as TRL loads it: in float32 unless it is told otherwise."""
+    dtype = (args.model_init_kwargs or {}).get("dtype", "float32")
+    if dtype in ("auto", None):
+        dtype = config.dtype or "float32"
+    return BYTES[str(dtype).removeprefix("torch.")]
+
+
+class _Parameters(NamedTuple):
+    """Counts of weights.
+
+    Attributes:
+        linear: Of linear layers that quantization packs; ``other``: all that it does not.
+        head: Of these, the output layer's.
+        trained: In all, a LoRA's included.
+    """
+
+    linear: int
+    other: int
+    head: int
+    trained: int
+
+
+def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForCausalLM.from_config(config)
         head = model.get_output_embeddings()
-        packed = sum(
+        linear = sum(
             module.weight.numel()
             for module in model.modules()
             if isinstance(module, torch.nn.Linear) and module is not head
@@ -98,11 +122,15 @@ def _parameters(config: PretrainedConfig, recipe: Recipe) -> tuple[int, int, int
 
             model = get_peft_model(model, lora_config(recipe))
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return packed, total - packed, trained
+    return _Parameters(linear, total - linear, head.weight.numel(), trained)
 
 
 def _activations(config: PretrainedConfig, recipe: Recipe, args: Any, longest: int) -> float:
-    """Bytes: what the layers keep for the way back, and logits with their gradient."""
+    """Bytes: what the layers keep for the way back, and what the output layer makes of it.
+
+    TRL makes no logits of a whole text: it goes through the vocabulary in tiles, and keeps the
+    gradient of the last hidden state in float32, and that of the output layer if it is trained.
+    """
     pair = 2 if recipe.method == "dpo" else 1
     tokens = args.per_device_train_batch_size * pair * longest
     size = 2 if args.bf16 or args.fp16 else 4
@@ -111,4 +139,5 @@ def _activations(config: PretrainedConfig, recipe: Recipe, args: Any, longest: i
     layer = tokens * size * (8 * config.hidden_size + 3 * config.intermediate_size)
     inputs = tokens * size * config.hidden_size * config.num_hidden_layers
     kept = inputs + layer if args.gradient_checkpointing else layer * config.num_hidden_layers
-    return float(kept + 2 * 4 * tokens * config.vocab_size)
+    head = 4 * config.hidden_size * (tokens + (0 if recipe.lora else config.vocab_size))
+    return float(kept + head)

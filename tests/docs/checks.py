@@ -107,15 +107,15 @@ def make(words: Sequence[str], folder: Path) -> None:
         raise WrongCommandError(f"the Makefile reads no {', '.join(unknown)}")
     source = given.get("SOURCE", "synthetic")
     changes = [f"fetch.source={SOURCES.get(source, source)}", *given.get("SET", "").split()]
-    change(changes, folder, given.get("CONFIG"))
+    change(changes, folder, given.get("CONFIG", "").split())
 
 
-def change(changes: Sequence[str], folder: Path, config: str | None = None) -> None:
-    """``section.key=value``, over a config that exists: params.yaml would take it."""
+def change(changes: Sequence[str], folder: Path, configs: Sequence[str] = ()) -> None:
+    """``section.key=value``, over configs that exist: params.yaml would take it."""
     file = folder / "params.yaml"
     file.write_text((ROOT / "params.yaml").read_text())
     try:
-        params.change(changes, config, file)
+        params.change(changes, configs, file)
     except params.ParamsError as error:
         raise WrongCommandError(str(error)) from error
 

@@ -98,7 +98,7 @@ def test_all_faults_are_named_at_once(file: Path) -> None:
 
 
 def test_change_keeps_comments_and_says_what_changed(file: Path) -> None:
-    changed = params.change(["learn.loss=sft", "learn.limit=10"], "big", file)
+    changed = params.change(["learn.loss=sft", "learn.limit=10"], ["big"], file)
     assert changed == [
         "learn.seed: 1 -> 5",
         "learn.loss: kto -> sft",
@@ -111,8 +111,18 @@ def test_change_keeps_comments_and_says_what_changed(file: Path) -> None:
     assert params.load("learn", LearnConfig, file).arms["josh"] == Arm(lr=3e-5, epochs=2)
 
 
+def test_configs_are_merged_in_their_order(file: Path) -> None:
+    Path("configs/more.yaml").write_text("learn:\n  seed: 7\n")
+    params.change([], ["big", "more"], file)
+    learned = params.load("learn", LearnConfig, file)
+    assert (learned.seed, learned.arms["josh"].lr) == (7, 3e-5)
+    assert params.merged(["big", "more"])["learn"] == learned
+    params.change([], ["more", "big"], file)
+    assert params.load("learn", LearnConfig, file).seed == 5
+
+
 def test_change_without_changes_leaves_the_file_byte_for_byte(file: Path) -> None:
-    assert params.change(["learn.seed=1"], None, file) == []
+    assert params.change(["learn.seed=1"], (), file) == []
     assert file.read_text() == TEXT
 
 
@@ -127,7 +137,7 @@ def test_change_without_changes_leaves_the_file_byte_for_byte(file: Path) -> Non
 )
 def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, message: str) -> None:
     with pytest.raises(params.ParamsError, match=message):
-        params.change([override], None, file)
+        params.change([override], (), file)
     assert file.read_text() == TEXT
     assert list(file.parent.glob("*.tmp")) == []
 
@@ -144,16 +154,20 @@ def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_config_is_the_same_whatever_stood_there_before(file: Path) -> None:
-    params.change(["learn.seed=9", "learn.limit=4"], None, file)
-    params.change([], "embedded", file)
+    params.change(["learn.seed=9", "learn.limit=4"], (), file)
+    params.change([], ["embedded"], file)
     assert file.read_text() == TEXT
 
 
-@pytest.mark.parametrize("config", ["embedded", "smollm2", "paper-8b"])
-def test_every_config_of_the_project_is_valid(config: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "configs",
+    [["embedded"], ["smollm2"], ["paper-8b"], ["paper-8b", "qwen3"], ["paper-8b", "2x24gb"]],
+    ids="+".join,
+)
+def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(Path("params.yaml").read_text())
-    params.change([], config, path)
+    params.change([], configs, path)
     params.check(path)
 
 
