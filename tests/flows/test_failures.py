@@ -19,22 +19,21 @@ CORPUS = "data/toolwoz"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[toy.Engine]:
-    """Of a repository that has a corpus."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that has a corpus."""
     root = tmp_path_factory.mktemp("repository")
-    with toy.engine(root) as running:
-        toy.make(root, running.url)
-        toy.say(root, "repro", "convert")
-        yield running
+    toy.make(root)
+    toy.say(root, "repro", "convert")
+    return root
 
 
 @pytest.fixture
-def root(engine: toy.Engine) -> Iterator[Path]:
+def root(repository: Path) -> Iterator[Path]:
     """That repository; after the test it must be what it was."""
-    before = toy.results(engine.root)
-    yield engine.root
-    assert toy.results(engine.root) == before
-    assert "changed" not in toy.say(engine.root, "status", "convert")
+    before = toy.results(repository)
+    yield repository
+    assert toy.results(repository) == before
+    assert "changed" not in toy.say(repository, "status", "convert")
 
 
 def fail(root: Path, *arguments: str) -> str:
@@ -51,7 +50,8 @@ def test_a_second_pipeline_is_turned_away_and_the_first_goes_on(root: Path) -> N
     assert any("Running stage" in line for line in first.stdout)
     said = fail(root, "repro", "convert")
     assert "Unable to acquire lock" in said or "is busy, it is being blocked by" in said
-    assert first.wait() == 0 or first.stdout.read()
+    rest, _ = first.communicate()
+    assert first.returncode == 0, rest
 
 
 def test_a_corrupt_cache_is_found_and_made_anew(root: Path) -> None:
