@@ -175,7 +175,7 @@ def test_a_template_that_rewrites_what_stood_before(tokenizer, rows):
 
 
 def test_a_template_without_tools(tokenizer):
-    change(tokenizer, "{{- tool.function.name + '(' +", "{{- '(' +")
+    change(tokenizer, "{{- tool.function.name + ", "{{- ")
     refused(subject(tokenizer, [GOOD]), "does not hold the tool search_hotel")
     refused(subject(tokenizer, [DIALOGUE]), "does not hold the tool search_hotel")
 
