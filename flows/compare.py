@@ -18,7 +18,7 @@ from tasks.compare.archive import ARCHIVE, pack
 from tasks.compare.rounds import Played
 from tasks.compare.source import Run
 from tasks.plots import policies
-from tasks.rounds import Round
+from tasks.rounds import BASE, Round
 from tasks.training.recipe import TrainConfig
 
 REPORT = paths.REPORTS / "report.html"
@@ -60,9 +60,13 @@ def _kept(policy: str, rounds: Mapping[str, Round], place: Path) -> Path:
 
 @task()
 def draw(played: Played, record: Mapping[str, Any]) -> None:
-    """Write reports/report.html: every policy against the base on the test split."""
+    """Write reports/report.html: every policy against the base on the test split.
+
+    The curve over the rounds goes through what their gates judged: a control is no step of it.
+    """
+    judged = {f"{name}/{gate.get('candidate')}" for name, gate in record["rounds"].items()}
     runs = [Run(name, arm) for name, arm in played.arms["test"].items()]
-    page.write(REPORT, runs, record["gate"])
+    page.write(REPORT, runs, record["gate"], {BASE, *judged})
     tracking.keep(REPORT)
 
 

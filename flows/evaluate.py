@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from flows import paths, reports
 from flows.passing import is_passed
@@ -16,7 +15,7 @@ from tasks import rounds as all_rounds
 from tasks import sharded_evaluate, tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
-from tasks.evaluate import Arms, EvaluateConfig
+from tasks.evaluate import Arms, EvaluateConfig, Job
 from tasks.figures import flat
 from tasks.policies import EVALUATION
 from tasks.rounds import Round
@@ -25,57 +24,16 @@ from tasks.training.recipe import TrainConfig
 
 
 @task()
-def play(
-    config: EvaluateConfig,
-    train: TrainConfig,
-    dialogue: DialogueConfig,
-    engine: EngineSettings,
-    before: str,
-    round: str,
-) -> Arms:
+def play(job: Job) -> Arms:
     """Let the policy the round started from, and every arm, play every scenario."""
-    return work.evaluate(
-        config,
-        dialogue,
-        engine,
-        _models(train, before, round),
-        paths.CORPUS,
-        paths.EVALUATION / round,
-        work=paths.WORK / "evaluate" / round,
-        logs=paths.LOGS,
-        played={before: paths.MODELS / before / EVALUATION},
-    )
+    return work.evaluate(job)
 
 
-def share(
-    config: EvaluateConfig,
-    train: TrainConfig,
-    dialogue: DialogueConfig,
-    engine: EngineSettings,
-    scale: ScaleConfig,
-    before: str,
-    round: str,
-) -> Arms:
+def share(job: Job, scale: ScaleConfig) -> Arms:
     """Let many machines play the same."""
-    job = work.Job(
-        config,
-        dialogue,
-        engine,
-        _models(train, before, round),
-        paths.CORPUS,
-        paths.EVALUATION / round,
-        paths.WORK / "evaluate" / round,
-        paths.LOGS,
-        {before: paths.MODELS / before / EVALUATION},
-    )
     sharded_evaluate.prepare(job)
     over_shards(scale, "evaluate", partial(sharded_evaluate.evaluate_shard, job))
     return sharded_evaluate.gather(job)
-
-
-def _models(train: TrainConfig, before: str, round: str) -> dict[str, Path]:
-    trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
-    return {before: paths.start(round), **trained}
 
 
 @task()
@@ -114,10 +72,19 @@ def evaluate(
     if is_passed(paths.start(round), out, paths.report("evaluation", round)):
         return
     before = rounds[round].after
-    if scale.shards:
-        arms = share(config, train, dialogue, engine, scale, before, round)
-    else:
-        arms = play(config, train, dialogue, engine, before, round)
+    trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
+    job = Job(
+        config,
+        dialogue,
+        engine,
+        {before: paths.start(round), **trained},
+        paths.CORPUS,
+        out,
+        paths.WORK / "evaluate" / round,
+        paths.LOGS,
+        {before: paths.MODELS / before / EVALUATION},
+    )
+    arms = share(job, scale) if scale.shards else play(job)
     tell(arms, round)
     trace(config, arms, round)
 

@@ -17,49 +17,19 @@ from tasks import harvest as work
 from tasks import rounds, sharded_harvest, tracking
 from tasks.dialogues import DialogueConfig
 from tasks.engines import EngineSettings
-from tasks.harvest import HarvestConfig
+from tasks.harvest import HarvestConfig, Job
 from tasks.traces import trace_trees
 from tasks.yields import Yield
 
 
 @task()
-def search(
-    config: HarvestConfig, dialogue: DialogueConfig, engine: EngineSettings, round: str
-) -> dict[str, Yield]:
+def search(job: Job, round: str) -> dict[str, Yield]:
     """Grow the round's trees."""
-    return work.harvest(
-        work.of_round(config, round),
-        dialogue,
-        engine,
-        paths.start(round),
-        paths.CORPUS,
-        paths.TREES / round,
-        work=paths.WORK / "harvest" / round,
-        logs=paths.LOGS,
-        show=Progress(),
-        skip=config.scenarios * (rounds.number(round) - 1),
-    )
+    return work.harvest(job, paths.TREES / round, Progress())
 
 
-def share(
-    config: HarvestConfig,
-    dialogue: DialogueConfig,
-    engine: EngineSettings,
-    scale: ScaleConfig,
-    round: str,
-) -> dict[str, Yield]:
+def share(job: Job, scale: ScaleConfig, round: str) -> dict[str, Yield]:
     """Grow the same trees on many machines."""
-    job = work.Job(
-        work.of_round(config, round),
-        dialogue,
-        engine,
-        paths.start(round),
-        paths.CORPUS,
-        paths.WORK / "harvest" / round,
-        paths.LOGS,
-        round,
-        skip=config.scenarios * (rounds.number(round) - 1),
-    )
     sharded_harvest.prepare(job, scale.shards)
     over_shards(scale, "harvest", partial(sharded_harvest.harvest_shard, job))
     return sharded_harvest.gather(job, scale.shards, paths.TREES / round)
@@ -96,10 +66,18 @@ def harvest(
 ) -> None:
     if is_passed(paths.start(round), paths.TREES / round, paths.report("harvest", round)):
         return
-    if scale.shards:
-        found = share(config, dialogue, engine, scale, round)
-    else:
-        found = search(config, dialogue, engine, round)
+    job = Job(
+        work.of_round(config, round),
+        dialogue,
+        engine,
+        paths.start(round),
+        paths.CORPUS,
+        paths.WORK / "harvest" / round,
+        paths.LOGS,
+        round,
+        skip=config.scenarios * (rounds.number(round) - 1),
+    )
+    found = share(job, scale, round) if scale.shards else search(job, round)
     tell(found, round)
     trace(config, round)
 

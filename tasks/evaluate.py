@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ class Job:
     out: Path
     work: Path
     logs: Path
-    played: Mapping[str, Path]
+    played: Mapping[str, Path] = field(default_factory=dict)
 
     def scenarios(self) -> dict[Split, list[Scenario]]:
         """What is played, of each split."""
@@ -104,31 +104,15 @@ class Job:
         }
 
 
-def evaluate(
-    config: EvaluateConfig,
-    dialogue: DialogueConfig,
-    engine: EngineSettings,
-    models: Mapping[str, Path],
-    corpus: Path,
-    out: Path,
-    *,
-    work: Path,
-    logs: Path,
-    played: Mapping[str, Path] | None = None,
-) -> Arms:
+def evaluate(job: Job) -> Arms:
     """Play every scenario of every split with every model; results in ``out/SPLIT/NAME``.
 
-    Finished dialogues stand in `work` until all are played, as DVC empties ``out`` before it runs
+    Finished dialogues stand in ``work`` until all are played, as DVC empties ``out`` before it runs
     a stage again: an evaluation that was killed continues where it stopped, also one that several
     processes shared.
-
-    Args:
-        played: Folder of the results, by split, of a model that may have played the same before;
-            they are then taken from there.
     """
-    job = Job(config, dialogue, engine, models, corpus, out, work, logs, played or {})
-    arms: dict[Split, dict[str, Arm]] = {split: {} for split in config.scenarios}
-    for name in models:
+    arms: dict[Split, dict[str, Arm]] = {split: {} for split in job.config.scenarios}
+    for name in job.models:
         if job.is_played(name):
             log.info("%s was evaluated in the round before", name)
         else:
@@ -137,7 +121,7 @@ def evaluate(
             play(job, name, job.scenarios(), job.folder(name))
         for split, arm in collect(job, name).items():
             arms[split][name] = arm
-    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(job.work, ignore_errors=True)
     return arms
 
 

@@ -117,41 +117,26 @@ class Job:
         )
 
 
-def harvest(
-    config: HarvestConfig,
-    dialogue: DialogueConfig,
-    engine: EngineSettings,
-    model: Path,
-    corpus: Path,
-    out: Path,
-    *,
-    work: Path,
-    logs: Path,
-    skip: int = 0,
-    show: Show = to_nobody,
-) -> dict[str, Yield]:
+def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Every answer is journaled in ``work`` until the trees of all searches are written, as DVC
-    empties ``out`` before it runs a stage again: a harvest that was killed continues where it
+    empties `out` before it runs a stage again: a harvest that was killed continues where it
     stopped, also one that several processes shared. `show` is told how far it is, as the MLflow
     run is.
-
-    Args:
-        skip: Scenarios of the split that the rounds before have had.
 
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
     """
-    job = Job(config, dialogue, engine, model, corpus, work, logs, out.name, skip)
     scenarios = job.scenarios()
-    for name in config.searches:
-        regroup(work, job.key(name, scenarios), dict.fromkeys(scenarios, ""))
-    paths = {name: [out / f"{name}.parquet", out / f"{name}.jsonl"] for name in config.searches}
+    searches = job.config.searches
+    for name in searches:
+        regroup(job.work, job.key(name, scenarios), dict.fromkeys(scenarios, ""))
+    paths = {name: [out / f"{name}.parquet", out / f"{name}.jsonl"] for name in searches}
     yields: dict[str, Yield] = {}
     journals: list[Path] = []
     for name, journal, cached in explore(job, paths, show):
-        yields[name] = take_stock(name, paths[name][0], config.max_faults, cached)
+        yields[name] = take_stock(name, paths[name][0], job.config.max_faults, cached)
         journals.append(journal)
     for path in journals:
         path.unlink()

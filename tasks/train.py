@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import remote
 from tasks.training import checkpoints
-from tasks.training.guards import Subject, check, render
+from tasks.training.guards import check
 from tasks.training.launch import launch
 from tasks.training.memory import GIB, estimate
 from tasks.training.recipe import Arm, Continued, Holdout, Options, Recipe, TrainConfig, TrainError
 from tasks.training.rendering import Renderer
 from tasks.training.rows import hold_out, read_rows
 from tasks.training.saving import save
+from tasks.training.subject import Subject, render
 from tasks.training.trainers import arguments, build_trainer
 
 if TYPE_CHECKING:

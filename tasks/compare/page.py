@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -43,17 +43,27 @@ def against_first(runs: Sequence[Run]) -> list[Compared]:
     return [Compared(run.name, holm(list(_differences(runs[0], run)))) for run in runs[1:]]
 
 
-def write(path: Path, runs: Sequence[Run], verdict: Mapping[str, str] | None = None) -> None:
+def write(
+    path: Path,
+    runs: Sequence[Run],
+    verdict: Mapping[str, str] | None = None,
+    rounds: Container[str] | None = None,
+) -> None:
     """Write the page; whole or not at all."""
-    write_whole(path, render(runs, verdict))
+    write_whole(path, render(runs, verdict, rounds))
 
 
-def render(runs: Sequence[Run], verdict: Mapping[str, str] | None = None) -> str:
+def render(
+    runs: Sequence[Run],
+    verdict: Mapping[str, str] | None = None,
+    rounds: Container[str] | None = None,
+) -> str:
     """The page as HTML.
 
     Args:
         runs: The baseline first, then in the order of the rounds.
         verdict: The gate's decision and its reason, where a gate judged.
+        rounds: Names of the runs that follow one another, for the curve; None for all.
 
     Raises:
         ValueError: two evaluations on ToolWOZ have the same name.
@@ -67,7 +77,7 @@ def render(runs: Sequence[Run], verdict: Mapping[str, str] | None = None) -> str
         seconds=[(run.name, run.seconds) for run in runs if run.seconds is not None],
         compared=against_first(runs),
         verdict=verdict,
-        by_round=_by_round(arms),
+        by_round=_by_round([arm for arm in arms if rounds is None or arm.name in rounds]),
     )
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.training.recipe import TrainError
-from tasks.training.rendering import Renderer, Row, Text
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from tasks.training.rendering import Text
+from tasks.training.subject import Subject
 
 log = logging.getLogger(__name__)
 
@@ -25,38 +22,6 @@ PROBES = 3
 """Dialogues whose every prefix is rendered: a template treats all of them alike."""
 SHOWN = 120
 """Characters of a text that a message quotes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What the guards look at.
-
-    Attributes:
-        texts: Every text that is to be trained.
-        renderer: Which made them.
-        args: TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``.
-        ends: Tokens at which an engine ends an answer.
-        context: Longest text that the model can read, in tokens.
-        max_rewritten: See :func:`rewritten`.
-    """
-
-    texts: Sequence[Text]
-    renderer: Renderer
-    args: Any
-    ends: frozenset[int]
-    context: int
-    max_rewritten: float
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        return self.renderer.tokenizer
-
-
-def render(rows: Iterable[Row], renderer: Renderer) -> list[Text]:
-    """The texts of all rows, each under the name of its row."""
-    return [
-        text for number, row in enumerate(rows) for text in renderer.texts(row, _name(number, row))
-    ]
 
 
 def check(subject: Subject) -> None:
@@ -108,7 +73,7 @@ def _mask_fault(text: Text, subject: Subject) -> str | None:
         wanted += [call["function"]["name"] for call in answer.get("tool_calls") or ()]
         if lost := [part for part in wanted if _squeezed(part) not in said]:
             return f"the mask leaves out what the assistant said: {lost[0][:SHOWN]!r}"
-        if any(token in subject.ends for token in _body(text.ids[start:end], subject)):
+        if any(token in subject.ends for token in subject.body(text.ids[start:end])):
             return "the mask goes on after the end of the assistant's message"
     return None
 
@@ -153,7 +118,7 @@ def no_end(subject: Subject) -> None:
         )
     for text in subject.texts:
         for start, end in text.spans:
-            last = _last(text.ids[start:end], subject)
+            last = subject.last(text.ids[start:end])
             if last not in subject.ends:
                 raise TrainError(_no_end(text, last, subject))
 
@@ -250,7 +215,7 @@ def _pairs(text: Text, subject: Subject) -> Iterator[tuple[str, str]]:
         return
     for (start, end), sampled in zip(text.spans, text.sampled, strict=True):
         if sampled:
-            both = (_body(ids, subject) for ids in (text.ids[start:end], sampled))
+            both = (subject.body(ids) for ids in (text.ids[start:end], sampled))
             trained, said = (subject.tokenizer.decode(ids).rstrip() for ids in both)
             yield trained, said
 
@@ -270,13 +235,6 @@ def _is_kto(args: Any) -> bool:
     return hasattr(args, "undesirable_weight")
 
 
-def _name(number: int, row: Row) -> str:
-    scenario = row.get("scenario")
-    return f"row {number + 1}" + (
-        f" (scenario {scenario}, node {row.get('node')})" if scenario else ""
-    )
-
-
 @lru_cache(maxsize=64)
 def _names(tools: str) -> tuple[str, ...]:
     return tuple(tool["function"]["name"] for tool in json.loads(tools))
@@ -284,19 +242,6 @@ def _names(tools: str) -> tuple[str, ...]:
 
 def _squeezed(text: str) -> str:
     return "".join(text.split())
-
-
-def _last(ids: Sequence[int], subject: Subject) -> int | None:
-    """The last token that is more than white space."""
-    return next((i for i in reversed(ids) if subject.tokenizer.decode([i]).strip()), None)
-
-
-def _body(ids: Sequence[int], subject: Subject) -> Sequence[int]:
-    """The tokens without the end token and the white space behind it."""
-    end = len(ids)
-    while end and not subject.tokenizer.decode([ids[end - 1]]).strip():
-        end -= 1
-    return ids[: end - 1] if end and ids[end - 1] in subject.ends else ids[:end]
 
 
 def _excerpt(text: str, other: str) -> str:

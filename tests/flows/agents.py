@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
+from tests.http_server import Reply, Request, answering
 from toolwoz.completion import Policy
 
 
@@ -51,47 +50,17 @@ class Agents:
         return 200, {"model": body["model"], "choices": [choice], "usage": usage}
 
 
-class _Server(ThreadingHTTPServer):
-    """A client that is killed is nothing to report."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError | json.JSONDecodeError):
-            super().handle_error(request, client_address)
-
-
 @contextmanager
 def serving(models: Mapping[str, Policy]) -> Iterator[Agents]:
     """A server of these models, on a free port."""
     agents = Agents(models)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(request: Request) -> Reply:
+        if request.body is None:
+            return Reply(agents.listed())
+        status, body = agents.answer(request.body)
+        return Reply(body, status)
 
-        def do_GET(self) -> None:
-            self.send(200, agents.listed())
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            self.send(*agents.answer(json.loads(self.rfile.read(length))))
-
-        def send(self, status: int, body: Mapping[str, Any]) -> None:
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with _Server(("127.0.0.1", 0), Handler) as http:
-        agents.url = f"http://127.0.0.1:{http.server_port}/v1"
-        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield agents
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        agents.url = f"{address}/v1"
+        yield agents

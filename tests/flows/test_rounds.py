@@ -8,12 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import yaml
 from flows.summary import summary
 from josh.store import read_trees
 from tasks.embedded import build_model, build_tokenizer
+from tests.http_server import Reply, Request, answering
 from tests.tasks.conftest import TINY
 from tests.tasks.recording import DIALOGUE
 from toolwoz.conversion import convert
@@ -51,36 +50,19 @@ def served(world: World) -> Iterator[tuple[str, Counter[str]]]:
     poor = Noisy(expert, 0.7)
     names = [f"arms/{r}/{p}" for r in ("r1", "r2", "r3") for p in ("start", "trained/josh_sft")]
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer({"data": [{"id": name} for name in names]})
+    def respond(request: Request) -> Reply:
+        if request.body is None:
+            return Reply({"data": [{"id": name} for name in names]})
+        model, messages, tools, seed = (
+            request.body[key] for key in ("model", "messages", "tools", "seed")
+        )
+        asked[model] += 1
+        said = asyncio.run((poor if model == START else expert)(messages, tools, seed=seed))
+        assert said is not None
+        return Reply({"choices": [{"message": said.message, "finish_reason": "stop"}]})
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked[body["model"]] += 1
-            policy = poor if body["model"] == START else expert
-            said = asyncio.run(policy(body["messages"], body["tools"], seed=body["seed"]))
-            assert said is not None
-            self.answer({"choices": [{"message": said.message, "finish_reason": "stop"}]})
-
-        def answer(self, body: Any) -> None:
-            text = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_port}/v1", asked
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        yield f"{address}/v1", asked
 
 
 def write_inputs() -> World:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.http_server import Reply, Request, answering
 from tests.tasks.recording import write_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -40,40 +37,20 @@ def guarded() -> Iterator[Server]:
     """An endpoint that needs the key, and quotes it when it refuses, as some vendors do."""
     server = Server("")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            names = (ASKED, REFUSED, "user")
-            self.answer(200, {"data": [{"id": name} for name in names]})
+    def respond(request: Request) -> Reply:
+        if request.body is None:
+            return Reply({"data": [{"id": name} for name in (ASKED, REFUSED, "user")]})
+        key, model = request.headers["Authorization"], request.body["model"]
+        if key == f"Bearer {SECRET}":
+            server.asked.add(model)
+        if model == REFUSED:
+            return Reply({"error": f"{key} may not use it"}, 403)
+        message = {"role": "assistant", "content": "Which area would you like?"}
+        return Reply({"choices": [{"message": message, "finish_reason": "stop"}]})
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.headers["Authorization"] == f"Bearer {SECRET}":
-                server.asked.add(body["model"])
-            if body["model"] == REFUSED:
-                self.answer(403, {"error": f"{self.headers['Authorization']} may not use it"})
-                return
-            message = {"role": "assistant", "content": "Which area would you like?"}
-            self.answer(200, {"choices": [{"message": message, "finish_reason": "stop"}]})
-
-        def answer(self, status: int, body: Any) -> None:
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        server.url = f"http://127.0.0.1:{http.server_port}/v1"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        server.url = f"{address}/v1"
+        yield server
 
 
 def write_params(url: str) -> None:

@@ -48,19 +48,17 @@ def write_corpus(folder: Path) -> Path:
     return folder / "corpus"
 
 
+def job(corpus: Path, recording: Path, folder: Path) -> harvest.Job:
+    """A harvest from a recording, with its journal and log in `folder`."""
+    engine = EngineSettings("recorded")
+    work, logs = folder / "work", folder / "logs"
+    return harvest.Job(HARVEST, DIALOGUE, engine, recording, corpus, work, logs, "trees")
+
+
 def play(folder: Path, recording: Path) -> dict[str, str]:
     """Harvest and extract from a recording, without an engine; the digest of each file."""
     corpus = write_corpus(folder)
-    found = harvest.harvest(
-        HARVEST,
-        DIALOGUE,
-        EngineSettings("recorded"),
-        recording,
-        corpus,
-        folder / "trees",
-        work=folder / "work",
-        logs=folder / "logs",
-    )
+    found = harvest.harvest(job(corpus, recording, folder), folder / "trees")
     if found["josh"].faults:
         raise AssertionError("the recording lacks an answer")
     extract.extract(SETS, folder / "trees", folder / "datasets")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tasks.engines import EngineConfig, EngineError, open_engine
+from tests.http_server import Reply, answering
 
 
 @contextmanager
@@ -18,35 +16,17 @@ def model_server(name="tiny", key=None):
     """An endpoint that offers one model and repeats the last message; yields what it was asked."""
     asked = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer({"data": [{"id": name}]})
+    def respond(request):
+        if key is not None and request.headers["Authorization"] != f"Bearer {key}":
+            return Reply({"error": "no"}, 401)
+        if request.body is None:
+            return Reply({"data": [{"id": name}]})
+        asked.append(request.body)
+        message = {"role": "assistant", "content": request.body["messages"][-1]["content"]}
+        return Reply({"choices": [{"message": message, "finish_reason": "stop"}]})
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append(body)
-            message = {"role": "assistant", "content": body["messages"][-1]["content"]}
-            self.answer({"choices": [{"message": message, "finish_reason": "stop"}]})
-
-        def answer(self, body):
-            allowed = key is None or self.headers["Authorization"] == f"Bearer {key}"
-            text = json.dumps(body if allowed else {"error": "no"}).encode()
-            self.send_response(200 if allowed else 401)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{http.server_port}/v1", asked
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        yield f"{address}/v1", asked
 
 
 def user(text):

@@ -163,9 +163,10 @@ def llama3_folder(folder, template=LLAMA3):
 def test_llama_3_gets_a_template_that_renders_tools_and_only_appends(tmp_path):
     from transformers import AutoTokenizer
 
-    from tasks.training.guards import Subject, check, render
+    from tasks.training.guards import check
     from tasks.training.recipe import Recipe
     from tasks.training.rendering import Renderer
+    from tasks.training.subject import Subject, render
     from tasks.training.trainers import arguments
     from toolwoz.tool_calls import parse
 

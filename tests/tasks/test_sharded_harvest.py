@@ -59,10 +59,7 @@ def test_a_part_that_is_missing_is_said_and_the_others_are_kept(
     prepare(job, 1)
     (merged,) = job.work.glob("*.jsonl")
     assert len(merged.read_bytes().splitlines()) - 1 == answers
-    whole.harvest(
-        HARVEST, DIALOGUE, ENGINE, RECORDING, corpus, tmp_path / "trees",
-        work=job.work, logs=job.logs,
-    )  # fmt: skip
+    whole.harvest(job, tmp_path / "trees")
     assert digest(tmp_path / "trees") == DIGESTS["josh.jsonl"]
     assert not list(job.work.iterdir())
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks import harvest, mlflow_store, standing, tracking
-from tasks.engines import EngineSettings
 from tests.josh.grown import grown
-from tests.tasks.recording import DIALOGUE, HARVEST, RECORDING, write_corpus
+from tests.tasks.recording import RECORDING, job, write_corpus
 
 
 def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -> None:
@@ -19,15 +18,9 @@ def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -
     corpus = write_corpus(mlflow_root)
     with tracking.stage_run("harvest", {}) as run:
         found = harvest.harvest(
-            HARVEST,
-            DIALOGUE,
-            EngineSettings("recorded"),
-            RECORDING,
-            corpus,
+            job(corpus, RECORDING, mlflow_root),
             mlflow_root / "trees",
-            work=mlflow_root / "work",
-            logs=mlflow_root / "logs",
-            show=lambda *news: told.append(news),
+            lambda *news: told.append(news),
         )["josh"]
     assert [(name, share) for name, share, _ in told] == [
         ("josh", pytest.approx(done / 3)) for done in (1, 2, 3)

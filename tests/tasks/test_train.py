@@ -12,9 +12,7 @@ import torch
 
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.train import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
-from tasks.training.memory import GIB, estimate
 from tasks.training.rows import read_rows
-from tasks.training.trainers import arguments
 
 CONFIG = EmbeddedConfig(
     vocab_size=320,
@@ -273,52 +271,3 @@ def test_qlora_needs_a_lora_and_a_gpu(place, datasets, tmp_path):
     one = config(quantization=four_bits, lora={"r": 2})
     with pytest.raises(TrainError, match="needs an NVIDIA GPU and the package bitsandbytes"):
         train_arm(one, "arm", place, datasets, work=tmp_path / "work")
-
-
-def test_an_arm_continues_one_that_there_is_under_a_name_of_its_own():
-    one = config()
-    further = Continued(**asdict(one.arms["arm"]), start="c")
-    with pytest.raises(ValueError, match=r"continued\.a\.start: no arm 'c'; arms: arm"):
-        replace(one, continued={"a": further})
-    with pytest.raises(ValueError, match="arm: a name of arms and of continued"):
-        replace(one, continued={"arm": replace(further, start="arm")})
-
-
-def test_an_arm_may_not_have_the_name_of_a_policy():
-    for name in ("base", "r2"):
-        with pytest.raises(ValueError, match=f"{name}: the name of a policy"):
-            config(name)
-
-
-def test_a_share_is_one():
-    with pytest.raises(ValueError, match="0 to 1"):
-        Holdout(1.5, 1, 0.0)
-
-
-def test_memory_of_an_8b_model():
-    """Llama-3-8B: 8.03 B weights, of which the 42 M of a LoRA of rank 16 are trained."""
-    from transformers import LlamaConfig
-
-    llama = LlamaConfig(
-        vocab_size=128256, hidden_size=4096, intermediate_size=14336,
-        num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
-    )  # fmt: skip
-    modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    lora = {"r": 16, "target_modules": modules}
-    trl = {**TRL, "per_device_train_batch_size": 1, "model_init_kwargs": {"dtype": "bfloat16"}}
-
-    def gib(method="sft", lora=lora, quantization=None, shards=1):
-        recipe = Recipe(method, method, trl, lora)
-        args = arguments(recipe, Path("work"), 0, watched=False)
-        return estimate(llama, recipe, args, quantization or {}, 2048, shards)
-
-    plain = gib()
-    assert plain.weights == pytest.approx(8.03e9 * 2 / GIB, rel=0.01)
-    assert plain.gradients == pytest.approx(41.9e6 * 4 / GIB, rel=0.01)
-    assert plain.reference == 0
-    assert gib(quantization={"load_in_4bit": True}).weights < plain.weights / 2.5
-    full = gib("dpo", lora={})
-    assert full.reference == full.weights
-    assert full.optimizer == pytest.approx(2 * full.weights, rel=0.01)
-    assert gib(shards=2).weights == pytest.approx(plain.weights / 2)
-    assert str(plain).endswith("activations " + f"{plain.activations:.1f})")

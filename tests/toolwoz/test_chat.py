@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.toolwoz.chat_server import Reply, Server, said, serving
+from tests.http_server import Reply
+from tests.toolwoz.chat_server import Server, said, serving
 from toolwoz.chat import ChatClient, EngineError, sendable
 from toolwoz.completion import Completion, Message
 from toolwoz.retries import Retries

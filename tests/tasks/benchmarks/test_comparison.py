@@ -51,15 +51,17 @@ def test_a_run_equals_itself():
     assert found.to_json()["effect"] is None
 
 
-def test_a_model_compared_with_itself_hardly_ever_differs():
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_compared_with_itself_hardly_ever_differs(seed):
     """Two runs of one model at a temperature: items of all difficulties, answers by chance."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     found = 0
-    for _ in range(50):
-        chance = rng.beta(0.5, 0.5, 100)
-        one, two = (results((rng.random(100) < chance).astype(float)) for _ in range(2))
+    for _ in range(100):
+        chance = rng.beta(0.5, 0.5, 300)
+        one, two = (results((rng.random(300) < chance).astype(float)) for _ in range(2))
         found += compare({"x": one}, {"x": two})[0].significant
-    assert found <= 4
+    assert found <= 7
 
 
 def test_a_planted_gain_of_ten_points_on_300_items_is_found():

@@ -232,3 +232,11 @@ def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_pa
         assert main([*words, "--out", str(out)]) == 0
         assert "ToolWOZ success: 0.000 -> 1.000" in capsys.readouterr().out
     assert mlflow_root in out.parents
+
+
+def test_the_curve_goes_through_the_rounds_alone():
+    runs = [run(name, [0, 1, 2]) for name in ("base", "r1/sft", "r1/control")]
+    html = page.render(runs, None, {"base", "r1/sft"})
+    curve = html[html.index('id="rounds"') :].split("</section>")[0]
+    assert "r1/sft" in curve
+    assert "r1/control" not in curve

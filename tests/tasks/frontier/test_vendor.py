@@ -48,14 +48,14 @@ def test_it_is_harvested_exported_and_evaluated(
     monkeypatch.setenv("VENDOR_KEY", KEY)
     corpus = write_corpus(tmp_path)
     trees, sets = tmp_path / "trees", tmp_path / "sets"
-    places = {"work": tmp_path / "work", "logs": tmp_path / "logs"}
+    places = (tmp_path / "work", tmp_path / "logs")
     with vendor(World.load(corpus)) as server:
         engine = settings(server)
-        found = harvest.harvest(HARVEST, DIALOGUE, engine, models["base"], corpus, trees, **places)[
-            "josh"
-        ]
+        search = harvest.Job(HARVEST, DIALOGUE, engine, models["base"], corpus, *places, "trees")
+        found = harvest.harvest(search, trees)["josh"]
+        out = tmp_path / "out"
         arms = evaluate.evaluate(
-            EVALUATE, DIALOGUE, engine, models, corpus, tmp_path / "out", **places
+            evaluate.Job(EVALUATE, DIALOGUE, engine, models, corpus, out, *places)
         )
     assert (found.trees, found.faults) == (3, 0)
     assert found.prompt_tokens == 100 * found.calls
@@ -81,13 +81,12 @@ def test_a_key_that_is_wrong_stops_it_before_any_dialogue(
 ) -> None:
     monkeypatch.setenv("VENDOR_KEY", "sk-wrong")
     corpus = write_corpus(tmp_path)
-    places = {"work": tmp_path / "work", "logs": tmp_path / "logs"}
+    places = (tmp_path / "work", tmp_path / "logs")
     with vendor(World.load(corpus)) as server:
         engine = settings(server)
+        job = harvest.Job(HARVEST, DIALOGUE, engine, models["base"], corpus, *places, "trees")
         with pytest.raises(EngineError, match="401") as refusal:
-            harvest.harvest(
-                HARVEST, DIALOGUE, engine, models["base"], corpus, tmp_path / "trees", **places
-            )
+            harvest.harvest(job, tmp_path / "trees")
     assert (server.refused, server.asked) == (1, [])
     assert "sk-wrong" not in str(refusal.value)
 

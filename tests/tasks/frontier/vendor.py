@@ -6,14 +6,12 @@ Its models are scripted: one plays as the expert does, the other spoils most of 
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.http_server import Reply, Request, answering
 from toolwoz.completion import Completion, Message, Policy
 from toolwoz.policies.expert import Expert
 from toolwoz.policies.noisy import Noisy
@@ -38,40 +36,20 @@ def vendor(world: World) -> Iterator[Vendor]:
     models: Mapping[str, Policy] = {BASE: Noisy(Expert(world), 0.6), TUNED: Expert(world)}
     told = Vendor()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer({"data": [{"id": name} for name in models]})
+    def respond(request: Request) -> Reply:
+        if request.headers["Authorization"] != f"Bearer {KEY}":
+            told.refused += 1
+            return Reply({"error": {"message": "no such key"}}, 401)
+        body = request.body
+        if body is None:
+            return Reply({"data": [{"id": name} for name in models]})
+        told.asked.append(body)
+        asked = models[body["model"]](named(body["messages"]), body["tools"], seed=body["seed"])
+        return Reply(chat_completion(body["model"], asyncio.run(asked)))
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            policy = models[body["model"]]
-            asked = policy(named(body["messages"]), body["tools"], seed=body["seed"])
-            completion = asyncio.run(asked)
-            if self.answer(chat_completion(body["model"], completion)):
-                told.asked.append(body)
-
-        def answer(self, body: Any) -> bool:
-            allowed = self.headers["Authorization"] == f"Bearer {KEY}"
-            told.refused += not allowed
-            text = json.dumps(body if allowed else {"error": {"message": "no such key"}}).encode()
-            self.send_response(200 if allowed else 401)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-            return allowed
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        told.url = f"http://127.0.0.1:{http.server_port}/v1"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield told
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(respond) as address:
+        told.url = f"{address}/v1"
+        yield told
 
 
 def named(messages: Sequence[Message]) -> list[Message]:

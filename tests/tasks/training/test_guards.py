@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.training.guards import GUARDS, Subject, check, render
+from tasks.training.guards import GUARDS, check
 from tasks.training.recipe import Recipe, TrainError
 from tasks.training.rendering import Renderer
+from tasks.training.subject import Subject, render
 from tasks.training.trainers import arguments
 
 TOOL = {"name": "search_hotel", "parameters": {"properties": {"area": {}}}}

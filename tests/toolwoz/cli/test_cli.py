@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.toolwoz.chat_server import Reply, said, serving
+from tests.http_server import Reply
+from tests.toolwoz.chat_server import said, serving
 from toolwoz.cli.main import COMMANDS, main
 from toolwoz.scenario import read_scenarios
 
