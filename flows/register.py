@@ -12,9 +12,10 @@ from flows.runtime import flow, task
 from flows.stage import main
 from tasks import provenance
 from tasks import register as work
-from tasks.model_card import card
+from tasks.model_card import card, hub_id
+from tasks.packing import adapter_base
 from tasks.register import RegisterConfig, Registration
-from tasks.training.recipe import TrainConfig
+from tasks.training.recipe import START, TrainConfig
 
 
 @task()
@@ -27,14 +28,20 @@ def enter(
     """Make a version of the policy accepted last, or of the candidate where none was."""
     policy, promote, reason = work.choose(record)
     round, _, arm = policy.partition("/")
+    folder = paths.ARMS / round / train.place(arm)
+    name = hub_id(settings["bootstrap"])
+    is_first = record["rounds"][round]["start"] == "base"
+    on_hub = {str(paths.ARMS / round / START): name} if name and is_first else {}
+    hashes = provenance.dvc_hashes(outs=False).deps
     return work.register(
         config,
         policy,
-        paths.ARMS / round / train.place(arm),
+        folder,
         work.figures(record["arms"][policy]),
         promote=promote,
         reason=reason,
-        card=card(policy, record, settings, provenance.dvc_hashes(outs=False).deps),
+        card=card(policy, record, settings, hashes, adapter_base(folder, on_hub)),
+        on_hub=on_hub,
     )
 
 

@@ -10,11 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tasks import provenance
+from tasks.packing import pack
 
 log = logging.getLogger(__name__)
-
-PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
-"""Loading such a file may run code: none enters the registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,6 @@ class Registration:
     reason: str
 
 
-class RegisterError(ValueError):
-    """The policy is not fit for the registry."""
-
-
 def choose(record: Mapping[str, Any]) -> tuple[str, bool, str]:
     """The policy to register, whether it is promoted, and why.
 
@@ -81,36 +75,58 @@ def register(
     promote: bool,
     reason: str,
     card: str,
+    on_hub: Mapping[str, str],
 ) -> Registration:
     """Store the policy in `folder` and make it a version; needs an active MLflow run.
 
-    `card` becomes its README.md; the folder itself, an output of DVC, stays as it is.
+    The folder itself, an output of DVC, stays as it is; see :mod:`tasks.packing`.
 
     Raises:
-        RegisterError: there is no model in the folder, or a pickle.
+        tasks.packing.PackingError: there is no model in the folder, a pickle, or a LoRA whose base
+            is nowhere to be had.
     """
     import mlflow
 
-    _require_safe(folder)
     round, _, arm = policy.rpartition("/")
     tags = {"round": round, "arm": arm, "reason": reason, **provenance.git_tags(), **_hashes()}
-    model = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=tags)
-    client = mlflow.MlflowClient()
-    client.log_model_artifacts(model.model_id, str(folder))
     with TemporaryDirectory() as place:
-        readme = Path(place, "README.md")
-        readme.write_text(card, encoding="utf-8")
-        client.log_model_artifact(model.model_id, str(readme))
-    mlflow.finalize_logged_model(model.model_id, "READY")
-    mlflow.log_metrics(dict(metrics), model_id=model.model_id)
-    version = mlflow.register_model(f"models:/{model.model_id}", config.name, tags=tags)
+        model_id = _store(arm, folder, Path(place, "packed"), card, on_hub, tags)
+    mlflow.log_metrics(dict(metrics), model_id=model_id)
+    version = mlflow.register_model(f"models:/{model_id}", config.name, tags=tags)
     aliases = ("challenger", "champion") if promote else ("challenger",)
+    client = mlflow.MlflowClient()
     for alias in aliases:
         client.set_registered_model_alias(config.name, alias, version.version)
     log.info("%s version %s is %s: %s", config.name, version.version, " and ".join(aliases), reason)
-    return Registration(
-        config.name, int(version.version), aliases, policy, str(model.model_id), reason
-    )
+    return Registration(config.name, int(version.version), aliases, policy, model_id, reason)
+
+
+def _store(
+    arm: str,
+    folder: Path,
+    packed: Path,
+    card: str,
+    on_hub: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> str:
+    """Log the packed policy as an MLflow model; returns its id."""
+    import mlflow
+    from mlflow.entities import LoggedModelStatus
+    from mlflow.models import Model
+
+    client = mlflow.MlflowClient()
+    # Not mlflow.transformers.log_model, which loads the whole model to try the example on it.
+    logged = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=dict(tags))
+    model_id = str(logged.model_id)
+    status = LoggedModelStatus.FAILED
+    try:
+        described = Model(model_id=model_id, model_uuid=model_id, run_id=logged.source_run_id)
+        pack(folder, packed, described, card=card, on_hub=on_hub)
+        client.log_model_artifacts(model_id, str(packed))
+        status = LoggedModelStatus.READY
+    finally:
+        mlflow.finalize_logged_model(model_id, status)
+    return model_id
 
 
 def figures(arm: Mapping[str, Any]) -> dict[str, float]:
@@ -121,17 +137,6 @@ def figures(arm: Mapping[str, Any]) -> dict[str, float]:
         for figure in ("reward", "success")
         if metrics[figure]["value"] is not None
     }
-
-
-def _require_safe(folder: Path) -> None:
-    if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
-        raise RegisterError(f"no model in {folder}: run the stage that trains it (dvc repro)")
-    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
-    if pickles:
-        raise RegisterError(
-            f"{folder} holds {', '.join(pickles)}: pickled files do not enter the registry; "
-            "save the weights as safetensors and nothing else"
-        )
 
 
 def _hashes() -> dict[str, str]:

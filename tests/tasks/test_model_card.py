@@ -30,9 +30,9 @@ RECORD = {
 }
 
 
-def written(**bootstrap):
+def written(adapter_base=None, **bootstrap):
     settings = {**SETTINGS, "bootstrap": {**SETTINGS["bootstrap"], **bootstrap}}
-    return ModelCard(card("r1/kto", RECORD, settings, {"data/trees": "abc123"}))
+    return ModelCard(card("r1/kto", RECORD, settings, {"data/trees": "abc123"}, adapter_base))
 
 
 def test_it_holds_scores_with_intervals_data_and_values():
@@ -52,6 +52,7 @@ def test_it_holds_scores_with_intervals_data_and_values():
         ("embedded", "", "mit", None),
         ("smollm2", "", "apache-2.0", None),
         ("pretrained", "Qwen/Qwen3-8B", "other", "Qwen/Qwen3-8B"),
+        ("pretrained", "Qwen/Qwen3-8B@abc", "other", "Qwen/Qwen3-8B"),
         ("pretrained", "/some/folder/of/mine", "other", None),
     ],
 )
@@ -65,5 +66,20 @@ def test_it_reads_the_evaluations_own_figures():
     none = summarise(list[Result]()).to_json()
     record = {"arms": {"r1/kto": {"val": none}}, "rounds": ROUNDS}
     assert "| r1/kto | val | reward | not measured | 0 | 0 |" in card(
-        "r1/kto", record, SETTINGS, {}
+        "r1/kto", record, SETTINGS, {}, None
     )
+
+
+@pytest.mark.parametrize(
+    ("adapter_base", "loaded"),
+    [
+        (None, None),
+        ("base", '"policy/model/base"'),
+        ("owner/base@abc", '"owner/base", revision="abc"'),
+    ],
+)
+def test_it_says_what_a_lora_is_loaded_onto(adapter_base, loaded):
+    text = written(adapter_base).text
+    assert "vllm serve policy/model" in text
+    assert ("policy/model/adapter" in text) == (loaded is not None)
+    assert loaded is None or f"from_pretrained({loaded})" in text

@@ -1,0 +1,126 @@
+"""A policy as the registry keeps it: an MLflow model whose folder ``model`` loads anywhere.
+
+``model`` is what transformers and vLLM load: weights, tokenizer, chat template and card. A LoRA
+adds ``model/adapter``, as PEFT loads it, and ``model/base``, what it was trained on: the name in
+PEFT's own configuration is a path of the machine that trained it, and leads nowhere elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow.models import Model
+
+MODEL, ADAPTER, BASE = "model", "adapter", "base"
+"""Folders: MLflow's for the model; inside that, the LoRA and what it was trained on."""
+PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
+"""Loading such a file may run code: none enters the registry."""
+REQUIRED = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
+EXAMPLE: Mapping[str, Any] = {
+    "messages": [{"role": "user", "content": "I need a cheap hotel in the north, please."}],
+    "max_tokens": 64,
+}
+"""The input that the registry shows. MLflow's signature of a chat has no tools."""
+
+
+class PackingError(ValueError):
+    """The policy is not fit for the registry."""
+
+
+def require_safe(folder: Path) -> None:
+    """Refuse what is no model, and a model with pickled files.
+
+    Raises:
+        PackingError: says which.
+    """
+    if not (folder / "config.json").is_file():
+        raise PackingError(f"no model in {folder}: run the stage that trains it (dvc repro)")
+    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
+    if pickles:
+        raise PackingError(
+            f"{folder} holds {', '.join(pickles)}: pickled files do not enter the registry; "
+            "save the weights as safetensors and nothing else"
+        )
+
+
+def adapter_base(folder: Path, on_hub: Mapping[str, str]) -> str | None:
+    """What the packed LoRA is loaded onto: its Hub id, or BASE; None without a LoRA.
+
+    Args:
+        folder: Of the trained policy.
+        on_hub: ``ORGANISATION/NAME@REVISION`` by path, of bases that anyone can have from the Hub.
+
+    Raises:
+        PackingError: the LoRA's base is neither on the Hub nor here.
+    """
+    if not (folder / ADAPTER).is_dir():
+        return None
+    named = _adapter_config(folder)["base_model_name_or_path"]
+    if named in on_hub:
+        return on_hub[named]
+    if not Path(named, "config.json").is_file():
+        raise PackingError(
+            f"{folder / ADAPTER} was trained on {named}, which is not here: its LoRA would load "
+            "nowhere; run the stage that makes it (dvc repro)"
+        )
+    return BASE
+
+
+def pack(folder: Path, out: Path, model: Model, *, card: str, on_hub: Mapping[str, str]) -> None:
+    """Write the policy in `folder` to `out` as an MLflow model, which `model` then describes.
+
+    Raises:
+        PackingError: as :func:`require_safe` and :func:`adapter_base`.
+    """
+    import mlflow.transformers
+    from huggingface_hub import ModelCard
+
+    require_safe(folder)
+    base = adapter_base(folder, on_hub)
+    with TemporaryDirectory() as place:
+        _lay_out(folder, Path(place), base, card)
+        mlflow.transformers.save_model(
+            # Absolute: MLflow would take `models/kto` for a repository of the Hub, and ask there.
+            str(Path(place).resolve()),
+            str(out),
+            task="llm/v1/chat",
+            input_example=dict(EXAMPLE),
+            model_card=ModelCard(card),
+            pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIRED],
+            mlflow_model=model,
+        )
+    # Both tell the temporary folder's name; the licence is in the card.
+    (out / "LICENSE.txt").unlink(missing_ok=True)
+    del model.flavors["transformers"]["source_model_name"]
+    model.save(str(out / "MLmodel"))
+
+
+def _lay_out(folder: Path, place: Path, base: str | None, card: str) -> None:
+    """The folder ``model``, in links: MLflow copies what they lead to."""
+    for path in folder.iterdir():
+        if path.name != ADAPTER and not path.name.startswith("."):
+            (place / path.name).symlink_to(path.resolve())
+    (place / "README.md").write_text(card, encoding="utf-8")
+    if base is None:
+        return
+    shutil.copytree(folder / ADAPTER, place / ADAPTER)
+    config = _adapter_config(folder)
+    name, _, revision = base.partition("@")
+    named = {"base_model_name_or_path": name, "revision": revision or None}
+    (place / ADAPTER / "adapter_config.json").write_text(
+        json.dumps({**config, **named}, indent=2), encoding="utf-8"
+    )
+    if base == BASE:
+        (place / BASE).symlink_to(Path(config["base_model_name_or_path"]).resolve())
+
+
+def _adapter_config(folder: Path) -> dict[str, Any]:
+    text = (folder / ADAPTER / "adapter_config.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
