@@ -55,7 +55,7 @@ def module(words: Sequence[str], folder: Path) -> None:
         _parse(lambda: runpy.run_module(name, run_name="__main__"), name, arguments)
         if (name, arguments[:1]) == ("flows.params", ("set",)):
             configs = [word for word in arguments[1:] if "=" not in word]
-            change([word for word in arguments[1:] if "=" in word], folder, *configs)
+            change([word for word in arguments[1:] if "=" in word], folder, configs)
     else:
         _parse(lambda: runpy.run_path(words[1], run_name="__main__"), words[1], words[2:])
 
@@ -207,12 +207,13 @@ class Rule(NamedTuple):
 RULES = [
     Rule(r"(python -m )?(prefect|mlflow)\b", click, slow=True),
     Rule(r"dask\b", dask, slow=True),
+    Rule(r"(python -m )?vllm\b", plain),
     Rule(r"python kiosk\.py", plain),  # the program of docs/environment.md; test_pages.py runs it
     Rule(r"python (-m )?\S+", module),
     Rule(r"make\b", make),
     Rule(r"dvc\b", dvc),
     Rule(r"(uv )?pip install\b", install),
-    Rule(r"(cd|git|curl|export|vllm|pip download|python3\.1\d -m venv)\b", plain),
+    Rule(r"(cd|git|curl|export|pip download|python3\.1\d -m venv)\b", plain),
 ]
 
 
