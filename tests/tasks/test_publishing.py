@@ -14,11 +14,13 @@ import httpx
 import pytest
 
 from tasks import tracking
+from tasks.embedded import build_model, build_tokenizer
 from tasks.engines import EngineConfig
 from tasks.engines.server import serving
 from tasks.packing import EXAMPLE
 from tasks.register import RegisterConfig, register
 from tasks.train import Arm, Holdout, TrainConfig, train_arm
+from tests.tasks.conftest import TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -38,8 +40,8 @@ TRL = {
     "assistant_only_loss": True,
     "max_length": None,
     "per_device_train_batch_size": 8,
-    "num_train_epochs": 40,
-    "learning_rate": 1e-2,
+    "num_train_epochs": 300,
+    "learning_rate": 2e-3,
     "report_to": "none",
     "save_strategy": "no",
     "disable_tqdm": True,
@@ -56,13 +58,15 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(
-    tiny_model: Path, migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Published:
+def published(migrated_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
     """Train a LoRA to make one call, register it, fetch it, and delete what it was made from."""
     root = tmp_path_factory.mktemp("published")
     uri = f"sqlite:///{shutil.copy(migrated_store, root / 'mlflow.db')}"
-    shutil.copytree(tiny_model, root / "arms" / "r1" / "start")
+    # Of words it knows whole, as the embedded policy's does: libraries that decode token by token
+    # would keep the space it puts behind a quote, were it a token of its own.
+    tokenizer = build_tokenizer([WRITTEN, *(one["content"] for one in ASKED)] * 50, TINY)
+    for part in (tokenizer, build_model(TINY, tokenizer, seed=0)):
+        part.save_pretrained(root / "arms" / "r1" / "start")
     row = {"messages": [*ASKED, ANSWER], "tools": json.dumps(TOOLS), "scenario": "s", "node": 0}
     (root / "sft.jsonl").write_text(8 * (json.dumps(row) + "\n"))
     arm = Arm("sft", "sft", TRL, LORA, {})
