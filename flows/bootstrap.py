@@ -17,7 +17,8 @@ from tasks.train import Trained
 @task()
 def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> dict[str, Trained]:
     """Demonstrations, tokenizer, weights, training."""
-    return work.bootstrap(config, dialogue, paths.MODELS / "base", work=paths.WORK / "bootstrap")
+    out, kept = paths.MODELS / "base", paths.WORK / "bootstrap"
+    return work.bootstrap(config, dialogue, paths.CORPUS, out, work=kept)
 
 
 @task()

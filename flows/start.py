@@ -14,9 +14,11 @@ from tasks.rounds import Round
 
 
 @task()
-def require_scenarios(rounds: Mapping[str, Round], harvest: Any) -> None:
-    """All rounds need scenarios that none before them has seen."""
-    policies.require_scenarios(paths.CORPUS, harvest.split, harvest.scenarios, len(rounds))
+def require_scenarios(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any) -> None:
+    """All rounds need scenarios that neither a round nor a lesson before them had."""
+    policies.require_scenarios(
+        paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
+    )
 
 
 @task()
@@ -26,12 +28,12 @@ def begin(rounds: Mapping[str, Round], round: str) -> None:
 
 
 @flow
-def start(rounds: Mapping[str, Round], harvest: Any, round: str) -> None:
+def start(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any, round: str) -> None:
     if is_passed(paths.MODELS / rounds[round].after, paths.start(round)):
         return
-    require_scenarios(rounds, harvest)
+    require_scenarios(rounds, harvest, bootstrap)
     begin(rounds, round)
 
 
 if __name__ == "__main__":
-    main(start, "rounds", "harvest", items=["round"])
+    main(start, "rounds", "harvest", "bootstrap", items=["round"])

@@ -1,10 +1,9 @@
 """Make the base policy: what JOSH starts from.
 
 The embedded policy is an apprentice and then an employee. It is shown how the scripted expert of
-``toolwoz.policies`` serves the agenda user in invented towns, once. Then it is shown the same by a
-clerk who is often in a hurry, and picks up the habits. After that it is sent to a town whose names
-it has never seen. So it can do what its users ask, and often does not bother: JOSH has something to
-select.
+``toolwoz.policies`` serves the agenda user, once. Then it is shown the same by a clerk who is often
+in a hurry, and picks up the habits. Both serve scenarios of the train split that no harvest plays.
+So it can do what its users ask, and often does not bother: JOSH has something to select.
 """
 
 from __future__ import annotations
@@ -14,20 +13,17 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import remote
-from tasks.dialogues import DialogueConfig
+from tasks.dialogues import DialogueConfig, take_last
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.fingerprint import key
 from tasks.pretrained import fetch_pretrained, load_smollm2
 from tasks.train import Recipe, Trained, fit
-from toolwoz import synthetic
 from toolwoz.completion import Policy
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
 from toolwoz.policies.expert import Expert
 from toolwoz.policies.hurried import Hurried
 from toolwoz.runner import run
@@ -44,19 +40,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Demonstrations in invented towns, and how a model is trained on them.
+    """Demonstrations, and how a model is trained on them.
 
     Attributes:
-        towns: How many; each has names of its own, so that there is little to memorise. 0: no
-            such lessons.
-        dialogues: Visitors of each town. All are shown, served well or not.
+        scenarios: How many of the train split are demonstrated, served well or not; 0: no such
+            lessons. They are taken from its end, and the harvest's from its beginning.
         hurry: Share of the calls in which the clerk cuts a corner
             (:class:`toolwoz.policies.hurried.Hurried`); 0 is the expert.
         trl: Options of TRL's ``SFTConfig``.
     """
 
-    towns: int
-    dialogues: int
+    scenarios: int
     hurry: float
     trl: Mapping[str, Any]
 
@@ -72,7 +66,7 @@ class BootstrapConfig:
             evaluated, and others train it (``python -m tasks.frontier``).
         pretrained: Of kind ``pretrained``: a model of the Hugging Face Hub, as
             ``ORGANISATION/NAME@REVISION``, or a folder. Of ``endpoint``: what it is called there.
-        seed: Of the towns, the weights, the users and the order of training.
+        seed: Of the weights, the users, the clerks and the order of training.
         model: Size of the embedded model.
         apprenticeship: What it is shown first: its skill.
         employment: What it is shown then: its habits.
@@ -85,16 +79,31 @@ class BootstrapConfig:
     apprenticeship: Lessons
     employment: Lessons
 
+    @property
+    def demonstrated(self) -> int:
+        """Scenarios at the end of the train split that the base policy was shown."""
+        if self.kind in ("pretrained", "endpoint"):
+            return 0
+        return self.apprenticeship.scenarios + self.employment.scenarios
+
 
 def bootstrap(
-    config: BootstrapConfig, dialogue: DialogueConfig, out: Path, *, work: Path
+    config: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, out: Path, *, work: Path
 ) -> dict[str, Trained]:
     """Write the base policy to ``out`` as safetensors with its tokenizer.
+
+    Args:
+        config: What to make.
+        dialogue: How the demonstrated dialogues are played; the user is always the agenda's.
+        corpus: Folder of the converted corpus.
+        out: The model's folder.
+        work: Where a killed run finds what was done.
 
     Returns:
         What its apprenticeship and its employment took; nothing for a model taken as it is.
 
     Raises:
+        ValueError: the train split has too few scenarios.
         tasks.pretrained.PretrainedError: the model is not to be had.
     """
     if config.kind == "endpoint":
@@ -103,19 +112,24 @@ def bootstrap(
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return {}
-    skilled = work / "skilled" if config.employment.towns else out
-    trained = {"apprenticeship": _apprenticeship(config, dialogue, skilled, work)}
-    if config.employment.towns:
-        trained["employment"] = _employment(config, dialogue, skilled, out, work)
+    world = dialogue.world(corpus)
+    shown = take_last(corpus, "train", config.demonstrated)
+    skill = demonstrations(config.apprenticeship, dialogue, world, shown, config.seed)
+    skilled = work / "skilled" if config.employment.scenarios else out
+    trained = {"apprenticeship": _apprenticeship(config, skill, skilled, work)}
+    if config.employment.scenarios:
+        seed = stable_seed(config.seed, "employment")
+        later = shown[config.apprenticeship.scenarios :]
+        habits = demonstrations(config.employment, dialogue, world, later, seed)
+        trained["employment"] = _employment(config, habits, skilled, out, work)
         shutil.rmtree(skilled)
     return trained
 
 
 def _apprenticeship(
-    config: BootstrapConfig, dialogue: DialogueConfig, out: Path, work: Path
+    config: BootstrapConfig, rows: Sequence[Mapping[str, Any]], out: Path, work: Path
 ) -> Trained:
     """The first lessons; not given again to a model that a killed run had finished."""
-    rows = demonstrations(config.apprenticeship, dialogue, work / "towns", config.seed)
     done = work / f"skilled-{key(rows=rows, config=asdict(config))}.json"
     if done.exists():
         log.info("the apprenticeship was finished before")
@@ -131,12 +145,14 @@ def _apprenticeship(
 
 
 def _employment(
-    config: BootstrapConfig, dialogue: DialogueConfig, skilled: Path, out: Path, work: Path
+    config: BootstrapConfig,
+    rows: Sequence[Mapping[str, Any]],
+    skilled: Path,
+    out: Path,
+    work: Path,
 ) -> Trained:
     from transformers import AutoTokenizer
 
-    seed = stable_seed(config.seed, "employment")
-    rows = demonstrations(config.employment, dialogue, work / "towns", seed)
     tokenizer = AutoTokenizer.from_pretrained(skilled)
     return _learn(config.employment, rows, str(skilled), tokenizer, out, work, config.seed)
 
@@ -158,18 +174,16 @@ def _learn(
 
 
 def demonstrations(
-    config: Lessons, dialogue: DialogueConfig, folder: Path, seed: int
+    config: Lessons,
+    dialogue: DialogueConfig,
+    world: World,
+    scenarios: Sequence[Scenario],
+    seed: int,
 ) -> list[dict[str, Any]]:
-    """What the clerks did, as ``{"messages", "tools"}`` with tools as JSON text."""
-    rows = []
-    for number in range(config.towns):
-        town = stable_seed(seed, "town", number)
-        synthetic.write_corpus(folder, seed=town, train=config.dialogues, val=0, test=0)
-        conversion = convert(read_corpus(folder), "v2")
-        world = replace(conversion.world, limits=dialogue.limits, max_results=dialogue.max_results)
-        clerk = Hurried(Expert(world), config.hurry)
-        rows += asyncio.run(_play(clerk, conversion.scenarios, dialogue, world, town))
-    log.info("%d dialogues were demonstrated in %d towns", len(rows), config.towns)
+    """What the clerk did in the first scenarios, as ``{"messages", "tools"}``, tools as JSON."""
+    clerk = Hurried(Expert(world), config.hurry)
+    rows = asyncio.run(_play(clerk, scenarios[: config.scenarios], dialogue, world, seed))
+    log.info("%d dialogues were demonstrated", len(rows))
     return rows
 
 

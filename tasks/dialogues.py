@@ -100,10 +100,24 @@ def take(folder: Path, split: Split, count: int, skip: int = 0) -> list[Scenario
     Raises:
         ValueError: the split has fewer.
     """
+    return _at_least(folder, split, skip + count)[skip : skip + count]
+
+
+def take_last(folder: Path, split: Split, count: int) -> list[Scenario]:
+    """The last ``count`` scenarios of a split of the converted corpus.
+
+    Raises:
+        ValueError: the split has fewer.
+    """
+    found = _at_least(folder, split, count)
+    return found[len(found) - count :]
+
+
+def _at_least(folder: Path, split: Split, count: int) -> list[Scenario]:
     found = list(read_scenarios(folder / "scenarios.jsonl", split))
-    if len(found) < skip + count:
+    if len(found) < count:
         raise ValueError(
-            f"the {split} split has {len(found)} scenarios, params.yaml asks for {skip + count}: "
+            f"the {split} split has {len(found)} scenarios, params.yaml asks for {count}: "
             "lower the number, or fetch a larger corpus"
         )
-    return found[skip : skip + count]
+    return found

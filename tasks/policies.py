@@ -15,16 +15,27 @@ EVALUATION = "evaluation"
 """Folder inside an accepted policy's: its results, by split."""
 
 
-def require_scenarios(corpus: Path, split: Split, each: int, rounds: int) -> None:
-    """Every round is to have fresh scenarios.
+def require_scenarios(
+    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int = 0
+) -> None:
+    """Every round is to have scenarios that neither a round nor a lesson before it had.
+
+    Args:
+        corpus: Folder of the converted corpus.
+        split: Of the harvest.
+        each: Scenarios of a round.
+        rounds: How many.
+        demonstrated: Scenarios at the end of the train split that the base policy was shown.
 
     Raises:
-        ValueError: the split has too few for all rounds.
+        ValueError: the split has too few for all of them.
     """
+    shown = demonstrated if split == "train" else 0
     try:
-        take(corpus, split, each * rounds)
+        take(corpus, split, each * rounds + shown)
     except ValueError as error:
-        raise ValueError(f"{rounds} rounds of {each} fresh scenarios: {error}") from None
+        lessons = f", beside {shown} that bootstrap shows" if shown else ""
+        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{lessons}: {error}") from None
 
 
 def start(policy: Path, out: Path) -> None:

@@ -89,6 +89,7 @@ def write_pipeline(url: str) -> None:
     Path("dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["rounds"] = {"r1": {"after": "base"}, "r2": {"after": "r1"}, "r3": {"after": "r2"}}
+    params["bootstrap"]["kind"] = "pretrained"
     params["engine"] |= {"backend": "endpoint", "urls": [url]}
     params["harvest"] |= {
         "scenarios": 4,

@@ -12,6 +12,7 @@ from flows import params
 from tasks import bootstrap
 from tasks.bootstrap import BootstrapConfig, Lessons
 from tasks.dialogues import DialogueConfig
+from tests.tasks.recording import write_corpus
 
 
 @pytest.fixture
@@ -20,25 +21,30 @@ def dialogue() -> DialogueConfig:
 
 
 @pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path)
+
+
+@pytest.fixture
 def toy() -> BootstrapConfig:
     config: BootstrapConfig = params.load_section("bootstrap")
     return replace(
         config,
         model=replace(config.model, vocab_size=512, hidden_size=32, intermediate_size=32, layers=2),
-        apprenticeship=_few(config.apprenticeship),
-        employment=_few(config.employment),
+        apprenticeship=_few(config.apprenticeship, 2),
+        employment=_few(config.employment, 1),
     )
 
 
-def _few(lessons: Lessons) -> Lessons:
+def _few(lessons: Lessons, scenarios: int) -> Lessons:
     trl = {**lessons.trl, "report_to": "none", "max_steps": 1, "warmup_steps": 0}
-    return replace(lessons, towns=1, dialogues=4, trl=trl)
+    return replace(lessons, scenarios=scenarios, trl=trl)
 
 
 def test_skill_comes_first_and_habits_then(
-    toy: BootstrapConfig, dialogue: DialogueConfig, tmp_path: Path
+    toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    trained = bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+    trained = bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert list(trained) == ["apprenticeship", "employment"]
     assert (tmp_path / "base" / "model.safetensors").exists()
     assert not (tmp_path / "work" / "skilled").exists()
@@ -47,6 +53,7 @@ def test_skill_comes_first_and_habits_then(
 def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
     toy: BootstrapConfig,
     dialogue: DialogueConfig,
+    corpus: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -56,19 +63,36 @@ def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
 
     monkeypatch.setattr(bootstrap, "_employment", killed)
     with pytest.raises(KeyboardInterrupt):
-        bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     monkeypatch.undo()
     assert not (tmp_path / "base").exists()
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(toy, dialogue, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert "the apprenticeship was finished before" in caplog.text
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
 def test_without_employment_the_apprentice_is_the_base(
-    toy: BootstrapConfig, dialogue: DialogueConfig, tmp_path: Path
+    toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    config = replace(toy, employment=replace(toy.employment, towns=0))
-    trained = bootstrap.bootstrap(config, dialogue, tmp_path / "base", work=tmp_path / "work")
+    config = replace(toy, employment=replace(toy.employment, scenarios=0))
+    trained = bootstrap.bootstrap(
+        config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work"
+    )
     assert list(trained) == ["apprenticeship"]
     assert (tmp_path / "base" / "model.safetensors").exists()
+
+
+def test_lessons_that_the_train_split_is_too_small_for_are_not_begun(
+    toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
+) -> None:
+    config = replace(toy, employment=replace(toy.employment, scenarios=2))
+    with pytest.raises(ValueError, match=r"the train split has 3 scenarios, .* asks for 4"):
+        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("embedded", 3), ("smollm2", 3), ("pretrained", 0)])
+def test_only_lessons_take_scenarios_from_the_harvest(
+    toy: BootstrapConfig, kind: str, shown: int
+) -> None:
+    assert replace(toy, kind=kind).demonstrated == shown
