@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
 PARENT_TAG, CONTEXT_TAG = "mlflow.parentRunId", "mlflow.data.context"
 """MLflow's own names."""
+OF_THE_RUN = ("git.", "dvc.exp", "prefect.", PIPELINE_TAG, PROCESS_TAG)
+"""What the tags begin with that are of a pipeline's whole execution, not of one stage."""
 CONTEXTS = {"train": "training", "evaluate": "evaluation"}
 """What MLflow calls the use of a dataset; of other stages it is their name."""
 
@@ -147,13 +149,12 @@ def _policy_run(
     stage = mlflow.active_run()
     if stage is None:
         raise TrackingError("MLflow has no active run in this thread")
-    kept = ("git.", "dvc.exp", PIPELINE_TAG, PROCESS_TAG)
-    tags = {key: value for key, value in stage.data.tags.items() if key.startswith(kept)}
+    own = {KIND_TAG: "policy", "policy": name, PARENT_TAG: stage.info.run_id}
     client = mlflow.MlflowClient()
     run = client.create_run(
         stage.info.experiment_id,
         run_name=f"{stage.info.run_name}/{name}",
-        tags={**tags, KIND_TAG: "policy", "policy": name, PARENT_TAG: stage.info.run_id},
+        tags={**_of_the_run(stage.data.tags), **own},
     )
     _log_params(client, run.info.run_id, dict(_flat(params)))
     mlflow.log_metrics(dict(metrics), run_id=run.info.run_id)
@@ -230,8 +231,8 @@ def _parent(
             run = found[0]
         else:
             name = f"pipeline {tags.get('git.commit', '')[:7]}".strip()
-            all_tags = {**tags, KIND_TAG: "pipeline"}
-            run = client.create_run(experiment, tags=all_tags, run_name=name)
+            own = {**_of_the_run(tags), KIND_TAG: "pipeline"}
+            run = client.create_run(experiment, tags=own, run_name=name)
     run_id = str(run.info.run_id)
     client.update_run(run_id, status="RUNNING")
     client.set_tag(run_id, PROCESS_TAG, tags[PROCESS_TAG])
@@ -279,6 +280,10 @@ def _log_datasets(client: MlflowClient, run_id: str, stage: str, deps: Mapping[s
     ]
     if inputs:
         client.log_inputs(run_id, datasets=inputs)
+
+
+def _of_the_run(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key.startswith(OF_THE_RUN)}
 
 
 def _tagged(kind: str, hashes: Mapping[str, str]) -> dict[str, str]:

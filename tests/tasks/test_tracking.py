@@ -47,7 +47,7 @@ def test_stages_of_one_pipeline_meet_under_one_parent(
     mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WOZ_PIPELINE", "p1")
-    with tracking.stage_run("train", CONFIGS, {"note": "x"}):
+    with tracking.stage_run("train", CONFIGS, {"round": "r1", "prefect.flow_run": "f1"}):
         tracking.report({"loss": 0.5, "best_loss": None})  # not measured: no metric
     with tracking.stage_run("evaluate", {}):
         pass
@@ -60,7 +60,9 @@ def test_stages_of_one_pipeline_meet_under_one_parent(
     assert train.data.params == {"train.seed": "3", "train.optimiser.lr": "0.1"}
     assert parent.data.params == train.data.params
     assert train.data.metrics == parent.data.metrics == {"loss": 0.5}
-    assert train.data.tags["note"] == "x"
+    assert (train.data.tags["round"], train.data.tags["prefect.flow_run"]) == ("r1", "f1")
+    assert "round" not in parent.data.tags, "that is of one stage"
+    assert parent.data.tags["prefect.flow_run"] == "f1"
     assert train.info.artifact_uri.startswith((mlflow_root / ".mlflow" / "artifacts").as_uri())
 
 
