@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,7 +121,6 @@ def bootstrap(
         later = shown[config.apprenticeship.scenarios :]
         habits = demonstrations(config.employment, dialogue, world, later, seed)
         trained["employment"] = _employment(config, habits, skilled, out, work)
-        shutil.rmtree(skilled)
     return trained
 
 
@@ -131,9 +129,11 @@ def _apprenticeship(
 ) -> Trained:
     """The first lessons; not given again to a model that a killed run had finished."""
     done = work / f"skilled-{key(rows=rows, config=asdict(config))}.json"
-    if done.exists():
+    if done.exists() and (out / "config.json").exists():
         log.info("the apprenticeship was finished before")
         return Trained(**json.loads(done.read_text(encoding="utf-8")))
+    for other in work.glob("skilled-*.json"):  # whose model this one takes the place of
+        other.unlink()
     if config.kind == "smollm2":
         model, tokenizer = load_smollm2()
     else:

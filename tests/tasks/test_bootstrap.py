@@ -47,7 +47,17 @@ def test_skill_comes_first_and_habits_then(
     trained = bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert list(trained) == ["apprenticeship", "employment"]
     assert (tmp_path / "base" / "model.safetensors").exists()
-    assert not (tmp_path / "work" / "skilled").exists()
+
+
+def test_what_was_finished_is_made_again_the_same(
+    toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
+) -> None:
+    """As by `dvc repro --force`, or after a kill before DVC took the base."""
+    bases = [tmp_path / name for name in ("first", "again")]
+    for base in bases:
+        bootstrap.bootstrap(toy, dialogue, corpus, base, work=tmp_path / "work")
+    weights = [(base / "model.safetensors").read_bytes() for base in bases]
+    assert weights[0] == weights[1]
 
 
 def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
