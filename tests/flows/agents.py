@@ -22,12 +22,16 @@ class Agents:
         models: Name -> who answers for it.
         url: Up to and with ``/v1``.
         refusals: So many requests are refused before the next is answered.
+        dies_at: It dies with that question; 0 for never.
+        is_dead: It hangs up on whoever asks.
         asked: The requests that were answered, each as JSON text.
     """
 
     models: Mapping[str, Policy]
     url: str = ""
     refusals: int = 0
+    dies_at: int = 0
+    is_dead: bool = False
     asked: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
@@ -35,8 +39,11 @@ class Agents:
         return {"data": [{"id": name} for name in self.models]}
 
     def answer(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Status and body of the response."""
+        """Status and body of the response; status 0 where there is none."""
         with self.lock:
+            self.is_dead |= 0 < self.dies_at <= len(self.asked)
+            if self.is_dead:
+                return 0, {}
             if self.refusals:
                 self.refusals -= 1
                 return 400, {"error": "out of order"}
