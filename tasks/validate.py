@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 INDEX = {"dialogues": ["id"], "slots": ["id", "slot", "value"], "entities": ["row", "identity"]}
 """Table -> the columns that tell a person which row it is."""
+PLUGINS = Path(__file__).parent / "data_docs"
+"""What Great Expectations puts into the pages of Data Docs: a style that needs no network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def _run(
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
+    context.variables.plugins_directory = str(PLUGINS.resolve())
     shutil.rmtree(docs, ignore_errors=True)  # its pages are named by time: old ones would stay
     context.add_data_docs_site("docs", _site(docs))
     source = context.data_sources.add_pandas("raw")

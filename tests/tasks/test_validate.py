@@ -43,6 +43,8 @@ def test_a_sound_corpus_passes_and_has_its_pages(raw: Path, tmp_path: Path) -> N
     assert found["failed"] == {"critical": 0, "warning": 0}
     assert found["expectations"] == len(verdict.checks) >= 12
     assert "dialogues" in (tmp_path / "docs" / "index.html").read_text()
+    for page in (tmp_path / "docs" / "validations").rglob("*.html"):
+        assert "the same without one" in page.read_text(), "the style that needs no network"
 
 
 def test_bad_rows_are_named_and_stop_the_pipeline(raw: Path, tmp_path: Path) -> None:
