@@ -12,6 +12,7 @@ from flows import paths, reports
 from flows.runtime import flow, task
 from flows.stage import main
 from tasks import tracking
+from tasks.benchmarks.comparison import read_runs
 from tasks.compare import page
 from tasks.compare import rounds as work
 from tasks.compare.archive import ARCHIVE, pack
@@ -27,7 +28,7 @@ REPORT = paths.REPORTS / "report.html"
 @task()
 def read(rounds: Mapping[str, Round]) -> Played:
     """What all rounds played."""
-    return work.read(paths.EVALUATION, rounds)
+    return work.read(paths.EVALUATION, paths.BENCHMARKS, rounds)
 
 
 @task()
@@ -53,19 +54,22 @@ def _kept(policy: str, rounds: Mapping[str, Round], place: Path) -> Path:
     round, _, name = policy.rpartition("/")
     folders = {
         "toolwoz": paths.EVALUATION / (round or next(iter(rounds))) / "test" / name,
-        "benchmarks": paths.REPORTS / "benchmarks" / policy,
+        "benchmarks": paths.BENCHMARKS / policy,
     }
     return pack(folders, place / ARCHIVE)
 
 
 @task()
 def draw(played: Played, record: Mapping[str, Any]) -> None:
-    """Write reports/report.html: every policy against the base on the test split.
+    """Write reports/report.html: every policy against the base on the test split and benchmarks.
 
     The curve over the rounds goes through what their gates judged: a control is no step of it.
     """
     judged = {f"{name}/{gate.get('candidate')}" for name, gate in record["rounds"].items()}
-    runs = [Run(name, arm) for name, arm in played.arms["test"].items()]
+    runs = [
+        Run(name, arm, read_runs(paths.BENCHMARKS / name) if name in played.benchmarks else {})
+        for name, arm in played.arms["test"].items()
+    ]
     page.write(REPORT, runs, record["gate"], {BASE, *judged})
     tracking.keep(REPORT)
 

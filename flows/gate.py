@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 @task()
 def judge(
-    config: GateConfig, train: TrainConfig, rounds: Mapping[str, Round], round: str
+    config: GateConfig, rounds: Mapping[str, Round], round: str
 ) -> tuple[Decision, dict[str, Any]]:
     """The decision, and the differences it rests on."""
     found = work.compared(config, rounds[round].after, paths.EVALUATION / round)
-    candidate = paths.ARMS / round / train.place(config.candidate)
-    models = {BASE: paths.MODELS / BASE, f"{round}/{config.candidate}": candidate}
-    differences = work.read_benchmarks(config, paths.REPORTS / "benchmarks", models)
+    differences = work.read_benchmarks(
+        config, paths.BENCHMARKS, (BASE, f"{round}/{config.candidate}")
+    )
     decision = work.decide(config, found, differences)
     log.info("gate of %s: %s is %s: %s", round, *asdict(decision).values())
     return decision, {
@@ -72,7 +72,7 @@ def gate(config: Any, train: TrainConfig, rounds: Mapping[str, Round], round: st
     evaluation = paths.EVALUATION / round
     if is_passed(evaluation, paths.MODELS / round, paths.report("gate", round)):
         return
-    decision, evidence = judge(config.gate, train, rounds, round)
+    decision, evidence = judge(config.gate, rounds, round)
     pass_on(decision, train, round)
     tell(decision, evidence, rounds[round].after, round)
 

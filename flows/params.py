@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, str] = {
     "harvest": "tasks.harvest:HarvestConfig",
     "extract": "tasks.extract:ExtractConfig",
     "train": "tasks.train:TrainConfig",
+    "benchmarks": "tasks.benchmarks.job:BenchmarksConfig",
     "evaluate": "tasks.evaluate:EvaluateConfig",
     "register": "tasks.register:RegisterConfig",
 }
@@ -131,7 +132,20 @@ def _dataclass_of(section: str) -> type[Any]:
 
 
 def _validate(document: Document, path: Path) -> Mapping[str, Any]:
-    return _parse({section: _dataclass_of(section) for section in SECTIONS}, document, path)
+    found = _parse({section: _dataclass_of(section) for section in SECTIONS}, document, path)
+    if "benchmarks" in found:
+        _require_benchmarks(found, path)
+    return found
+
+
+def _require_benchmarks(found: Mapping[str, Any], path: Path) -> None:
+    """What the gate has a margin for must be run: found here, and not after the training."""
+    margins, names = found["evaluate"].gate.margins, found["benchmarks"].names
+    if missing := sorted(set(margins) - set(names)):
+        raise ParamsError(
+            f"{path}: evaluate.gate.margins has {', '.join(missing)}, which nothing runs: add it "
+            "to benchmarks.names"
+        )
 
 
 def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapping[str, Any]:
@@ -188,8 +202,9 @@ def _leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, An
 
 
 def _merge(document: Document, changes: Mapping[str, Any]) -> None:
+    """Key by key; an empty mapping empties what is there."""
     for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(document.get(key), MutableMapping):
+        if value and isinstance(value, Mapping) and isinstance(document.get(key), MutableMapping):
             _merge(document[key], value)
         else:
             document[key] = value

@@ -14,6 +14,7 @@ REPORTS = Path("reports")
 PLOTS = REPORTS / "plots"
 """What `dvc plots` draws; dvc.yaml says how."""
 EVALUATION = REPORTS / "evaluation"
+BENCHMARKS = REPORTS / "benchmarks"
 WORK = Path("work")
 """What an interrupted stage continues from; DVC does not know it."""
 LOGS = Path("logs")

@@ -40,6 +40,8 @@ STAGES = [
     "train",
     "continue",
     "evaluate",
+    "baseline",
+    "benchmarks",
     "gate",
     "compare",
     "register",
@@ -87,11 +89,11 @@ def evaluate_only(
     """Evaluate the policies that are there, and let the gates decide; nothing else is run.
 
     Args:
-        force: Play every dialogue again, even where nothing changed.
+        force: Play every dialogue and benchmark again, even where nothing changed.
         overrides: Values in place of those of params.yaml, for this run alone.
     """
     options = ["--single-item", *(["--force"] if force else [])]
-    stages = ["evaluate", "gate", "compare", "register"]
+    stages = ["evaluate", "baseline", "benchmarks", "gate", "compare", "register"]
     return _bring_up_to_date(stages, overrides, showing.everything, options)
 
 

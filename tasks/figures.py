@@ -22,6 +22,20 @@ def flat(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
+def of_benchmarks(by_name: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"bbh.score": ..., "bbh.unscored": ...}``, alike.
+
+    Args:
+        by_name: Benchmark -> its figures, as ``reports/benchmarks/ROUND.json`` has them.
+    """
+    found = {}
+    for name, figures in by_name.items():
+        if figures["score"]["value"] is not None:
+            found[f"{name}.score"] = figures["score"]["value"]
+        found[f"{name}.unscored"] = figures["unscored"]
+    return found
+
+
 def gains(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """``{"test.reward_gain": ..., "test.success_gain": ...}``, alike.
 

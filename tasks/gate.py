@@ -7,7 +7,7 @@ add up. The test split has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ class GateConfig:
             Named beforehand: the best of several arms would be chosen by luck, too.
         metric: What has to improve over the policy that the round started from.
         margins: Benchmark of :mod:`tasks.benchmarks` -> the fall in its score that is tolerated,
-            between 0 and 1. Each must have been run on the base and on the candidate.
+            between 0 and 1. Each must stand in ``benchmarks.names``.
     """
 
     candidate: str
@@ -80,8 +80,8 @@ def decide(
     found = benchmarks or {}
     if missing := sorted(config.margins.keys() - found.keys()):
         raise ValueError(
-            f"evaluate.gate.margins names {', '.join(missing)}, not run on {config.candidate} and "
-            "the base: run `python -m tasks.benchmarks NAME --model FOLDER` on both"
+            f"evaluate.gate.margins has {', '.join(missing)}, not run on {config.candidate} and "
+            "the base: add it to benchmarks.names"
         )
     gained, reason = _gain(config, comparisons[config.candidate][SPLIT])
     falls = [fell(found[name], margin) for name, margin in config.margins.items()]
@@ -127,33 +127,33 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
 
 
 def read_benchmarks(
-    config: GateConfig, folder: Path, models: Mapping[str, Path]
+    config: GateConfig, folder: Path, policies: Sequence[str]
 ) -> dict[str, Difference]:
     """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
 
     Args:
         config: The rule.
         folder: Of all benchmarks.
-        models: The name and the model's folder of the base, then of the candidate.
+        policies: The base, then the candidate, as their folders are named.
 
     Raises:
         ScoredError: one was not run, or not both policies on the same items in the same way.
     """
     found = {}
     for name in config.margins:
-        runs = {policy: folder / policy / name for policy in models}
+        runs = {policy: folder / policy / name for policy in policies}
         for policy, run in runs.items():
             if not run.is_dir():
                 raise ScoredError(
-                    f"evaluate.gate.margins names {name}, and it was not run on {policy}: `python "
-                    f"-m tasks.benchmarks {name} --model {models[policy]} --out {run}`"
+                    f"evaluate.gate.margins has {name}, which was not run on {policy}: add it to "
+                    "benchmarks.names, and run `dvc repro` again"
                 )
         _require_alike(name, *runs.values())
         one = difference(name, *(read_scored(run) for run in runs.values()))
         if one.unpaired:
             raise ScoredError(
-                f"{name}: {one.unpaired} items were asked of one of {' and '.join(models)} "
-                "alone; give both runs the same --limit and let them finish"
+                f"{name}: {one.unpaired} items were asked of one of {' and '.join(policies)} "
+                "alone: run the stages baseline and benchmarks with the same benchmarks.limit"
             )
         found[name] = one
     return found

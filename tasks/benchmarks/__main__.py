@@ -2,9 +2,11 @@
 
     python -m tasks.benchmarks apibench-torchhub --model models/base --limit 20
     python -m tasks.benchmarks bfcl --model http://127.0.0.1:8000/v1 --text-tools
+    python -m tasks.benchmarks bfcl toolalpaca gsm8k --model models/base --limit 20
     python -m tasks.benchmarks all --model models/base --limit 20
 
-A run that stopped continues when the same command is given again; what has a score is not repeated.
+Several share one engine, have a folder each, and end in a table. A run that stopped continues when
+the same command is given again; what has a score is not repeated.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.benchmarks import BENCHMARKS, models
-from tasks.benchmarks.files import MIRROR
+from tasks.benchmarks import BENCHMARKS, models, open_benchmark
+from tasks.benchmarks.files import MIRROR, mirror_folder
+from tasks.benchmarks.helpers import open_helper
 from tasks.benchmarks.options import Options
-from tasks.benchmarks.single import options_of, play
+from tasks.benchmarks.single import Plan, play
 from tasks.benchmarks.suite import play_all, table
 from tasks.benchmarks.summary import lines
 from tasks.engines import EngineConfig, EngineError
@@ -43,37 +46,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nstopped; the same command continues", file=sys.stderr)
         return 130
     except _USERS as error:
-        print(f"tasks.benchmarks {args.benchmark}: {error}", file=sys.stderr)
+        print(f"tasks.benchmarks {' '.join(args.benchmark)}: {error}", file=sys.stderr)
         return 1
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"--limit must be 1 or more, not {args.limit}")
+    plan = Plan(args.limit, args.seed, args.concurrency, args.max_tokens)
     engine = models.engine_of(args)
-    out: Path = args.out or OUT / Path(engine.model).name / _below(args.benchmark)
+    names = list(BENCHMARKS) if ALL in args.benchmark else args.benchmark
+    several = ALL in args.benchmark or len(names) > 1
+    out: Path = args.out or OUT / Path(engine.model).name / ("" if several else names[0])
+    mirror = mirror_folder(args.mirror)
     with (
-        models.open_helper("judge", args, out) as judge,
-        models.open_helper("simulator", args, out) as simulator,
+        open_helper("judge", models.helper_of("judge", args), out / "judge.log") as judge,
+        open_helper("simulator", models.helper_of("simulator", args), out / "simulator.log") as sim,
     ):
-        options = options_of(args, judge, simulator)
-        return (_all if args.benchmark == ALL else _one)(args, options, engine, out)
+        options = Options(args.data, mirror, judge, sim, args.trials, args.against, args.tokenizer)
+        if several:
+            return _several(names, plan, options, engine, out)
+        return _one(names[0], plan, options, engine, out)
 
 
-def _one(args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path) -> int:
-    metrics = play(args.benchmark, args, options, engine, out)
+def _one(name: str, plan: Plan, options: Options, engine: EngineConfig, out: Path) -> int:
+    metrics = play(open_benchmark(name, options), plan, engine, out)
     print(*lines(metrics), f"every answer: {out}", sep="\n")
     return 0
 
 
-def _all(args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path) -> int:
-    rows = play_all(args, options, engine, out)
+def _several(
+    names: Sequence[str], plan: Plan, options: Options, engine: EngineConfig, out: Path
+) -> int:
+    rows = play_all(names, plan, options, engine, out)
     print("", *table(rows), f"every answer: {out}", sep="\n")
     return int(any(row.failed for row in rows))
-
-
-def _below(benchmark: str) -> str:
-    return "" if benchmark == ALL else benchmark
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [ALL, *BENCHMARKS]
-    parser.add_argument("benchmark", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument(
+        "benchmark", nargs="+", choices=names, metavar="NAME", help=", ".join(names)
+    )
     models.configure(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="a random sample of N items")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of sampling")
@@ -92,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "--against", type=Path, metavar="DIR", help="run whose answers are judged beside these"
     )
     parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="items at a time")
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="of one message, where a benchmark allows more"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"default: {OUT}/MODEL/NAME")
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="where data is kept")
     parser.add_argument("--mirror", type=Path, metavar="DIR", help=f"tried first; or ${MIRROR}")

@@ -6,6 +6,7 @@ A mirror folder, laid out as the paths in that list, is tried before the network
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,18 @@ from toolwoz.releases import PinnedFile
 
 MIRROR = "TOOLWOZ_MIRROR"
 """Environment variable: a folder with the files, tried before the network."""
+
+
+def mirror_folder(named: Path | None = None) -> Path | None:
+    """The mirror: the one named, or the one of the environment; None where there is none.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    mirror = named or (Path(os.environ[MIRROR]) if os.environ.get(MIRROR) else None)
+    if mirror and not mirror.is_dir():
+        raise ValueError(f"no mirror folder {mirror} (--mirror or {MIRROR})")
+    return mirror
 
 
 def fetch(name: str, folder: Path, mirror: Path | None) -> Path:

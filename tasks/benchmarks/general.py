@@ -63,6 +63,7 @@ def open_ifeval(options: Options) -> Benchmark:
         ifeval_score,
         without=None if _has_punkt() else SENTENCES,
         figures=instruction_level,
+        max_tokens=1280,
     )
 
 
@@ -137,6 +138,7 @@ def _benchmark(
     score: Scorer,
     without: frozenset[str] | None = None,
     figures: Callable[[Sequence[Scored]], Mapping[str, Any]] = lambda _scored: {},
+    max_tokens: int = 256,
 ) -> Benchmark:
     tasks = {task: _task(name, task, options, *spec) for task, spec in specs.items()}
     items = [one for task, found in tasks.items() for one in _items(task, found)]
@@ -146,6 +148,7 @@ def _benchmark(
         name,
         kept,
         Play(score),
+        max_tokens=max_tokens,
         depends_on={"package": f"lm_eval {version('lm_eval')}", "temperature": 0.0},
         known={left_out: len(items) - len(kept)} if without else {},
         figures=figures,

@@ -9,10 +9,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from tasks import remote
 from tasks.benchmarks.options import MissingError
 from tasks.engines import EngineConfig, server
 from tasks.engines.config import model_folder
@@ -136,6 +137,11 @@ class Harness:
             raise MissingError("lm_eval asks a model: give --model a folder or a URL")
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
+        for task in self.tasks.values():
+            if task.OUTPUT_TYPE == "generate_until":
+                task.set_config(
+                    "generation_kwargs", {"max_gen_toks": config.max_tokens}, update=True
+                )
         with records_in(log, "lm_eval"), ExitStack() as stack:
             if config.backend == "transformers":
                 model = _folder(config)
@@ -149,6 +155,7 @@ class Harness:
 
         if config.backend == "endpoint":
             url, tokenizer = config.urls[0].rstrip("/"), self.tokenizer
+            config = replace(config, model=remote.name_of(Path(config.model)) or config.model)
             check(url, config.model, api_key(config.api_key_env))
         else:
             url = stack.enter_context(server.serving(config, log))

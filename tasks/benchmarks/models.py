@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import httpx
 
-from tasks.benchmarks.options import Helper
-from tasks.engines import EngineConfig, EngineError, EngineSettings, open_engine
-from tasks.engines.config import Backend
-
-HELPER_TOKENS = 1024
-"""Most tokens of a helper's answer; the longest protocols ask for an explanation first."""
-Role = Literal["judge", "simulator"]
-ROLES: Mapping[Role, str] = {
-    "judge": "reads answers",
-    "simulator": "plays the user, or the API",
-}
+from tasks.benchmarks.helpers import MAX_TOKENS, ROLES, HelperModel, Role, backend_of, is_url
+from tasks.engines import EngineConfig, EngineError, EngineSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for role, does in ROLES.items():
         parser.add_argument(f"--{role}", metavar="URL", help=f"endpoint, or recording: {does}")
         parser.add_argument(f"--{role}-model", metavar="NAME", help="its name there")
+        parser.add_argument(
+            f"--{role}-max-tokens", type=int, default=MAX_TOKENS, metavar="N", help="of an answer"
+        )
         parser.add_argument(f"--{role}-api-key-env", default="", help="variable that holds its key")
 
 
@@ -69,7 +60,7 @@ def engine_of(args: argparse.Namespace) -> EngineConfig:
         EngineError: the endpoint does not answer, or serves several models and none is named.
     """
     settings = EngineSettings(
-        _backend(args.model, args.backend),
+        backend_of(args.model, args.backend),
         max_model_len=args.max_model_len,
         dtype=args.dtype,
         threads=args.threads,
@@ -77,47 +68,22 @@ def engine_of(args: argparse.Namespace) -> EngineConfig:
         timeout=args.timeout,
         text_tools=args.text_tools,
         api_key_env=args.api_key_env,
-        urls=(args.model,) if _is_url(args.model) else (),
+        urls=(args.model,) if is_url(args.model) else (),
     )
-    name = (args.name or _only_model(args.model)) if _is_url(args.model) else args.model
+    name = (args.name or _only_model(args.model)) if is_url(args.model) else args.model
     return settings.of(name, args.temperature)
 
 
-@contextmanager
-def open_helper(role: Role, args: argparse.Namespace, out: Path) -> Iterator[Helper | None]:
-    """Whom the arguments name for a role, until the context ends; None where they name nobody.
-
-    Raises:
-        ValueError: only its address or only its name is given.
-        EngineError: it does not answer.
-    """
+def helper_of(role: Role, args: argparse.Namespace) -> HelperModel:
+    """Whom the arguments name for a role."""
     given = vars(args)
-    where, name = given[role], given[f"{role}_model"]
-    if bool(where) != bool(name):
-        raise ValueError(f"a {role} needs both --{role} URL and --{role}-model NAME")
-    if not where:
-        yield None
-        return
-    settings = EngineSettings(
-        _backend(where, "endpoint"),
-        max_tokens=HELPER_TOKENS,
-        timeout=args.timeout,
-        urls=(where,),
-        api_key_env=given[f"{role}_api_key_env"],
+    return HelperModel(
+        given[role] or "",
+        given[f"{role}_model"] or "",
+        given[f"{role}_api_key_env"],
+        args.timeout,
+        given[f"{role}_max_tokens"],
     )
-    model = name if _is_url(where) else where
-    with open_engine(settings.of(model, 0.0), log=out / f"{role}.log") as policy:
-        yield Helper(name, policy)
-
-
-def _backend(model: str, otherwise: Backend) -> Backend:
-    if _is_url(model):
-        return "endpoint"
-    return "recorded" if model.endswith(".jsonl") else otherwise
-
-
-def _is_url(model: str) -> bool:
-    return model.startswith(("http://", "https://"))
 
 
 def _only_model(url: str) -> str:

@@ -1,57 +1,62 @@
-"""One benchmark from a command line to its files: opened, played, summed up."""
+"""One benchmark from a plan to its files: played, summed up, written down."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.benchmarks import open_benchmark
-from tasks.benchmarks.files import MIRROR
-from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.runner import choose, run
 from tasks.benchmarks.scored_file import read_configuration
+from tasks.benchmarks.shape import Benchmark
 from tasks.benchmarks.summary import Metrics, summarise, write_metrics
 from tasks.engines import EngineConfig
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
 
 
-def options_of(args: argparse.Namespace, judge: Helper | None, simulator: Helper | None) -> Options:
-    """What the arguments tell a benchmark.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which items of a benchmark are asked, and how many at once.
 
-    Raises:
-        ValueError: there is no mirror folder of that name.
+    Attributes:
+        limit: So many, a random sample that depends on the seed only; None for all.
+        seed: Of the sample, and of sampling.
+        concurrency: Items in progress at any time; in effect, the engine's batch.
+        max_tokens: Most tokens of one message, where a benchmark allows more; None for its own.
+            What a small model writes that rambles is cut off there, and scored as it is.
     """
-    mirror = args.mirror or (Path(os.environ[MIRROR]) if os.environ.get(MIRROR) else None)
-    if mirror and not mirror.is_dir():
-        raise ValueError(f"no mirror folder {mirror} (--mirror or {MIRROR})")
-    return Options(args.data, mirror, judge, simulator, args.trials, args.against, args.tokenizer)
+
+    limit: int | None = None
+    seed: int = 0
+    concurrency: int = 32
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "concurrency", "max_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
 
 
-def play(
-    name: str, args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path
-) -> Metrics:
+def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> Metrics:
     """Score the model on a benchmark; the folder gets scored.jsonl, run.json and metrics.json.
 
     Raises:
-        tasks.benchmarks.options.MissingError, toolwoz.download.FetchError: something is missing.
         tasks.engines.EngineError: the engine does not start.
         ValueError: nothing could be scored, or the folder holds another run.
     """
-    benchmark = open_benchmark(name, options)
-    items = choose(benchmark.items, args.limit, args.seed)
-    config = replace(engine, max_tokens=benchmark.max_tokens)
+    items = choose(benchmark.items, plan.limit, plan.seed)
+    longest = min(benchmark.max_tokens, plan.max_tokens or benchmark.max_tokens)
+    config = replace(engine, max_tokens=longest)
     with benchmark.engine(config, log=out / "engine.log") as policy:
         results = asyncio.run(
             run(
                 benchmark,
                 items,
                 policy,
-                concurrency=args.concurrency,
-                seed=args.seed,
+                concurrency=plan.concurrency,
+                seed=plan.seed,
                 out=out,
                 configuration={field: getattr(config, field) for field in _SAMPLING},
             )

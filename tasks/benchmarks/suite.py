@@ -1,17 +1,16 @@
-"""Every benchmark, one after another, with one engine: what is missing or fails stops no other."""
+"""Several benchmarks, one after another, with one engine: what fails stops no other."""
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.benchmarks import BENCHMARKS
+from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
-from tasks.benchmarks.single import play
+from tasks.benchmarks.single import Plan, play
 from tasks.benchmarks.summary import Metrics, lines
 from tasks.engines import EngineConfig, EngineError, server
 from toolwoz.download import FetchError
@@ -39,9 +38,9 @@ class Row:
 
 
 def play_all(
-    args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path
+    names: Iterable[str], plan: Plan, options: Options, engine: EngineConfig, out: Path
 ) -> list[Row]:
-    """Every benchmark in its folder of `out`, and the table of all in ``table.txt``.
+    """Every one of these in its folder of `out`, and the table of all in ``table.txt``.
 
     Raises:
         EngineError: the engine that all share does not start.
@@ -49,8 +48,8 @@ def play_all(
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     with shared(engine, out / "engine.log") as config:
-        for name in BENCHMARKS:
-            rows.append(_row(name, args, options, config, out / name))
+        for name in names:
+            rows.append(_row(name, plan, options, config, out / name))
             # After each, so that a run that is stopped has the table of what it finished.
             (out / TABLE).write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
     return rows
@@ -68,12 +67,10 @@ def shared(engine: EngineConfig, log: Path) -> Iterator[EngineConfig]:
         yield replace(engine, backend="server", urls=(url,))
 
 
-def _row(
-    name: str, args: argparse.Namespace, options: Options, engine: EngineConfig, out: Path
-) -> Row:
+def _row(name: str, plan: Plan, options: Options, engine: EngineConfig, out: Path) -> Row:
     began = time.monotonic()
     try:
-        metrics = play(name, args, options, engine, out)
+        metrics = play(open_benchmark(name, options), plan, engine, out)
     except (MissingError, FetchError) as missing:
         return Row(name, time.monotonic() - began, note=str(missing))
     except (ValueError, OSError, EngineError) as failure:

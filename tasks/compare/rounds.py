@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.figures import flat, gains
+from tasks.figures import flat, gains, of_benchmarks
 from tasks.rounds import BASE, Round
 from toolwoz.metrics import compare
 from toolwoz.report.arm import Arm, read_arm
@@ -25,15 +25,18 @@ class Played:
     Attributes:
         figures: Policy -> split -> its metrics and failures.
         arms: Split -> policy -> its results.
+        benchmarks: Policy -> benchmark -> its figures.
     """
 
     figures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     arms: dict[str, dict[str, Arm]] = field(default_factory=dict)
+    benchmarks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def read(evaluation: Path, rounds: Mapping[str, Round]) -> Played:
-    """What the rounds left in ``reports/evaluation``, up to the one that stopped."""
-    played = Played()
+def read(evaluation: Path, benchmarks: Path, rounds: Mapping[str, Round]) -> Played:
+    """What the rounds left in ``reports/evaluation`` and ``reports/benchmarks``, up to the one that
+    stopped."""
+    played = Played(benchmarks=_figures(benchmarks, rounds))
     for name, one in rounds.items():
         record = json.loads((evaluation / f"{name}.json").read_text(encoding="utf-8"))
         for policy, by_split in record.get("arms", {}).items():
@@ -47,12 +50,22 @@ def read(evaluation: Path, rounds: Mapping[str, Round]) -> Played:
     return played
 
 
+def _figures(benchmarks: Path, rounds: Mapping[str, Round]) -> dict[str, Mapping[str, Any]]:
+    found = {}
+    for name in (BASE, *rounds):
+        record = json.loads((benchmarks / f"{name}.json").read_text(encoding="utf-8"))
+        for policy, figures in record.items():
+            if figures and "stopped" not in record:
+                found[BASE if name == BASE else f"{name}/{policy}"] = figures
+    return found
+
+
 def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What ``reports/metrics.json`` holds.
 
     ``{"arms": {policy: {split: Metrics and failures}}, "comparisons": {policy: {split: Comparison
-    with the base}}, "rounds": {round: its gate's Decision, or the stop}, "gate": the last Decision,
-    "policy": the one accepted last}``
+    with the base}}, "benchmarks": {policy: {benchmark: its figures}}, "rounds": {round: its gate's
+    Decision, or the stop}, "gate": the last Decision, "policy": the one accepted last}``
 
     Args:
         played: By the rounds.
@@ -76,6 +89,7 @@ def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     return {
         "arms": played.figures,
         "comparisons": comparisons,
+        "benchmarks": played.benchmarks,
         "rounds": rounds,
         "gate": last,
         "policy": policy,
@@ -85,6 +99,10 @@ def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 def by_policy(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """The figures of each policy by the same names: ``{"r1/kto": {"test.success": ...}}``."""
     return {
-        name: {**flat(by_split), **gains(record["comparisons"].get(name, {}))}
+        name: {
+            **flat(by_split),
+            **gains(record["comparisons"].get(name, {})),
+            **of_benchmarks(record["benchmarks"].get(name, {})),
+        }
         for name, by_split in record["arms"].items()
     }

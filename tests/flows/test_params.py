@@ -121,6 +121,11 @@ def test_configs_are_merged_in_their_order(file: Path) -> None:
     assert params.load("learn", LearnConfig, file).seed == 5
 
 
+def test_an_empty_mapping_empties_what_is_there(file: Path) -> None:
+    params.change(["learn.arms={}"], (), file)
+    assert params.load("learn", LearnConfig, file).arms == {}
+
+
 def test_change_without_changes_leaves_the_file_byte_for_byte(file: Path) -> None:
     assert params.change(["learn.seed=1"], (), file) == []
     assert file.read_text() == TEXT
@@ -157,6 +162,18 @@ def test_a_config_is_the_same_whatever_stood_there_before(file: Path) -> None:
     params.change(["learn.seed=9", "learn.limit=4"], (), file)
     params.change([], ["embedded"], file)
     assert file.read_text() == TEXT
+
+
+def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(Path("params.yaml").read_text())
+    margins = "evaluate.gate.margins={bfcl: 0.05}"
+    with pytest.raises(params.ParamsError, match=r"margins has bfcl, which nothing runs: add it"):
+        params.change([margins], (), path)
+    params.change(["benchmarks.names=[bfcl]", margins], (), path)
+    off = ["benchmarks.names=[]", "evaluate.gate.margins={}"]
+    params.change(off, ["smollm2"], path)
+    assert params.check(path)["evaluate"].gate.margins == {}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -137,7 +136,7 @@ def test_a_fall_by_the_margin_hardly_ever_passes():
 
 
 def test_a_margin_without_its_benchmark_is_an_error():
-    with pytest.raises(ValueError, match=r"names bfcl, not run on trained"):
+    with pytest.raises(ValueError, match=r"has bfcl, not run on trained"):
         decide(MARGIN, GAIN, {})
 
 
@@ -165,16 +164,16 @@ def fill(folder, name, items=80, seed=0):
     )
 
 
-MODELS = {"base": Path("models/base"), "trained": Path("arms/r1/trained/trained")}
+POLICIES = ("base", "trained")
 QUIZ = replace(CONFIG, margins={"quiz": 0.05})
 
 
 def test_the_folders_of_benchmarks_are_read(tmp_path):
     fill(tmp_path, "base")
-    with pytest.raises(ScoredError, match="quiz, and it was not run on trained"):
-        read_benchmarks(QUIZ, tmp_path, MODELS)
+    with pytest.raises(ScoredError, match="has quiz, which was not run on trained: add it to"):
+        read_benchmarks(QUIZ, tmp_path, POLICIES)
     fill(tmp_path, "trained")
-    assert read_benchmarks(QUIZ, tmp_path, MODELS)["quiz"].items == 80
+    assert read_benchmarks(QUIZ, tmp_path, POLICIES)["quiz"].items == 80
 
 
 @pytest.mark.parametrize(
@@ -184,4 +183,4 @@ def test_runs_that_are_not_alike_are_refused(tmp_path, other, why):
     fill(tmp_path, "base")
     fill(tmp_path, "trained", **other)
     with pytest.raises(ScoredError, match=why):
-        read_benchmarks(QUIZ, tmp_path, MODELS)
+        read_benchmarks(QUIZ, tmp_path, POLICIES)

@@ -11,6 +11,7 @@ import pytest
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.comparison import read_runs
+from tasks.benchmarks.helpers import HelperModel
 from tasks.benchmarks.options import Helper, MissingError, Options
 from tasks.benchmarks.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
@@ -95,6 +96,36 @@ def test_every_benchmark_has_its_folder_and_its_line(only, tmp_path, capsys):
     assert "\n".join(lines) in capsys.readouterr().out
     runs = read_runs(tmp_path)  # as `make compare` and the gate read them
     assert {name: len(scored) for name, scored in runs.items()} == {"first": 4, "second": 4}
+
+
+def test_those_that_are_named_are_run_in_that_order_and_no_other(only, tmp_path):
+    only("first", "second", "broken")
+    with serving(echo) as url:
+        named = ["second", "first", "--model", url, "--limit", "2", "--out", str(tmp_path)]
+        assert main(named) == 0
+    lines = (tmp_path / TABLE).read_text().splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["second", "first"]
+
+
+def test_messages_are_cut_off_where_it_is_asked_for_and_never_later(only, tmp_path):
+    only("first")
+    asked = []
+
+    def say(body):
+        asked.append(body["max_tokens"])
+        return echo(body)
+
+    with serving(say) as url:
+        for most in ("16", "4096"):
+            assert play_all(url, tmp_path / most, "--max-tokens", most) == 0
+    assert set(asked[:4]) == {16}
+    assert set(asked[4:]) == {256}  # the benchmark's own
+    assert json.loads((tmp_path / "16/first/run.json").read_text())["max_tokens"] == 16
+
+
+def test_a_helper_that_is_cut_off_says_so_beside_its_name():
+    assert HelperModel("http://127.0.0.1:1/v1", "gpt").title == "gpt"
+    assert HelperModel("x.jsonl", "gpt", max_tokens=64).title == "gpt (at most 64 tokens)"
 
 
 def test_what_is_missing_is_named_and_stops_no_other(only, tmp_path):

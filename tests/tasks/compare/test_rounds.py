@@ -32,6 +32,14 @@ def leave(evaluation: Path, round: str, wins: dict[str, int]) -> None:
     (evaluation / f"{round}.json").write_text(json.dumps(evaluated(arms)))
 
 
+def leave_benchmarks(folder: Path, **scores: tuple[str, float]) -> None:
+    """What stages baseline and benchmarks leave."""
+    folder.mkdir()
+    for round, (policy, score) in scores.items():
+        quiz = {"score": {"value": score}, "unscored": 1, "items": 9}
+        (folder / f"{round}.json").write_text(json.dumps({policy: {"quiz": quiz}}))
+
+
 def gate(start: str, decision: str) -> dict[str, Any]:
     return {"start": start, "candidate": "kto", "decision": decision, "reason": "x", "gains": 1}
 
@@ -40,7 +48,9 @@ def test_rounds_are_one_comparison(tmp_path: Path) -> None:
     leave(tmp_path, "r1", {"base": 2, "kto": 6})
     leave(tmp_path, "r2", {"r1": 6, "kto": 5})
     (tmp_path / "r3.json").write_text(json.dumps(STOPPED))
-    played = read(tmp_path, ROUNDS)
+    leave_benchmarks(tmp_path / "b", base=("base", 0.5), r1=("kto", 0.4), r2=("kto", 0.3))
+    (tmp_path / "b" / "r3.json").write_text(json.dumps(STOPPED))
+    played = read(tmp_path, tmp_path / "b", ROUNDS)
     assert list(played.arms["test"]) == list(played.figures) == ["base", "r1/kto", "r2/kto"]
 
     gates = {"r1": gate("base", "promoted"), "r2": gate("r1", "kept back"), "r3": STOPPED}
@@ -51,12 +61,24 @@ def test_rounds_are_one_comparison(tmp_path: Path) -> None:
     assert record["rounds"]["r3"] == STOPPED
     assert "gains" not in record["rounds"]["r1"]
     found = by_policy(record)
-    assert found["base"] == {"test.reward": 0.2, "test.success": 0.2, "test.unscored": 0}
+    assert found["base"] == {
+        "test.reward": 0.2,
+        "test.success": 0.2,
+        "test.unscored": 0,
+        "quiz.score": 0.5,
+        "quiz.unscored": 1,
+    }
+    assert [found[name]["quiz.score"] for name in ("r1/kto", "r2/kto")] == [0.4, 0.3]
     assert abs(found["r1/kto"]["test.reward_gain"] - 0.4) < 1e-9
     assert abs(found["r2/kto"]["test.reward_gain"] - 0.3) < 1e-9  # against the base, too
 
 
 def test_without_an_accepted_policy_the_base_stands(tmp_path: Path) -> None:
     leave(tmp_path, "r1", {"base": 2, "kto": 2})
-    record = report(read(tmp_path, {"r1": Round("base")}), {"r1": gate("base", "kept back")})
+    leave_benchmarks(tmp_path / "b")
+    for name, policy in (("base", "base"), ("r1", "kto")):  # none were run
+        (tmp_path / "b" / f"{name}.json").write_text(json.dumps({policy: {}}))
+    played = read(tmp_path, tmp_path / "b", {"r1": Round("base")})
+    record = report(played, {"r1": gate("base", "kept back")})
     assert record["policy"] == "base"
+    assert record["benchmarks"] == {}
