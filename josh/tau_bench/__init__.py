@@ -8,11 +8,13 @@ Its sparse rewards are not τ-bench's final verdict but the effects that the ref
 calls have on the database, one goal each; ``Episode.reward`` is the verdict.
 """
 
-from josh.tau_bench.domain import Domain, Goal, Scenario
+from josh.tau_bench.domain import Action, Domain, Goal, Scenario
 from josh.tau_bench.episode import Episode, Limits, Step
+from josh.tau_bench.published import read_tasks
 from josh.tau_bench.users import LLMUser, ScriptedUser, User
 
 __all__ = [
+    "Action",
     "Domain",
     "Episode",
     "Goal",
@@ -22,4 +24,5 @@ __all__ = [
     "ScriptedUser",
     "Step",
     "User",
+    "read_tasks",
 ]

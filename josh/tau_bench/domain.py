@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
@@ -29,6 +29,19 @@ class Goal(NamedTuple):
     id: str
     effect: str
     places: frozenset[Place]
+
+
+class Action(NamedTuple):
+    """A call of a task's reference.
+
+    Attributes:
+        id: Unique within the task.
+        name, arguments: Of the tool.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +144,31 @@ class Domain:
         except Exception as error:  # τ-bench's tools raise what they like, and mean an answer
             return f"Error: {error}"
 
-    def _scenario(self, task: Any) -> Scenario:
-        criteria = task.evaluation_criteria
+    def scenario(
+        self, id: str, instructions: str, actions: Iterable[Action], to_say: Iterable[str] = ()
+    ) -> Scenario:
+        """A task, whose goals are what its reference's calls do to the database.
+
+        Args:
+            id: Of the task within the domain.
+            instructions: What the user is told.
+            actions: The calls of the reference, in order.
+            to_say: What the agent must tell the user.
+        """
         database, goals = self.database, []
-        for action in criteria.actions or ():
+        for action in actions:
             called = self.call(database, action.name, action.arguments)
             database = called.database
             if called.effect:
-                goal = f"{action.name} {action.action_id}"
-                goals.append(Goal(goal, called.effect, called.places))
-        return Scenario(
-            f"{self.name}-{task.id}",
-            str(task.user_scenario),
-            tuple(goals),
-            database.changed,
-            tuple(criteria.communicate_info or ()),
-        )
+                goals.append(Goal(f"{action.name} {action.id}", called.effect, called.places))
+        full_id = f"{self.name}-{id}"
+        return Scenario(full_id, instructions, tuple(goals), database.changed, tuple(to_say))
+
+    def _scenario(self, task: Any) -> Scenario:
+        criteria = task.evaluation_criteria
+        actions = [Action(a.action_id, a.name, a.arguments) for a in criteria.actions or ()]
+        say = criteria.communicate_info or ()
+        return self.scenario(task.id, str(task.user_scenario), actions, say)
 
 
 def _environments(name: Name) -> Any:
