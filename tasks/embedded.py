@@ -27,13 +27,15 @@ ROPE_THETA = 100_000.0
 # "what came after this token last time". So a word takes the space before it along, and where a
 # word follows a quote, as in JSON, it is given one, which decoding takes away again. Punctuation
 # (`": "`) is one piece; digits and capitals stand alone, so that train ids and times can be copied.
-# "day" stands alone in a weekday: like "people" and "nights" it then marks the value before it.
 PIECES = (
-    r" ?\p{Ll}+?(?=day\b)| ?[\p{Ll}\p{Lo}\p{M}']+| ?\p{Lu}| ?\p{N}"
+    r" ?[\p{Ll}\p{Lo}\p{M}']+| ?\p{Lu}| ?\p{N}"
     r"| ?[^\p{L}\p{N}\s]+(?: [^\p{L}\p{N}\s]+)*|\s"
 )
 QUOTED = r'"(?= *[\p{L}\p{N}])'
 SPACED = r'" (?= *[\p{L}\p{N}])'
+# A weekday is two words within: its " day" is then the token of the argument's name, and marks the
+# value before it, as in "2 people" and "3 nights". As one word a weekday may never be read.
+WEEKDAY = r"(?<=\bmon|\btues|\bwednes|\bthurs|\bfri|\bsatur|\bsun)%s(?= *day\b)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,12 @@ def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedT
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Replace(Regex(QUOTED), '" ')
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.Replace(Regex(QUOTED), '" '),
+            normalizers.Replace(Regex(WEEKDAY % ""), " "),
+        ]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
@@ -77,7 +84,11 @@ def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedT
         ]
     )
     tokenizer.decoder = decoders.Sequence(
-        [decoders.ByteLevel(), decoders.Replace(Regex(SPACED), '"')]
+        [
+            decoders.ByteLevel(),
+            decoders.Replace(Regex(SPACED), '"'),
+            decoders.Replace(Regex(WEEKDAY % " "), ""),
+        ]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocab_size,

@@ -50,7 +50,11 @@ def tokenizer():
     )
 
 
-@given(text=st.text() | st.text(alphabet='" ab1'))
+@given(
+    text=st.text()
+    | st.text(alphabet='" ab1')
+    | st.lists(st.sampled_from(["sun", "mon", "day", " ", '"', "s"])).map("".join)
+)
 def test_any_text_round_trips(tokenizer, text):
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
 
@@ -63,6 +67,13 @@ def test_a_value_is_the_same_tokens_in_speech_and_in_a_call(tokenizer):
     for text in ("some italian food", '{"food": "italian", "area": "centre"}', "is it italian?"):
         found = ids(text)
         assert any(found[i : i + len(value)] == value for i in range(len(found))), text
+
+
+def test_a_weekday_is_marked_by_the_name_of_its_argument(tokenizer):
+    def ids(text):
+        return tokenizer(text, add_special_tokens=False).input_ids
+
+    assert ids(" monday")[-len(ids(" day")) :] == ids(" day")
 
 
 def test_the_mask_covers_what_the_assistant_wrote_and_its_end_and_nothing_else(tokenizer):
