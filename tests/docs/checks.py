@@ -192,6 +192,13 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[<>=;! ]", requirement, maxsplit=1)[0]
 
 
+def tests(words: Sequence[str], _folder: Path) -> None:
+    """``python -m pytest ...``: the files it names are there."""
+    files = [word for word in words[3:] if not word.startswith("-")]
+    if missing := [file for file in files if not (ROOT / file).is_file()]:
+        raise WrongCommandError(f"there is no {', '.join(missing)}")
+
+
 def plain(words: Sequence[str], _folder: Path) -> None:
     """A tool of every machine, of which there is nothing of ours to check."""
 
@@ -209,6 +216,7 @@ RULES = [
     Rule(r"dask\b", dask, slow=True),
     Rule(r"(python -m )?vllm\b", plain),
     Rule(r"python kiosk\.py", plain),  # the program of docs/environment.md; test_pages.py runs it
+    Rule(r"python -m pytest\b", tests),
     Rule(r"python (-m )?\S+", module),
     Rule(r"make\b", make),
     Rule(r"dvc\b", dvc),

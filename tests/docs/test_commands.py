@@ -86,6 +86,7 @@ def test_a_page_links_to_files_that_are_there(page: Path) -> None:
         "python -m tasks.benchmarks nothing --model x",
         "pip install toolwoz-josh[taus]",
         "pip install left-pad",
+        "python -m pytest tests/flows/test_chaoss.py",
     ],
 )
 def test_a_wrong_command_is_found_out(line: str, tmp_path: Path) -> None:
