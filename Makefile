@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 # multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare plots datasets test check lint format ui serve schedule lock
+.PHONY: help setup repro compare plots screens datasets test check lint format ui serve schedule lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
@@ -45,6 +45,9 @@ compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", fold
 plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" compares them
 	@python -m flows.plots || true
 	dvc plots $(if $(RUNS),diff $(RUNS),show)
+
+screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow, the report
+	@python -m tests.docs.screens
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.datasets $(RUNS)
