@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -211,6 +212,24 @@ def test_what_is_kept_of_a_run_is_what_is_read_of_it(sums, right, tmp_path):
     assert not list((tmp_path / "kept").rglob("*.log"))
     with pytest.raises(ValueError, match="holds no results"):
         unpack(tmp_path / "toolwoz" / "engine.log", tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["../outside/scored.jsonl", "/outside/scored.jsonl"])
+def test_nothing_is_unpacked_outside_its_folder(name, tmp_path):
+    with tarfile.open(tmp_path / ARCHIVE, "w:gz") as file:
+        file.addfile(tarfile.TarInfo(name))
+    with pytest.raises(ValueError, match="scored.jsonl is in it"):
+        unpack(tmp_path / ARCHIVE, tmp_path / "kept")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_no_link_is_unpacked(tmp_path):
+    link = tarfile.TarInfo("toolwoz/scored.jsonl")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(tmp_path / ARCHIVE, "w:gz") as file:
+        file.addfile(link)
+    with pytest.raises(ValueError, match="scored.jsonl is in it"):
+        unpack(tmp_path / ARCHIVE, tmp_path / "kept")
 
 
 def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_path, capsys):

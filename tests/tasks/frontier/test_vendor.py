@@ -33,12 +33,12 @@ def settings(server: Vendor) -> EngineSettings:
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, Path]:
     """The base as bootstrap makes it, and what the vendor made of it."""
-    none = bootstrap.Lessons(0, 0, 0.0, {})
+    none = bootstrap.Lessons(0, 0.0, {})
     size = bootstrap.EmbeddedConfig(0, 0, 0, 0, 0, 0, 0)
     folders = {"base": tmp_path / "models" / "base", "tuned": tmp_path / "models" / "tuned"}
     for folder, name in zip(folders.values(), (BASE, TUNED), strict=True):
         config = bootstrap.BootstrapConfig("endpoint", name, 0, size, none, none)
-        assert bootstrap.bootstrap(config, DIALOGUE, folder, work=tmp_path / "w") == {}
+        assert bootstrap.bootstrap(config, DIALOGUE, tmp_path, folder, work=tmp_path / "w") == {}
     return folders
 
 
