@@ -218,7 +218,7 @@ def test_what_is_kept_of_a_run_is_what_is_read_of_it(sums, right, tmp_path):
 def test_nothing_is_unpacked_outside_its_folder(name, tmp_path):
     with tarfile.open(tmp_path / ARCHIVE, "w:gz") as file:
         file.addfile(tarfile.TarInfo(name))
-    with pytest.raises(ValueError, match="scored.jsonl is in it"):
+    with pytest.raises(ValueError, match=r"scored\.jsonl is in it"):
         unpack(tmp_path / ARCHIVE, tmp_path / "kept")
     assert not (tmp_path / "outside").exists()
 
@@ -228,7 +228,7 @@ def test_no_link_is_unpacked(tmp_path):
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     with tarfile.open(tmp_path / ARCHIVE, "w:gz") as file:
         file.addfile(link)
-    with pytest.raises(ValueError, match="scored.jsonl is in it"):
+    with pytest.raises(ValueError, match=r"scored\.jsonl is in it"):
         unpack(tmp_path / ARCHIVE, tmp_path / "kept")
 
 
