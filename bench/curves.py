@@ -1,6 +1,6 @@
 """What a token buys: golden dialogues and pairs, by search strategy, at equal budgets.
 
-    python -m bench.curves data/toolwoz --model models/base --budget 20 --plot docs/embedded.svg
+    python -m bench.curves data/toolwoz --model models/base --budget 40 --plot docs/embedded.svg
     python -m bench.curves data/toolwoz --noise 0.95 --budget 120 --plot docs/search.svg
 
 The first plays a model as the stage harvest does: dialogues, engine and temperature are those of

@@ -113,13 +113,14 @@ def bootstrap(
         return {}
     world = dialogue.world(corpus)
     shown = take_last(corpus, "train", config.demonstrated)
-    skill = demonstrations(config.apprenticeship, dialogue, world, shown, config.seed)
-    skilled = work / "skilled" if config.employment.scenarios else out
+    count = config.apprenticeship.scenarios
+    first, later = shown[:count], shown[count:]
+    skill = demonstrations(config.apprenticeship.hurry, dialogue, world, first, config.seed)
+    skilled = work / "skilled" if later else out
     trained = {"apprenticeship": _apprenticeship(config, skill, skilled, work)}
-    if config.employment.scenarios:
+    if later:
         seed = stable_seed(config.seed, "employment")
-        later = shown[config.apprenticeship.scenarios :]
-        habits = demonstrations(config.employment, dialogue, world, later, seed)
+        habits = demonstrations(config.employment.hurry, dialogue, world, later, seed)
         trained["employment"] = _employment(config, habits, skilled, out, work)
     return trained
 
@@ -128,7 +129,9 @@ def _apprenticeship(
     config: BootstrapConfig, rows: Sequence[Mapping[str, Any]], out: Path, work: Path
 ) -> Trained:
     """The first lessons; not given again to a model that a killed run had finished."""
-    done = work / f"skilled-{key(rows=rows, config=asdict(config))}.json"
+    facts = {"kind": config.kind, "seed": config.seed, "model": asdict(config.model)}
+    lessons = asdict(config.apprenticeship)
+    done = work / f"skilled-{key(rows=rows, lessons=lessons, **facts)}.json"
     if done.exists() and (out / "config.json").exists():
         log.info("the apprenticeship was finished before")
         return Trained(**json.loads(done.read_text(encoding="utf-8")))
@@ -174,15 +177,15 @@ def _learn(
 
 
 def demonstrations(
-    config: Lessons,
+    hurry: float,
     dialogue: DialogueConfig,
     world: World,
     scenarios: Sequence[Scenario],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """What the clerk did in the first scenarios, as ``{"messages", "tools"}``, tools as JSON."""
-    clerk = Hurried(Expert(world), config.hurry)
-    rows = asyncio.run(_play(clerk, scenarios[: config.scenarios], dialogue, world, seed))
+    """What a clerk in such a hurry did, as ``{"messages", "tools"}`` with tools as JSON text."""
+    clerk = Hurried(Expert(world), hurry)
+    rows = asyncio.run(_play(clerk, scenarios, dialogue, world, seed))
     log.info("%d dialogues were demonstrated", len(rows))
     return rows
 

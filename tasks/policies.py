@@ -16,7 +16,7 @@ EVALUATION = "evaluation"
 
 
 def require_scenarios(
-    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int = 0
+    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int
 ) -> None:
     """Every round is to have scenarios that neither a round nor a lesson before it had.
 

@@ -93,6 +93,20 @@ def test_without_employment_the_apprentice_is_the_base(
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
+def test_other_habits_do_not_cost_the_apprenticeship_anew(
+    toy: BootstrapConfig,
+    dialogue: DialogueConfig,
+    corpus: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    hasty = replace(toy, employment=replace(toy.employment, hurry=1.0))
+    with caplog.at_level(logging.INFO):
+        bootstrap.bootstrap(hasty, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    assert "the apprenticeship was finished before" in caplog.text
+
+
 def test_lessons_that_the_train_split_is_too_small_for_are_not_begun(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
