@@ -43,7 +43,8 @@ class Lessons:
 
     Attributes:
         scenarios: How many of the train split are demonstrated, served well or not; 0: no such
-            lessons. They are taken from its end, and the harvest's from its beginning.
+            lessons. They are the last in its order, and the harvest's the first
+            (:func:`tasks.dialogues.take`).
         hurry: Share of the calls in which the clerk cuts a corner
             (:class:`toolwoz.policies.hurried.Hurried`); 0 is the expert.
         trl: Options of TRL's ``SFTConfig``.

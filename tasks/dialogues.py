@@ -10,6 +10,7 @@ from typing import Literal
 from toolwoz.completion import Message
 from toolwoz.episode import Episode
 from toolwoz.scenario import Scenario, Split, read_scenarios
+from toolwoz.seeds import stable_seed
 from toolwoz.users import UserSimulator
 from toolwoz.world import Limits, World
 
@@ -97,6 +98,9 @@ class DialogueConfig:
 def take(folder: Path, split: Split, count: int, skip: int = 0) -> list[Scenario]:
     """``count`` scenarios of a split of the converted corpus, after its first ``skip``.
 
+    MultiWOZ sorts its dialogues by kind, so a split is gone through in an order of chance, the same
+    for every seed: any part of it is a sample of the whole.
+
     Raises:
         ValueError: the split has fewer.
     """
@@ -104,7 +108,7 @@ def take(folder: Path, split: Split, count: int, skip: int = 0) -> list[Scenario
 
 
 def take_last(folder: Path, split: Split, count: int) -> list[Scenario]:
-    """The last ``count`` scenarios of a split of the converted corpus.
+    """The last ``count`` scenarios of a split, in the order of :func:`take`.
 
     Raises:
         ValueError: the split has fewer.
@@ -120,4 +124,4 @@ def _at_least(folder: Path, split: Split, count: int) -> list[Scenario]:
             f"the {split} split has {len(found)} scenarios, params.yaml asks for {count}: "
             "lower the number, or fetch a larger corpus"
         )
-    return found
+    return sorted(found, key=lambda scenario: (stable_seed("order", scenario.id), scenario.id))

@@ -12,10 +12,10 @@ from tests.tasks.recording import RECORDING, play
 
 # Changed on purpose? `python -m tests.tasks.recording` records anew and prints these lines.
 DIGESTS = {
-    "josh.jsonl": "1a00fd1e8d1bc33f40132409c200e9396d3c1f32b216905551d3d1e152157ed1",
-    "dpo.jsonl": "957672ba4cbd1b4444fb82933717667b47ae879fb6e1b49dcb5e76d4c9e06325",
-    "kto.jsonl": "8e703f038a828d92efe65ad21e828ed51df3017b92e6dd76254bb3544ffe961c",
-    "sft.jsonl": "7c6b06b261014752926a08423d1b3e80a84bf9709100754278807f9be4d8aab5",
+    "josh.jsonl": "84e770c7c755ef5507493879ea5cba881181f79157050d123b29ac1cbd956595",
+    "dpo.jsonl": "55842bc8fff85cfe4a6f454c223ebd45f49d214a24643f8bb1de50c13d7e661c",
+    "kto.jsonl": "1059dcc0bf3f578fddca450a0c9641d4c6973fc9126f976c038153a7c9eb08f6",
+    "sft.jsonl": "f5866f5409b294624026b2f32504f440baaf2ec7a32fbe53d141367d9dc798bd",
 }
 
 
