@@ -112,6 +112,10 @@ def bootstrap(
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return {}
+    if config.kind == "smollm2" and not config.demonstrated:
+        for part in load_smollm2():
+            part.save_pretrained(out)
+        return {}
     world = dialogue.world(corpus)
     shown = take_last(corpus, "train", config.demonstrated)
     count = config.apprenticeship.scenarios

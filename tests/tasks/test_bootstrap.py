@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows import params
 from tasks import bootstrap
@@ -91,6 +92,28 @@ def test_without_employment_the_apprentice_is_the_base(
     )
     assert list(trained) == ["apprenticeship"]
     assert (tmp_path / "base" / "model.safetensors").exists()
+
+
+def test_smollm2_without_lessons_is_taken_as_it_is(
+    toy: BootstrapConfig,
+    dialogue: DialogueConfig,
+    corpus: Path,
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny = (
+        AutoModelForCausalLM.from_pretrained(tiny_model),
+        AutoTokenizer.from_pretrained(tiny_model),
+    )
+    monkeypatch.setattr(bootstrap, "load_smollm2", lambda: tiny)
+    untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
+    untaught = replace(untaught, employment=_few(toy.employment, 0))
+    base = tmp_path / "base"
+    assert not bootstrap.bootstrap(untaught, dialogue, corpus, base, work=tmp_path / "work")
+    weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
+    assert all(weights[name].equal(value) for name, value in tiny[0].state_dict().items())
+    assert AutoTokenizer.from_pretrained(base).chat_template == tiny[1].chat_template
 
 
 def test_other_habits_do_not_cost_the_apprenticeship_anew(
