@@ -142,11 +142,16 @@ def line(one: Difference) -> str:
     interval = f"[{one.difference.low:+.3f}, {one.difference.high:+.3f}]"
     return (
         f"{one.benchmark}: {one.baseline:.3f} -> {one.candidate:.3f}, "
-        f"{one.difference.value:+.3f} {interval}, d {one.effect:+.2f}, "
+        f"{one.difference.value:+.3f} {interval}, d {_known(one.effect, '+.2f')}, "
         f"{one.wins} better, {one.losses} worse of {one.items}, p {one.p_value:.2g}, "
-        f"Holm {one.p_holm:.2g}, detectable {one.detectable:.3f}"
+        f"Holm {one.p_holm:.2g}, detectable {_known(one.detectable, '.3f')}"
         + (", significant" if one.significant else "")
     )
+
+
+def _known(value: float, form: str) -> str:
+    """Where no item differs, there is no spread to measure by."""
+    return "n/a" if math.isnan(value) else format(value, form)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.benchmarks.comparison import compare, difference, read_runs
+from tasks.benchmarks.comparison import compare, difference, line, read_runs
 from tasks.benchmarks.scored_file import ScoredError
 from tasks.benchmarks.shape import Scored
 
@@ -49,6 +49,7 @@ def test_a_run_equals_itself():
     [found] = compare({"x": results([0, 1, 0.5])}, {"x": results([0, 1, 0.5])})
     assert (found.difference.value, found.p_value, found.significant) == (0.0, 1.0, False)
     assert found.to_json()["effect"] is None
+    assert "d n/a, 0 better, 0 worse of 3, p 1, Holm 1, detectable n/a" in line(found)
 
 
 @pytest.mark.slow
