@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,7 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         "seed": seed,
         "data_seed": seed,
         "include_num_input_tokens_seen": "all",
+        "disable_tqdm": not sys.stderr.isatty(),
         **(WATCHED if watched else {}),
         **recipe.trl,
     }
@@ -71,6 +73,7 @@ def build_trainer(
     from transformers import EarlyStoppingCallback
 
     from tasks.training.curves import outlive_mlflow
+    from tasks.training.lines import say_by_lines
 
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
@@ -85,6 +88,7 @@ def build_trainer(
         quantization_config=quantization_config(recipe, quantization),
     )
     outlive_mlflow(trainer)
+    say_by_lines(trainer)
     return trainer
 
 

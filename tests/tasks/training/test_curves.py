@@ -6,21 +6,12 @@ import logging
 from pathlib import Path
 
 import pytest
-import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from tasks import mlflow_store
 from tasks.training.curves import Curves, outlive_mlflow
 from tests.ports import free_port
-
-
-class Line(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = torch.nn.Parameter(torch.zeros(1))
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"loss": ((self.slope * x - 2 * x) ** 2).mean()}
+from tests.tasks.training.line import Line
 
 
 class Death(TrainerCallback):
