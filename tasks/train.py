@@ -138,10 +138,13 @@ def fit(
     trainer = build_trainer(
         recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
     )
+    from tasks.training.losses import mean_loss
+
     checkpoint = checkpoints.last(place)
     outcome = trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    if not math.isfinite(outcome.training_loss):
-        raise TrainError(f"the loss became {outcome.training_loss}: lower trl.learning_rate")
+    loss = mean_loss(trainer.state.log_history)
+    if not math.isfinite(loss):
+        raise TrainError(f"the loss became {loss}: lower trl.learning_rate")
     save(trainer, tokenizer, out)
     if trainer.accelerator.is_main_process:
         shutil.rmtree(work, ignore_errors=True)
@@ -151,7 +154,7 @@ def fit(
         tokens=int(trainer.state.num_input_tokens_seen),
         steps=outcome.global_step,
         seconds=outcome.metrics["train_runtime"],
-        loss=outcome.training_loss,
+        loss=loss,
         best_loss=trainer.state.best_metric,
     )
 

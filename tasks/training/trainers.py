@@ -74,6 +74,7 @@ def build_trainer(
 
     from tasks.training.curves import outlive_mlflow
     from tasks.training.lines import say_by_lines
+    from tasks.training.losses import AtEverySave
 
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
@@ -84,7 +85,7 @@ def build_trainer(
         eval_dataset=None if held_out is None else held_out.select_columns(reads),
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
-        callbacks=[] if held_out is None else [early],
+        callbacks=[AtEverySave()] if held_out is None else [AtEverySave(), early],
         quantization_config=quantization_config(recipe, quantization),
     )
     outlive_mlflow(trainer)
