@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks import remote
+from tasks import remote, tracking
 from tasks.dialogues import DialogueConfig, take_last
 from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.fingerprint import key
@@ -147,7 +147,8 @@ def _apprenticeship(
     else:
         tokenizer = build_tokenizer(_texts(rows), config.model)
         model = build_model(config.model, tokenizer, config.seed)
-    trained = _learn(config.apprenticeship, rows, model, tokenizer, out, work, config.seed)
+    with tracking.part_run("apprenticeship"):
+        trained = _learn(config.apprenticeship, rows, model, tokenizer, out, work, config.seed)
     done.write_text(json.dumps(asdict(trained)), encoding="utf-8")
     return trained
 
@@ -162,7 +163,8 @@ def _employment(
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(skilled)
-    return _learn(config.employment, rows, str(skilled), tokenizer, out, work, config.seed)
+    with tracking.part_run("employment"):
+        return _learn(config.employment, rows, str(skilled), tokenizer, out, work, config.seed)
 
 
 def _learn(

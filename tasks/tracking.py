@@ -85,6 +85,36 @@ def stage_run(
         _end(client, status, parent)
 
 
+@contextmanager
+def part_run(name: str) -> Iterator[None]:
+    """A run below the stage's, as ``bootstrap/employment``: the active one while the body works.
+
+    For a stage that trains more than once: each training has params and curves of its own.
+    Without an active run, or with a store that takes none, the body works all the same.
+    """
+    import mlflow
+
+    stage = mlflow.active_run()
+    if stage is None:
+        yield
+        return
+    title = f"{stage.info.run_name}/{name}"
+    tags = {**_of_the_run(stage.data.tags), KIND_TAG: "part"}
+    taken = beside(
+        f"the run {title}", lambda: mlflow.start_run(run_name=title, nested=True, tags=tags)
+    )
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        if taken:
+            _end(mlflow.MlflowClient(), status, None)
+
+
 def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
     """Log the figures a pipeline is compared by: on the stage's run and on its parent's.
 

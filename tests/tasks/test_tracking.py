@@ -87,6 +87,38 @@ def test_policies_are_runs_below_the_stage_that_compare_by_the_same_names() -> N
 
 
 @pytest.mark.usefixtures("mlflow_root")
+def test_each_training_of_a_stage_has_a_run_with_params_of_its_own() -> None:
+    import mlflow
+
+    with tracking.stage_run("bootstrap", {}):
+        for name, rate in (("apprenticeship", 0.1), ("employment", 0.2)):
+            with tracking.part_run(name):
+                mlflow.log_param("learning_rate", rate)
+        tracking.report({"loss": 0.5})
+        with pytest.raises(ValueError, match="diverged"), tracking.part_run("third"):
+            raise ValueError("diverged")
+    stage, *parts = runs()
+    assert [run.info.run_name for run in parts] == [
+        "bootstrap/apprenticeship",
+        "bootstrap/employment",
+        "bootstrap/third",
+    ]
+    rates = [run.data.params.get("learning_rate") for run in parts]
+    assert (rates, stage.data.params) == (["0.1", "0.2", None], {})
+    assert stage.data.metrics == {"loss": 0.5}
+    assert {run.data.tags["mlflow.parentRunId"] for run in parts} == {stage.info.run_id}
+    assert [run.info.status for run in (stage, *parts)] == [*["FINISHED"] * 3, "FAILED"]
+    assert all(run.data.tags["process"] == stage.data.tags["process"] for run in parts)
+
+
+def test_a_training_outside_a_stage_has_no_run() -> None:
+    import mlflow
+
+    with tracking.part_run("employment"):
+        assert mlflow.active_run() is None
+
+
+@pytest.mark.usefixtures("mlflow_root")
 def test_a_failed_stage_is_a_failed_run_and_a_failed_pipeline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
