@@ -72,6 +72,8 @@ def _count(text: str) -> str:
 
 
 def _loose(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text)
+    # Unicode's compatibility caseless match: a letter may get a case by losing its shape
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    plain = unicodedata.normalize("NFKD", folded)
     words = [_WORDS.get(word, word) for word in plain.removeprefix("the ").split()]
     return "".join(c for c in "".join(words) if c.isalnum()) or text
