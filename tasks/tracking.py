@@ -7,8 +7,6 @@ silently open a second run.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -20,6 +18,7 @@ import psutil
 
 from tasks import provenance, system_metrics
 from tasks.mlflow_store import TrackingError, beside, connect, lock
+from tasks.run_inputs import flat, log_datasets, log_params
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
-PARENT_TAG, CONTEXT_TAG = "mlflow.parentRunId", "mlflow.data.context"
-"""MLflow's own names."""
+PARENT_TAG = "mlflow.parentRunId"
+"""MLflow's own name."""
 OF_THE_RUN = ("git.", "dvc.exp", "prefect.", PIPELINE_TAG, PROCESS_TAG)
 """What the tags begin with that are of a pipeline's whole execution, not of one stage."""
-CONTEXTS = {"train": "training", "evaluate": "evaluation"}
-"""What MLflow calls the use of a dataset; of other stages it is their name."""
 
 
 @contextmanager
@@ -57,7 +54,7 @@ def stage_run(
         _bury_the_dead(client, experiment)
         common = {**provenance.git_tags(), **_process_tags(), **(tags or {})}
         hashes = provenance.dvc_hashes(outs=False)
-        params = dict(_flat(configs))
+        params = dict(flat(configs))
         parent = _parent(client, experiment, common, params)
         mlflow.start_run(
             experiment_id=experiment,
@@ -67,8 +64,8 @@ def stage_run(
             tags={**common, KIND_TAG: "stage", "dvc.stage": stage, **_tagged("dep", hashes.deps)},
         )
         run_id = _active_run_id()
-        _log_params(client, run_id, params)
-        _log_datasets(client, run_id, stage, hashes.deps)
+        log_params(client, run_id, params)
+        log_datasets(client, run_id, stage, hashes.deps)
         monitor = system_metrics.start(run_id)
     status = "FAILED"
     try:
@@ -186,7 +183,7 @@ def _policy_run(
         run_name=f"{stage.info.run_name}/{name}",
         tags={**_of_the_run(stage.data.tags), **own},
     )
-    _log_params(client, run.info.run_id, dict(_flat(params)))
+    log_params(client, run.info.run_id, dict(flat(params)))
     mlflow.log_metrics(dict(metrics), run_id=run.info.run_id)
     if results:
         client.log_artifact(run.info.run_id, str(results))
@@ -267,7 +264,7 @@ def _parent(
     client.update_run(run_id, status="RUNNING")
     client.set_tag(run_id, PROCESS_TAG, tags[PROCESS_TAG])
     known = run.data.params
-    _log_params(client, run_id, {key: value for key, value in params.items() if key not in known})
+    log_params(client, run_id, {key: value for key, value in params.items() if key not in known})
     return run_id
 
 
@@ -277,39 +274,6 @@ def _bury_the_dead(client: MlflowClient, experiment: str) -> None:
         process = run.data.tags.get(PROCESS_TAG)
         if process is not None and provenance.is_dead(process):
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif name:
-        yield name, str(value)
-
-
-def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> None:
-    from mlflow.entities import Param
-
-    entries = [Param(key, value) for key, value in params.items()]
-    for start in range(0, len(entries), 100):  # MLflow takes a hundred at a time
-        client.log_batch(run_id, params=entries[start : start + 100])
-
-
-def _log_datasets(client: MlflowClient, run_id: str, stage: str, deps: Mapping[str, str]) -> None:
-    """What the stage reads below data/, by DVC's hash: MLflow shows it as the run's inputs."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    purpose = stage.partition("@")[0]
-    context = InputTag(CONTEXT_TAG, CONTEXTS.get(purpose, purpose))
-    data = {path: md5 for path, md5 in deps.items() if path.startswith("data/")}
-    inputs = [
-        DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), tags=[context])
-        for path, md5 in data.items()
-    ]
-    if inputs:
-        client.log_inputs(run_id, datasets=inputs)
 
 
 def _of_the_run(tags: Mapping[str, str]) -> dict[str, str]:

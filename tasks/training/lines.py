@@ -8,7 +8,8 @@ from typing import Any
 
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState
 
-SHOWN = ("loss", "eval_loss", "train_loss")
+SHOWN = ("loss", "eval_loss")
+"""Not transformers' train_loss, which leaves out what a killed run had done."""
 log = logging.getLogger(__name__)
 
 
@@ -39,10 +40,10 @@ class Lines(TrainerCallback):  # type: ignore[misc]  # transformers has no types
         **_: object,
     ) -> None:
         """Say it, in the first of several processes."""
-        if not state.is_world_process_zero:
-            return
         logged = logs or {}
         figures = [f"{name} {logged[name]:.3f}" for name in SHOWN if name in logged]
+        if not figures or not state.is_world_process_zero:
+            return
         said = [f"step {state.global_step} of {state.max_steps}", *figures, *self._left(state)]
         log.info("training: %s", ", ".join(said))
 
