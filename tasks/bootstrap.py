@@ -112,17 +112,22 @@ def bootstrap(
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return {}
-    if config.kind == "smollm2" and not config.demonstrated:
-        for part in load_smollm2():
-            part.save_pretrained(out)
-        return {}
+    count = config.apprenticeship.scenarios
+    if config.kind == "embedded" and not count:
+        raise ValueError(
+            "bootstrap.apprenticeship.scenarios is 0: an embedded model knows nothing before it; "
+            "4000 of MultiWOZ or of the synthetic corpus make one that serves its users"
+        )
     world = dialogue.world(corpus)
     shown = take_last(corpus, "train", config.demonstrated)
-    count = config.apprenticeship.scenarios
     first, later = shown[:count], shown[count:]
-    skill = demonstrations(config.apprenticeship.hurry, dialogue, world, first, config.seed)
     skilled = work / "skilled" if later else out
-    trained = {"apprenticeship": _apprenticeship(config, skill, skilled, work)}
+    trained = {}
+    if first:
+        skill = demonstrations(config.apprenticeship.hurry, dialogue, world, first, config.seed)
+        trained["apprenticeship"] = _apprenticeship(config, skill, skilled, work)
+    else:
+        _untaught(skilled, work)
     if later:
         seed = stable_seed(config.seed, "employment")
         habits = demonstrations(config.employment.hurry, dialogue, world, later, seed)
@@ -140,8 +145,7 @@ def _apprenticeship(
     if done.exists() and (out / "config.json").exists():
         log.info("the apprenticeship was finished before")
         return Trained(**json.loads(done.read_text(encoding="utf-8")))
-    for other in work.glob("skilled-*.json"):  # whose model this one takes the place of
-        other.unlink()
+    _forget_the_skilled(work)
     if config.kind == "smollm2":
         model, tokenizer = load_smollm2()
     else:
@@ -151,6 +155,19 @@ def _apprenticeship(
         trained = _learn(config.apprenticeship, rows, model, tokenizer, out, work, config.seed)
     done.write_text(json.dumps(asdict(trained)), encoding="utf-8")
     return trained
+
+
+def _untaught(out: Path, work: Path) -> None:
+    """The instruct model as it is, which needs no apprenticeship."""
+    _forget_the_skilled(work)
+    for part in load_smollm2():
+        part.save_pretrained(out)
+
+
+def _forget_the_skilled(work: Path) -> None:
+    """Remove the marks of models that another takes the place of."""
+    for mark in work.glob("skilled-*.json"):
+        mark.unlink()
 
 
 def _employment(

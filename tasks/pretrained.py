@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.waiting import saying
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -133,9 +136,10 @@ def _download(model: str, out: Path) -> None:
 
     name, _, revision = model.partition("@")
     try:
-        snapshot_download(
-            name, revision=revision or None, local_dir=out, allow_patterns=list(FILES)
-        )
+        with saying(lambda: f"downloading {name}, {_size(out) / 1e9:.1f} GB"):
+            snapshot_download(
+                name, revision=revision or None, local_dir=out, allow_patterns=list(FILES)
+            )
     except GatedRepoError as error:
         raise PretrainedError(
             f"bootstrap.pretrained: {name} is gated: ask for access on its page of the Hub, then "
@@ -149,6 +153,15 @@ def _download(model: str, out: Path) -> None:
     downloaded = _forget_the_download(out)
     if not revision:
         log.warning("bootstrap.pretrained: pin what was fetched, as %s@%s", name, downloaded)
+
+
+def _size(folder: Path) -> int:
+    """Bytes that are there by now; what the library moves away meanwhile counts nothing."""
+    sizes = []
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            sizes.append(file.stat().st_size if file.is_file() else 0)
+    return sum(sizes)
 
 
 def _forget_the_download(out: Path) -> str:

@@ -21,6 +21,7 @@ from tasks.training.rows import hold_out, read_rows
 from tasks.training.saving import save
 from tasks.training.subject import Subject, render
 from tasks.training.trainers import arguments, build_trainer
+from tasks.waiting import saying
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -135,9 +136,11 @@ def fit(
         recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
     )
     _tell_memory(recipe, args, config, quantization or {}, longest)
-    trainer = build_trainer(
-        recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
-    )
+    # KTO and DPO may ask the reference for its log-probabilities here, row by row
+    with saying(lambda: "getting the rows and the model ready"):
+        trainer = build_trainer(
+            recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
+        )
     from tasks.training.losses import mean_loss
 
     checkpoint = checkpoints.last(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -40,6 +41,12 @@ def toy() -> BootstrapConfig:
 def _few(lessons: Lessons, scenarios: int) -> Lessons:
     trl = {**lessons.trl, "report_to": "none", "max_steps": 1, "warmup_steps": 0}
     return replace(lessons, scenarios=scenarios, trl=trl)
+
+
+def _stands_for_smollm2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    tiny = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    monkeypatch.setattr(bootstrap, "load_smollm2", lambda: tiny)
+    return tiny
 
 
 def test_skill_comes_first_and_habits_then(
@@ -102,11 +109,7 @@ def test_smollm2_without_lessons_is_taken_as_it_is(
     tiny_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tiny = (
-        AutoModelForCausalLM.from_pretrained(tiny_model),
-        AutoTokenizer.from_pretrained(tiny_model),
-    )
-    monkeypatch.setattr(bootstrap, "load_smollm2", lambda: tiny)
+    tiny = _stands_for_smollm2(tiny_model, monkeypatch)
     untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
     untaught = replace(untaught, employment=_few(toy.employment, 0))
     base = tmp_path / "base"
@@ -114,6 +117,35 @@ def test_smollm2_without_lessons_is_taken_as_it_is(
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     assert all(weights[name].equal(value) for name, value in tiny[0].state_dict().items())
     assert AutoTokenizer.from_pretrained(base).chat_template == tiny[1].chat_template
+
+
+def test_smollm2_may_be_employed_without_an_apprenticeship(
+    toy: BootstrapConfig,
+    dialogue: DialogueConfig,
+    corpus: Path,
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny = _stands_for_smollm2(tiny_model, monkeypatch)
+    tiny[0].config.max_position_embeddings = toy.model.max_length
+    untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
+    base, work = tmp_path / "base", tmp_path / "work"
+    assert list(bootstrap.bootstrap(untaught, dialogue, corpus, base, work=work)) == ["employment"]
+    weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
+    before = tiny[0].state_dict()
+    assert {name: value.shape for name, value in weights.items()} == {
+        name: value.shape for name, value in before.items()
+    }
+    assert not all(value.equal(before[name]) for name, value in weights.items())
+
+
+def test_an_embedded_model_needs_its_apprenticeship(
+    toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
+) -> None:
+    config = replace(toy, apprenticeship=_few(toy.apprenticeship, 0))
+    with pytest.raises(ValueError, match=r"bootstrap\.apprenticeship\.scenarios is 0"):
+        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 def test_other_habits_do_not_cost_the_apprenticeship_anew(
