@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from contextlib import suppress
 from hashlib import file_digest
@@ -157,11 +158,12 @@ def _download(model: str, out: Path) -> None:
 
 def _size(folder: Path) -> int:
     """Bytes that are there by now; what the library moves away meanwhile counts nothing."""
-    sizes = []
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            sizes.append(file.stat().st_size if file.is_file() else 0)
-    return sum(sizes)
+    size = 0
+    for place, _, names in os.walk(folder):  # which takes it that a folder goes away
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += (Path(place) / name).stat().st_size
+    return size
 
 
 def _forget_the_download(out: Path) -> str:

@@ -243,3 +243,11 @@ def test_smollm2_survives_saving_and_its_template_renders_tools_and_calls(tmp_pa
     assert whole.startswith(asked)
     said = parse(whole[len(asked) :].removesuffix("\n").removesuffix("<|im_end|>"))
     assert said["tool_calls"][0]["function"] == CALL
+
+
+def test_what_a_download_has_so_far_is_counted_in_every_folder(tmp_path: Path) -> None:
+    assert pretrained._size(tmp_path / "not begun") == 0
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "config.json").write_bytes(b"12")
+    (tmp_path / ".cache" / "weights.incomplete").write_bytes(b"345")
+    assert pretrained._size(tmp_path) == 5
