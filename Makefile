@@ -37,20 +37,20 @@ repro: $(READY) $(NEEDS) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2,
 	@$(if $(strip $(CHANGES)),python -m flows.params set $(CHANGES))
 	@python -m flows.params check
 	dvc repro
-	@python -m flows.summary
+	@python -m flows.tools.summary
 
 compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", folders or MLflow runs
 	@python -m tasks.compare $(RUNS)
 
 plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" compares them
-	@python -m flows.plots || true
+	@python -m flows.tools.plots || true
 	dvc plots $(if $(RUNS),diff $(RUNS),show)
 
 screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow, the report
 	@python -m tests.docs.screens
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
-	@python -m flows.datasets $(RUNS)
+	@python -m flows.tools.datasets $(RUNS)
 
 test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
 	python -m pytest -q $(TESTS)
@@ -68,7 +68,7 @@ format: $(READY) ## rewrite the code as `make lint` wants it
 	ruff check --fix .
 
 ui: $(READY) ## Prefect, its worker and MLflow; PREFECT_PORT=, MLFLOW_PORT=
-	@python -m flows.ui --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
+	@python -m flows.tools.ui --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
 
 serve: $(READY) ## the worker alone, beside a Prefect server of your own
 	@python -m flows.deploy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from josh.node import Node
-from josh.tree import Tree
+from josh.tree.node import Node
+from josh.tree.tree import Tree
 
 
 def limits(trees: list[Tree]) -> dict[str, float]:

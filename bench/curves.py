@@ -22,21 +22,21 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from dialogue.pool import Limits
+from dialogue.protocols import Completion, Message, Policy, Tool
 from flows.params import load_section
-from josh.config import JoshConfig
-from josh.curation import extract
-from josh.pool import Limits
-from josh.scheduler import Start, harvest_all
-from josh.tree import Tree
-from tasks.engines import open_engine
-from tasks.harvest import starter
-from toolwoz.completion import Completion, Message, Policy, Tool
-from toolwoz.episode import Episode
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.scenario import Scenario, read_scenarios
+from josh.harvesting.scheduler import Start, harvest_all
+from josh.rows.curation import extract
+from josh.search.config import JoshConfig
+from josh.tree.tree import Tree
+from services.engines import open_engine
+from tasks.harvest.job import starter
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
 from toolwoz.users.agenda import AgendaUser
-from toolwoz.world import World
+from toolwoz.world.episode import Episode
+from toolwoz.world.scenario import Scenario, read_scenarios
+from toolwoz.world.world import World
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
-from tasks.engines import EngineConfig, open_engine
-from toolwoz.completion import Message, Policy
+from dialogue.protocols import Message, Policy
+from services.engines import EngineConfig, open_engine
+from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 
 MODEL = EmbeddedConfig(
     vocab_size=2048,

@@ -20,11 +20,11 @@ from typing import Any
 from bench.critical_path import limits
 from bench.emulated import Engine, Episode
 from bench.published import search_all
-from josh.config import JoshConfig
-from josh.journal import Journal, journal_key
-from josh.scheduler import harvest_all
-from josh.store import tree_writer
-from josh.tree import Tree
+from josh.harvesting.journal import Journal, journal_key
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from josh.tree.store import tree_writer
+from josh.tree.tree import Tree
 
 Figures = dict[str, Any]
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from bench.emulated import GOALS, Episode, Message, utter
-from josh.dialogue import seed_of
+from dialogue.seeds import call_seed
 
 BEAM, TURNS, CALLS = 8, 15, 3
 
@@ -69,7 +69,7 @@ def act(leaf: Branch, scenario: str, seconds: float, luck: int) -> None:
     """One agent turn: calls until it speaks."""
     for number in range(CALLS):
         time.sleep(seconds)
-        seed = seed_of(0, scenario, f"{leaf.path}:{number}")
+        seed = call_seed(0, scenario, f"{leaf.path}:{number}")
         message = utter(leaf.episode.messages, seed, luck)
         if "tool_calls" not in message:
             leaf.speech = message

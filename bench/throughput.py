@@ -22,19 +22,19 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from dialogue.pool import Limits
+from dialogue.protocols import Policy
 from flows.params import load_section
-from josh.pool import Limits
-from josh.scheduler import harvest_all
-from josh.tree import Tree
-from tasks.dialogues import take
-from tasks.engines import vllm_engine, vllm_settings
-from tasks.engines.local import LocalPolicy
-from tasks.engines.loop import EngineLoop, Sample
-from tasks.engines.metered import Metered
-from tasks.engines.vllm_engine import VllmEngine
-from tasks.harvest import HarvestConfig, starter
-from toolwoz.completion import Policy
+from josh.harvesting.scheduler import harvest_all
+from josh.tree.tree import Tree
+from services.engines import vllm_engine, vllm_settings
+from services.engines.local import LocalPolicy
+from services.engines.loop import EngineLoop, Sample
+from services.engines.metered import Metered
+from services.engines.vllm_engine import VllmEngine
+from tasks.harvest.job import HarvestConfig, starter
 from toolwoz.users.agenda import AgendaUser
+from toolwoz.world.scenario import take
 
 
 class Noted:

@@ -25,16 +25,17 @@ from typing import Any, NamedTuple
 if not __package__:  # run by its path, this folder goes first, where this file hides the package
     sys.path[0] = str(Path(__file__).parents[1])
 
-from toolwoz.completion import Message
-from toolwoz.conversion import Conversion, convert
-from toolwoz.database import Database
-from toolwoz.episode import Episode
-from toolwoz.multiwoz import Corpus, read_corpus
-from toolwoz.replay import replay
-from toolwoz.scenario import ENTITY_KEY, Mode, Scenario
-from toolwoz.scoring import earned
-from toolwoz.sources import SyntheticConfig, fetch
-from toolwoz.world import World
+from dialogue.protocols import Message
+from toolwoz.conversion.conversion import Conversion, convert
+from toolwoz.conversion.proof import replay
+from toolwoz.corpus.multiwoz import Corpus, read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
+from toolwoz.world.database import Database
+from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.world.episode import Episode
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.scoring import earned
+from toolwoz.world.world import World
 
 # The release of arXiv 2409.04617, measured on two cores.
 PUBLISHED_CALLS_PER_SECOND = 173

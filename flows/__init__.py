@@ -1,3 +1,7 @@
-"""Prefect flows: one per stage of dvc.yaml, and the whole run."""
+"""Prefect flows over DVC's graph: the stages' wiring, the whole run, and the tools around it."""
 
-import tasks as _tasks  # noqa: F401  telemetry is off before anything else is imported
+from services import bars, telemetry
+
+# Every process of the pipeline starts here: before a library that reports, or draws, is imported.
+telemetry.switch_off()
+bars.switch_off()

@@ -22,7 +22,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 
-from flows import pipeline, runtime, turns
+from flows import pipeline
+from flows.server import one_at_a_time as turns
+from flows.server import runtime
 
 DEPLOYMENTS = Path("prefect.yaml")
 

@@ -29,19 +29,20 @@ DEFAULT = "embedded"
 """The config that is complete; the others say where they differ from it."""
 SECTIONS: Mapping[str, str] = {
     "fetch": "tasks.fetch:FetchConfig",
-    "validate": "tasks.validate:ValidateConfig",
+    "validate": "tasks.validate.job:ValidateConfig",
     "convert": "tasks.convert:ConvertConfig",
-    "dialogue": "tasks.dialogues:DialogueConfig",
-    "engine": "tasks.engines:EngineSettings",
+    "dialogue": "toolwoz.users.dialogues:DialogueConfig",
+    "engine": "services.engines:EngineSettings",
     "scale": "flows.scaling:ScaleConfig",
-    "bootstrap": "tasks.bootstrap:BootstrapConfig",
-    "rounds": "tasks.rounds:Rounds",
-    "harvest": "tasks.harvest:HarvestConfig",
-    "extract": "tasks.extract:ExtractConfig",
-    "train": "tasks.train:TrainConfig",
+    "bootstrap": "tasks.bootstrap.job:BootstrapConfig",
+    "rounds": "tasks.rounds.sequence:Rounds",
+    "harvest": "tasks.harvest.job:HarvestConfig",
+    "extract": "tasks.extract.job:ExtractConfig",
+    "train": "tasks.train.job:TrainConfig",
     "benchmarks": "tasks.benchmarks.job:BenchmarksConfig",
-    "evaluate": "tasks.evaluate:EvaluateConfig",
-    "register": "tasks.register:RegisterConfig",
+    "evaluate": "tasks.evaluate.job:EvaluateConfig",
+    "gate": "tasks.rounds.sequence:GateConfig",
+    "register": "tasks.register.job:RegisterConfig",
 }
 """Section of params.yaml -> where its type is; imported only when the section is read."""
 
@@ -140,10 +141,10 @@ def _validate(document: Document, path: Path) -> Mapping[str, Any]:
 
 def _require_benchmarks(found: Mapping[str, Any], path: Path) -> None:
     """What the gate has a margin for must be run: found here, and not after the training."""
-    margins, names = found["evaluate"].gate.margins, found["benchmarks"].names
+    margins, names = found["gate"].margins, found["benchmarks"].names
     if missing := sorted(set(margins) - set(names)):
         raise ParamsError(
-            f"{path}: evaluate.gate.margins has {', '.join(missing)}, which nothing runs: add it "
+            f"{path}: gate.margins has {', '.join(missing)}, which nothing runs: add it "
             "to benchmarks.names"
         )
 

@@ -23,11 +23,12 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import WithJsonSchema
 
-from flows import params, showing
-from flows.dvc_process import LIVE, StageFailedError, run_dvc
+from flows import params
 from flows.overrides import Overrides, RoundOverrides
-from flows.processes import reaped
-from flows.turns import one_at_a_time
+from flows.server import artifacts as showing
+from flows.server.dvc_process import LIVE, StageFailedError, run_dvc
+from flows.server.one_at_a_time import one_at_a_time
+from services.processes import reaped
 
 STAGES = [
     "fetch",

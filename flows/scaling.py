@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.shards import Shard, shards
+from services.shards import Shard, shards
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flows import runtime
 from flows.params import load_section
-from tasks import tracking
+from flows.server import runtime
+from services.mlflow import tracking
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from josh.curation import extract
-from josh.extractors import EXTRACTORS
-from josh.html import write_page
-from josh.node import compact_json
-from josh.show import COLOURS, PLAIN, draw, find_node, list_trees, read_node
-from josh.store import read_trees
-from josh.tree import Tree
+from dialogue.strict_json import compact_json
+from josh.rows.curation import extract
+from josh.rows.extractors import EXTRACTORS
+from josh.tree.store import read_trees
+from josh.tree.tree import Tree
+from josh.view.html import write_page
+from josh.view.show import COLOURS, PLAIN, draw, find_node, list_trees, read_node
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,7 +1,1 @@
-"""The pipeline's work: files in, one library call, files out."""
-
-from tasks import bars, telemetry
-
-# Here, so that it comes before every library that reports, or draws.
-telemetry.switch_off()
-bars.switch_off()
+"""The work of the pipeline's stages: a room a stage, files in, files out."""

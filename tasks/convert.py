@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolwoz import conversion, dataset
-from toolwoz.multiwoz import read_corpus
-from toolwoz.scenario import Mode
-from toolwoz.schemas import goal_table, scenario_table
+from toolwoz.conversion import conversion, dataset
+from toolwoz.conversion.schemas import goal_table, scenario_table
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.world.scenario import Mode
 
 SPLITS = ("train", "val", "test")
 
@@ -37,9 +37,10 @@ def convert(config: ConvertConfig, raw: Path, out: Path) -> dict[str, Any]:
         dialogues were dropped for which reason. ``out/conversion.json`` names them.
 
     Raises:
-        toolwoz.multiwoz.CorpusError: a file is missing or damaged, or a dialogue corrupt.
+        toolwoz.corpus.multiwoz.CorpusError: a file is missing or damaged, or a dialogue corrupt.
         ConvertError: a split has no scenario left; the message says why they were dropped.
-        toolwoz.schemas.TableError: scenarios or goals break their schema; it names the rows.
+        toolwoz.conversion.schemas.TableError: scenarios or goals break their schema; it names the
+        rows.
     """
     corpus = read_corpus(raw)
     made = conversion.convert(corpus, config.mode)

@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwoz import sources
-from toolwoz.multiwoz import SOURCE_FILE
-from toolwoz.sources import SyntheticConfig
+from toolwoz.corpus import sources
+from toolwoz.corpus.multiwoz import SOURCE_FILE
+from toolwoz.corpus.sources import SyntheticConfig
 
 MIRROR = "TOOLWOZ_MIRROR"
 """Environment variable: a folder with the releases' files, tried before the network."""
@@ -20,7 +20,8 @@ class FetchConfig:
     """The section ``fetch``.
 
     Attributes:
-        source: One of ``toolwoz.sources.SOURCES``, or the path of a folder with a release's files.
+        source: One of ``toolwoz.corpus.sources.SOURCES``, or the path of a folder with a
+        release's files.
         synthetic: Size and seed of the synthetic corpus; other sources do not read it.
     """
 
@@ -41,7 +42,7 @@ def fetch(config: FetchConfig, out: Path) -> Fetched:
     """Fill `out` with the corpus.
 
     Raises:
-        toolwoz.download.FetchError: no such source, a file that cannot be had, or one with a
+        toolwoz.corpus.download.FetchError: no such source, a file that cannot be had, or one with a
             wrong checksum.
     """
     mirror = os.environ.get(MIRROR)

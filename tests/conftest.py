@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import mlflow_store
+from services.mlflow import store as mlflow_store
 
 
 @pytest.fixture(scope="session")

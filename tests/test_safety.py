@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flows import ui
-from tasks.engines import EngineConfig, server
+from flows.tools import ui
+from services.engines import EngineConfig, server
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("flows", "tasks", "toolwoz", "josh")
+PACKAGES = ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 RUNS_CODE = {"eval", "exec", "compile", "__import__"}

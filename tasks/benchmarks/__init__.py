@@ -15,26 +15,26 @@ from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.shape import Benchmark
 
 BENCHMARKS: Mapping[str, str] = {
-    "apibench-huggingface": "tasks.benchmarks.apibench:open_huggingface",
-    "apibench-tensorflowhub": "tasks.benchmarks.apibench:open_tensorflowhub",
-    "apibench-torchhub": "tasks.benchmarks.apibench:open_torchhub",
-    "bbh": "tasks.benchmarks.general:open_bbh",
-    "bfcl": "tasks.benchmarks.bfcl:open_benchmark",
-    "gsm8k": "tasks.benchmarks.general:open_gsm8k",
-    "ifeval": "tasks.benchmarks.general:open_ifeval",
-    "mt-bench": "tasks.benchmarks.mt_bench:open_pairs",
-    "mt-bench-answers": "tasks.benchmarks.mt_bench:open_answers",
-    "tau-airline": "tasks.benchmarks.tau_bench:open_airline",
-    "tau-retail": "tasks.benchmarks.tau_bench:open_retail",
-    "toolalpaca": "tasks.benchmarks.toolalpaca:open_benchmark",
-    "toolalpaca-judge": "tasks.benchmarks.toolalpaca_judge:open_benchmark",
-    "toolbench": "tasks.benchmarks.toolbench:open_benchmark",
-    "toolbench-pass-rate": "tasks.benchmarks.toolbench_pass_rate:open_benchmark",
-    "toolwoz": "tasks.benchmarks.toolwoz:open_v2",
-    "toolwoz-parity": "tasks.benchmarks.toolwoz:open_parity",
+    "apibench-huggingface": "tasks.benchmarks.suites.apibench.suite:open_huggingface",
+    "apibench-tensorflowhub": "tasks.benchmarks.suites.apibench.suite:open_tensorflowhub",
+    "apibench-torchhub": "tasks.benchmarks.suites.apibench.suite:open_torchhub",
+    "bbh": "tasks.benchmarks.suites.general.suite:open_bbh",
+    "bfcl": "tasks.benchmarks.suites.bfcl.suite:open_benchmark",
+    "gsm8k": "tasks.benchmarks.suites.general.suite:open_gsm8k",
+    "ifeval": "tasks.benchmarks.suites.general.suite:open_ifeval",
+    "mt-bench": "tasks.benchmarks.suites.mt_bench.suite:open_pairs",
+    "mt-bench-answers": "tasks.benchmarks.suites.mt_bench.suite:open_answers",
+    "tau-airline": "tasks.benchmarks.suites.tau_bench:open_airline",
+    "tau-retail": "tasks.benchmarks.suites.tau_bench:open_retail",
+    "toolalpaca": "tasks.benchmarks.suites.toolalpaca.suite:open_benchmark",
+    "toolalpaca-judge": "tasks.benchmarks.suites.toolalpaca.judge:open_benchmark",
+    "toolbench": "tasks.benchmarks.suites.toolbench.suite:open_benchmark",
+    "toolbench-pass-rate": "tasks.benchmarks.suites.toolbench.pass_rate:open_benchmark",
+    "toolwoz": "tasks.benchmarks.suites.toolwoz:open_v2",
+    "toolwoz-parity": "tasks.benchmarks.suites.toolwoz:open_parity",
 }
 """Name -> what opens it; by name, because some need packages that others do not."""
-OURS = frozenset({"flows", "tasks", "toolwoz", "josh"})
+OURS = frozenset({"dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds"})
 PACKAGES: Mapping[str, str] = {
     "tree_sitter": "tree-sitter tree-sitter-python",
     "tree_sitter_python": "tree-sitter tree-sitter-python",
@@ -48,7 +48,7 @@ def open_benchmark(name: str, options: Options) -> Benchmark:
     Raises:
         ValueError: there is none of that name.
         tasks.benchmarks.options.MissingError: a package or a helper that it needs is missing.
-        toolwoz.download.FetchError: its data cannot be had.
+        toolwoz.corpus.download.FetchError: its data cannot be had.
     """
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")

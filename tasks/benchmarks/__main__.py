@@ -17,6 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from services import bars, telemetry
+from services.engines import EngineConfig, EngineError
 from tasks.benchmarks import BENCHMARKS, models, open_benchmark
 from tasks.benchmarks.files import MIRROR, mirror_folder
 from tasks.benchmarks.helpers import open_helper
@@ -24,8 +26,11 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.single import Plan, play
 from tasks.benchmarks.suite import play_all, table
 from tasks.benchmarks.summary import lines
-from tasks.engines import EngineConfig, EngineError
-from toolwoz.download import FetchError
+from toolwoz.corpus.download import FetchError
+
+# This process starts here: before what reports, or draws, is imported.
+telemetry.switch_off()
+bars.switch_off()
 
 OUT = Path("reports/benchmarks")
 DATA = Path("data/benchmarks")

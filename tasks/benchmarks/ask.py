@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dialogue.protocols import Message, Policy, Tool
+from dialogue.seeds import stable_seed
 from tasks.benchmarks.options import Helper
 from tasks.benchmarks.shape import Attempt, ContextFullError, Score
-from toolwoz.completion import Message, Policy, Tool
-from toolwoz.seeds import stable_seed
 
 
 class JudgeError(RuntimeError):

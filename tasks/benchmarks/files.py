@@ -12,8 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
-from toolwoz.download import obtain
-from toolwoz.releases import PinnedFile
+from toolwoz.corpus.download import PinnedFile, obtain
 
 MIRROR = "TOOLWOZ_MIRROR"
 """Environment variable: a folder with the files, tried before the network."""
@@ -35,7 +34,7 @@ def fetch(name: str, folder: Path, mirror: Path | None) -> Path:
     """The folder ``folder/name`` with all pinned files of that name; what is there stays.
 
     Raises:
-        toolwoz.download.FetchError: a file is nowhere to be had, or is not the pinned one.
+        toolwoz.corpus.download.FetchError: a file is nowhere to be had, or is not the pinned one.
         ValueError: no file of that name is pinned.
     """
     pinned = [file for file in pins() if file.path.startswith(f"{name}/")]

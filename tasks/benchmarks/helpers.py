@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from services.engines import EngineSettings, open_engine
+from services.engines.config import Backend
 from tasks.benchmarks.options import Helper
-from tasks.engines import EngineSettings, open_engine
-from tasks.engines.config import Backend
 
 MAX_TOKENS = 1024
 Role = Literal["judge", "simulator"]

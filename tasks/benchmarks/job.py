@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from services.engines import EngineConfig, EngineSettings
+from services.fingerprint import fingerprint, key
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.files import mirror_folder
 from tasks.benchmarks.helpers import NOBODY, HelperModel, open_helper
@@ -19,8 +21,6 @@ from tasks.benchmarks.shape import Benchmark
 from tasks.benchmarks.single import Plan, play
 from tasks.benchmarks.suite import shared
 from tasks.benchmarks.summary import Metrics
-from tasks.engines import EngineConfig, EngineSettings
-from tasks.fingerprint import fingerprint, key
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,8 @@ def benchmark(job: Job) -> dict[str, Metrics]:
     again: a run that was killed continues where it stopped.
 
     Raises:
-        tasks.benchmarks.options.MissingError, toolwoz.download.FetchError: what a benchmark needs
+        tasks.benchmarks.options.MissingError, toolwoz.corpus.download.FetchError: what a
+        benchmark needs
             is missing; found before an engine starts.
         EngineError: the engine does not start.
         ValueError: nothing of a benchmark could be scored.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from services.engines import EngineConfig, EngineError, EngineSettings
 from tasks.benchmarks.helpers import MAX_TOKENS, ROLES, HelperModel, Role, backend_of, is_url
-from tasks.engines import EngineConfig, EngineError, EngineSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwoz.completion import Policy
+from dialogue.protocols import Policy
 
 
 class MissingError(ValueError):

@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tasks.benchmarks.scored_file import Recorder, continue_run
-from tasks.benchmarks.shape import Benchmark, Item, Scored, UnscoredError
-from toolwoz.completion import Policy
-from toolwoz.progress import progress
-from toolwoz.seeds import stable_seed
+from dialogue.progress import progress
+from dialogue.protocols import Policy
+from dialogue.seeds import stable_seed
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.scores.scored_file import Recorder, continue_run
+from tasks.benchmarks.shape import Benchmark, Item, UnscoredError
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ async def run(
         configuration: What the scores depend on and this function cannot see: model, sampling.
 
     Raises:
-        tasks.benchmarks.scored_file.ScoredError: ``out`` holds another run, or a damaged one.
+        tasks.benchmarks.scores.scored_file.ScoredError: ``out`` holds another run, or a damaged
+        one.
     """
     seen = {"benchmark": benchmark.name, **benchmark.depends_on, "seed": seed}
     with _recorder(out, {**(configuration or {}), **seen}) as recorder:

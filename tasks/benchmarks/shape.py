@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.engines import open_engine
-from toolwoz.completion import Message, Policy, Tool
+from dialogue.protocols import Message, Policy, Tool
+from services.engines import open_engine
+from tasks.benchmarks.scores.scored import Scored
 
 
 class ContextFullError(RuntimeError):
@@ -124,7 +125,7 @@ class Benchmark:
         figures: Figures of a whole run that are no mean over items. Plain JSON.
         ceiling, floor: The score at an item of the best answer the benchmark knows, and of none;
             where None, a :class:`SingleTurn` is asked, and of others they are not known.
-        engine: Opens what `play` asks, as :func:`tasks.engines.open_engine` does.
+        engine: Opens what `play` asks, as :func:`services.engines.open_engine` does.
     """
 
     name: str
@@ -137,35 +138,3 @@ class Benchmark:
     ceiling: Callable[[Item], float] | None = None
     floor: Callable[[Item], float] | None = None
     engine: Callable[..., AbstractContextManager[Policy]] = open_engine
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A line of ``scored.jsonl``: an item, the answer to it and its score, or why it has none.
-
-    Attributes:
-        item, group: Of the item.
-        prompt, tools: What the policy was asked.
-        answer: As of :class:`Attempt`; empty where there is none.
-        score: From 0 to 1; None where it could not be judged.
-        reason, parts: As of :class:`Score`; an unscored item may have parts.
-        error: Why it is unscored; None where it is scored.
-    """
-
-    item: str
-    group: str
-    prompt: tuple[Message, ...]
-    tools: tuple[Tool, ...] = ()
-    answer: tuple[Message, ...] = ()
-    score: float | None = None
-    reason: str = ""
-    parts: Mapping[str, float] = field(default_factory=dict)
-    error: str | None = None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.score is None) != (self.error is not None):
-            raise ValueError(f"{self.item}: a score or an error, not {self.score}, {self.error}")
-        if self.score is not None and not 0 <= self.score <= 1:
-            raise ValueError(f"{self.item}: the score {self.score} is not between 0 and 1")

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from services.engines import EngineConfig
 from tasks.benchmarks.runner import choose, run
-from tasks.benchmarks.scored_file import read_configuration
+from tasks.benchmarks.scores.scored_file import read_configuration
 from tasks.benchmarks.shape import Benchmark
 from tasks.benchmarks.summary import Metrics, summarise, write_metrics
-from tasks.engines import EngineConfig
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
 
@@ -43,7 +43,7 @@ def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> M
     """Score the model on a benchmark; the folder gets scored.jsonl, run.json and metrics.json.
 
     Raises:
-        tasks.engines.EngineError: the engine does not start.
+        services.engines.EngineError: the engine does not start.
         ValueError: nothing could be scored, or the folder holds another run.
     """
     items = choose(benchmark.items, plan.limit, plan.seed)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from services.engines import EngineConfig, EngineError, server
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.single import Plan, play
 from tasks.benchmarks.summary import Metrics, lines
-from tasks.engines import EngineConfig, EngineError, server
-from toolwoz.download import FetchError
+from toolwoz.corpus.download import FetchError
 
 TABLE = "table.txt"
 

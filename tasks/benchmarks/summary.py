@@ -11,9 +11,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tasks.benchmarks.shape import Benchmark, Item, Scored, SingleTurn
-from toolwoz.intervals import Estimate, estimate
-from toolwoz.tool_calls import assistant
+from dialogue.tool_text import assistant
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.shape import Benchmark, Item, SingleTurn
+from toolwoz.evaluation.intervals import Estimate, estimate
 
 METRICS = "metrics.json"
 

@@ -13,8 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.benchmarks.comparison import line
+from services import bars, telemetry
+from tasks.benchmarks.scores.comparison import line
 from tasks.compare import page, source
+
+# This process starts here: before what reports, or draws, is imported.
+telemetry.switch_off()
+bars.switch_off()
 
 OUT = Path("reports/comparison.html")
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tasks.benchmarks.scored_file import RUN, SCORED
-from toolwoz.results_file import NAME
-from toolwoz.scenario import SCENARIOS
+from tasks.benchmarks.scores.scored_file import RUN, SCORED
+from toolwoz.evaluation.results_file import NAME
+from toolwoz.world.scenario import SCENARIOS
 
 ARCHIVE: Final = "results.tar.gz"
 READ: Final = frozenset({NAME, SCENARIOS, SCORED, RUN})

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.figures import flat, gains, of_benchmarks
-from tasks.rounds import BASE, Round
-from toolwoz.metrics import compare
-from toolwoz.report.arm import Arm, read_arm
+from services.mlflow.flat_metrics import flat, gains, of_benchmarks
+from tasks.rounds.sequence import BASE, Round
+from toolwoz.evaluation.arm import Arm, read_arm
+from toolwoz.evaluation.metrics import compare
 
 
 @dataclass(frozen=True, slots=True)

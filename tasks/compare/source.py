@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tasks.benchmarks.comparison import read_runs
-from tasks.benchmarks.scored_file import SCORED
-from tasks.benchmarks.shape import Scored
+from tasks.benchmarks.scores.comparison import read_runs
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.compare.archive import ARCHIVE, unpack
-from toolwoz.report.arm import Arm, read_arm
-from toolwoz.results_file import NAME
+from toolwoz.evaluation.arm import Arm, read_arm
+from toolwoz.evaluation.results_file import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _read_mlflow(word: str, name: str) -> Run:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    from tasks.mlflow_store import connect
+    from services.mlflow.store import connect
 
     run, _, below = word.partition(":")
     experiment = connect()

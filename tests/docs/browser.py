@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from flows.processes import reaped
+from services.processes import reaped
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = (

@@ -31,7 +31,7 @@ OTHERS_PACKAGES = {"addict", "cachebox", "deepdiff", "dvc-s3", "orderly-set"}
 dependency of the project."""
 SOURCES = {"multiwoz": "multiwoz21"}
 """What the Makefile makes of a name."""
-OURS = ("flows", "tasks", "toolwoz", "josh", "bench")
+OURS = ("bench", "dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 
 
 class WrongCommandError(AssertionError):

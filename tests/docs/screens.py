@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from flows.processes import reaped
+from services.processes import reaped
 from tests.docs import browser
 from tests.ports import free_port
 
@@ -108,7 +108,7 @@ def serving(root: Path, environment: dict[str, str] | None = None) -> Iterator[S
     ports = [f"--prefect-port={prefect}", f"--mlflow-port={mlflow}"]
     site = Site(root, f"http://127.0.0.1:{prefect}", f"http://127.0.0.1:{mlflow}")
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.ui", *ports],
+        [sys.executable, "-m", "flows.tools.ui", *ports],
         cwd=root,
         env=environment,
         stdout=subprocess.PIPE,

@@ -80,7 +80,7 @@ def test_a_page_links_to_files_that_are_there(page: Path) -> None:
         "dvc repro harvests",
         "dvc exp run -S train.sed=1",
         "python -m flows.deploy --schedule maybe",
-        "python -m flows.plots --all",
+        "python -m flows.tools.plots --all",
         "python -m flows.plot",
         "python -m toolwoz evaluate --polcy expert",
         "python -m tasks.benchmarks nothing --model x",

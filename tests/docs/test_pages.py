@@ -15,12 +15,12 @@ from types import ModuleType
 
 import pytest
 
+from dialogue.conformance import check_episode
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.runner import run
-from tests.conformance import check_episode
 from tests.docs.reading import ROOT, python_blocks
-from toolwoz.completion import Completion
-from toolwoz.tool_calls import assistant
 
 
 def program(page: str, folder: Path, name: str) -> Path:
@@ -92,7 +92,7 @@ def test_every_message_of_the_troubleshooting_page_is_one_that_the_code_says() -
 
 def _strings() -> Iterator[str]:
     """The strings of the code, those that are formatted with … in the gaps."""
-    for package in ("flows", "tasks", "toolwoz", "josh"):
+    for package in ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.JoinedStr):

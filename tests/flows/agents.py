@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from dialogue.protocols import Policy
 from tests.http_server import Reply, Request, answering
-from toolwoz.completion import Policy
 
 
 @dataclass

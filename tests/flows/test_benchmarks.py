@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 import yaml
 
+from dialogue.tool_text import assistant
 from flows import stage
-from flows.benchmarks import benchmarks
-from flows.compare import compare
-from flows.gate import gate
-from tasks import remote
+from flows.stages.benchmarks import benchmarks
+from flows.stages.compare import compare
+from flows.stages.gate import gate
+from services import endpoint_model as remote
 from tasks.benchmarks import BENCHMARKS, job
 from tasks.benchmarks.job import BenchmarksConfig
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
-from tasks.evaluate import report
-from tasks.gate import GateConfig, decide, read_benchmarks
-from tasks.rounds import Stop, leave_note
+from tasks.evaluate.job import report
+from tasks.rounds.gate import decide, read_benchmarks
+from tasks.rounds.sequence import GateConfig, Stop, leave_note
 from tests.tasks.benchmarks.chat_endpoint import serving
 from tests.tasks.compare.test_rounds import play
 from tests.tasks.test_gate import GAIN
-from toolwoz.report.arm import read_arm
-from toolwoz.tool_calls import assistant
+from toolwoz.evaluation.arm import read_arm
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = ("benchmarks", "engine", "evaluate", "train")
+SECTIONS = ("benchmarks", "engine", "gate", "train")
 ITEMS, LIMIT = 200, 100
 
 
@@ -133,10 +133,10 @@ def test_the_stages_gate_and_compare_take_them_in(policies):
     evaluated({"base": 2, "josh_sft": 9})
     policies.forgotten = 0.1
     document = yaml.safe_load(Path("params.yaml").read_text())
-    document["evaluate"]["gate"]["margins"] = {"quiz": 0.05}
+    document["gate"]["margins"] = {"quiz": 0.05}
     write(document)
     assert run("base") == run("r1") == 0
-    assert stage.run(gate, ("evaluate", "train", "rounds"), {"round": "r1"}) == 0
+    assert stage.run(gate, ("gate", "train", "rounds"), {"round": "r1"}) == 0
     decided = json.loads(Path("reports/gate/r1.json").read_text())
     assert decided["decision"] == "kept back"
     assert decided["benchmarks"]["quiz"]["losses"] > 0
@@ -158,7 +158,7 @@ def test_reports_and_mlflow_have_the_figures_by_the_same_names(policies):
     assert sorted(p.name for p in Path("reports/benchmarks/r1/josh_sft/quiz").iterdir()) == [
         "metrics.json", "run.json", "scored.jsonl",
     ]  # fmt: skip
-    from tasks import mlflow_store
+    from services.mlflow import store as mlflow_store
 
     found = mlflow.MlflowClient().search_runs([mlflow_store.connect()], "tags.stage = 'benchmarks'")
     metrics = {run.info.run_name: run.data.metrics for run in found}

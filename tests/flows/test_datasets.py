@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import datasets
+from flows.tools import datasets
 
 GRAPH = """\
 stages:

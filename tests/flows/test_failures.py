@@ -128,7 +128,7 @@ def test_a_full_disk_is_named_and_with_room_the_same_command_goes_on(
 
 def harvest(root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.harvest", "r1"],
+        [sys.executable, "-m", "flows.stages.harvest", "r1"],
         cwd=root,
         env=toy.environment(),
         stdout=subprocess.PIPE,

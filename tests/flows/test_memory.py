@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import memory, params
-from tasks.training.memory import GIB
-from tasks.training.recipe import Arm, TrainConfig
+from flows import params
+from flows.tools import memory
+from tasks.train.memory import GIB
+from tasks.train.recipe import Arm, TrainConfig
 
 LLAMA = "configs/models/llama-3-8b"
 WEIGHTS, LINEAR, LORA = 8_030_261_248, 6_979_321_856, 167_772_160

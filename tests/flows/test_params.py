@@ -167,13 +167,13 @@ def test_a_config_is_the_same_whatever_stood_there_before(file: Path) -> None:
 def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(Path("params.yaml").read_text())
-    margins = "evaluate.gate.margins={bfcl: 0.05}"
+    margins = "gate.margins={bfcl: 0.05}"
     with pytest.raises(params.ParamsError, match=r"margins has bfcl, which nothing runs: add it"):
         params.change([margins], (), path)
     params.change(["benchmarks.names=[bfcl]", margins], (), path)
-    off = ["benchmarks.names=[]", "evaluate.gate.margins={}"]
+    off = ["benchmarks.names=[]", "gate.margins={}"]
     params.change(off, ["smollm2"], path)
-    assert params.check(path)["evaluate"].gate.margins == {}
+    assert params.check(path)["gate"].margins == {}
 
 
 @pytest.mark.parametrize(

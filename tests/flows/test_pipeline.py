@@ -25,7 +25,7 @@ import os, time
 from dataclasses import dataclass
 from pathlib import Path
 from flows import params, stage
-from flows.runtime import flow, task
+from flows.server.runtime import flow, task
 
 @dataclass(frozen=True)
 class DemoConfig:
@@ -68,7 +68,7 @@ deployments:
 
 @dataclass(frozen=True)
 class Ui:
-    """A running `python -m flows.ui` and the API of its Prefect server."""
+    """A running `python -m flows.tools.ui` and the API of its Prefect server."""
 
     process: subprocess.Popen[bytes]
     api: httpx.Client
@@ -106,7 +106,7 @@ def served(repository: Path) -> Iterator[Ui]:
     port = free_port()
     options = [f"--prefect-port={port}", f"--mlflow-port={free_port()}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.ui", *options],
+        [sys.executable, "-m", "flows.tools.ui", *options],
         cwd=repository,
         env={**kept, "PREFECT_HOME": str(repository / ".prefect")},
     )
@@ -121,7 +121,7 @@ def served(repository: Path) -> Iterator[Ui]:
 
 
 def _is_up(ui: Ui) -> bool:
-    assert ui.process.poll() is None, "flows.ui has ended"
+    assert ui.process.poll() is None, "flows.tools.ui has ended"
     try:
         return ui.api.get("/health").is_success
     except httpx.TransportError:

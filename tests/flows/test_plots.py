@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import plots
+from flows.tools import plots
 
 
 def test_the_page_is_drawn_without_a_network(

@@ -18,19 +18,19 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.summary import summary
-from josh.store import read_trees
-from tasks.embedded import build_model, build_tokenizer
+from flows.tools.summary import summary
+from josh.tree.store import read_trees
+from tasks.bootstrap.embedded import build_model, build_tokenizer
 from tests.http_server import Reply, Request, answering
 from tests.tasks.conftest import TINY
 from tests.tasks.recording import DIALOGUE
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.scenario import write_scenarios
-from toolwoz.sources import SyntheticConfig, fetch
-from toolwoz.world import World
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
+from toolwoz.world.scenario import write_scenarios
+from toolwoz.world.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -81,7 +81,7 @@ def write_inputs() -> World:
 
 def write_pipeline(url: str) -> None:
     """The repository's own code, graph and params: three small rounds against an endpoint."""
-    for package in ("flows", "tasks", "toolwoz", "josh"):
+    for package in ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds"):
         shutil.copytree(ROOT / package, package, ignore=shutil.ignore_patterns("__pycache__"))
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     for stage in MADE_BEFORE:
@@ -102,7 +102,7 @@ def write_pipeline(url: str) -> None:
     arm["trl"] |= {"max_steps": 1, "per_device_train_batch_size": 1}
     params["train"] |= {"max_rewritten": 1.0, "arms": {"josh_sft": arm}}
     params["evaluate"]["scenarios"] = {"val": 16, "test": 4}
-    params["evaluate"]["gate"] = {"candidate": "josh_sft", "metric": "reward", "margins": {}}
+    params["gate"] = {"candidate": "josh_sft", "metric": "reward", "margins": {}}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     dvc("init", "-q", "--no-scm")
 
@@ -180,7 +180,7 @@ def check_what_is_told() -> None:
 def check_mlflow() -> None:
     import mlflow
 
-    from tasks import mlflow_store
+    from services.mlflow import store as mlflow_store
 
     experiment = mlflow_store.connect()
     found = mlflow.MlflowClient().search_runs([experiment], "tags.`run.kind` = 'stage'")

@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import runtime, ui
-from flows.processes import reaped
+from flows.server import runtime
+from flows.tools import ui
+from services.processes import reaped
 from tests.ports import free_port
 
 

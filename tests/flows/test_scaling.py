@@ -17,15 +17,15 @@ import pytest
 import yaml
 
 from flows.scaling import ScaleConfig, over_shards
-from josh.store import read_trees
+from josh.tree.store import read_trees
 from tests.flows.agents import Agents, serving
 from tests.tasks.recording import DIALOGUE
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.scenario import write_scenarios
-from toolwoz.sources import SyntheticConfig, fetch
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
+from toolwoz.world.scenario import write_scenarios
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = 12
@@ -45,7 +45,8 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 def test_where_nothing_is_shared_nothing_is_imported() -> None:
-    look = "import sys, flows.harvest, flows.evaluate; print({'dask', 'prefect'} & {*sys.modules})"
+    stages = "flows.stages.harvest, flows.stages.evaluate"
+    look = f"import sys, {stages}; print({{'dask', 'prefect'}} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, check=True)
     assert found.stdout == b"set()\n"
 
@@ -86,7 +87,7 @@ class Workspace:
         self.params["harvest"] |= {"scenarios": SCENARIOS, "dialogues": 2, "calls": 8}
         self.params["harvest"]["searches"]["josh"] |= {"beam": 4, "turns": 8}
         self.params["evaluate"] |= {"scenarios": {"val": 3, "test": 6}, "concurrency": 2}
-        self.params["evaluate"]["gate"] |= {"candidate": "arm"}
+        self.params["gate"] |= {"candidate": "arm"}
         self.params["train"]["arms"] = {"arm": self.params["train"]["arms"].pop("josh_sft")}
 
     @contextmanager

@@ -13,8 +13,10 @@ from prefect import flow, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import PrefectHTTPStatusError
 
-from flows import deploy, runtime, turns
-from flows.progress import Progress
+from flows import deploy
+from flows.server import one_at_a_time as turns
+from flows.server import runtime
+from flows.server.progress import Progress
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from flows import params, stage
-from tasks import mlflow_store, tracking
-from tasks.traces import trace_dialogues
+from services.mlflow import store as mlflow_store
+from services.mlflow import tracking
+from services.mlflow.traces import trace_dialogues
 from tests.ports import free_port
-from toolwoz.result import Result
+from toolwoz.evaluation.result import Result
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ SCRIPT = """\
 import sys, time
 from dataclasses import dataclass
 from flows import params, stage
-from flows.runtime import flow, task
+from flows.server.runtime import flow, task
 
 @dataclass(frozen=True)
 class DemoConfig:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows import summary
+from flows.tools import summary
 
 
 def estimate(value: float | None) -> dict[str, Any]:

@@ -20,14 +20,14 @@ from typing import Any
 import yaml
 
 from tests.flows.agents import Agents, serving
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.sources import SyntheticConfig, fetch
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
 
 ROOT = Path(__file__).parents[2]
-CODE = ("flows", "tasks", "toolwoz", "josh", "configs")
+CODE = ("configs", "dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 FILES = ("dvc.yaml", "params.yaml", "pyproject.toml", ".dvcignore", ".gitignore")
 CORPUS = {"seed": 3, "train": 12, "val": 2, "test": 2}
 SPOILED = 0.6

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from josh.dialogue import seed_of
+from dialogue.seeds import call_seed
 
 Message = dict[str, Any]
 TOOL = {
@@ -131,7 +131,7 @@ class Script:
             for path, texts in moves.items()
             for number, text in enumerate(texts)
         }
-        self.by_seed = {seed_of(seed, scenario, place): text for place, text in places.items()}
+        self.by_seed = {call_seed(seed, scenario, place): text for place, text in places.items()}
         self.asked: list[int] = []
 
     async def __call__(self, *_: Sequence[Message], seed: int) -> FakeCompletion | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from josh.config import JoshConfig
-from josh.search import harvest
-from josh.tree import Tree
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.tree import Tree
 from tests.josh.fakes import FakeEpisode, Script
 
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from josh.config import JoshConfig
-from josh.extractors import Row
-from josh.search import harvest
-from josh.tree import Tree
+from josh.rows.extractors import Row
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.tree import Tree
 from tests.josh.fakes import FakeEpisode, Script
 
 

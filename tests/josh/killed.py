@@ -10,11 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from josh.config import JoshConfig
-from josh.journal import Journal, journal_key
-from josh.pool import Limits
-from josh.scheduler import harvest_all
-from josh.store import tree_writer
+from dialogue.pool import Limits
+from josh.harvesting.journal import Journal, journal_key
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from josh.tree.store import tree_writer
 from tests.josh.fakes import FakeEpisode, Luck, Message
 
 SCENARIOS = [f"s{number}" for number in range(20)]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from tau2.domains.airline import environment as airline
 from tau2.domains.retail import environment as retail
 
-from josh.tau_bench import Domain, Episode, Scenario, ScriptedUser
 from tests.josh.fakes import Message
+from worlds.tau_bench import Domain, Episode, Scenario, ScriptedUser
 
 PACKAGES = {"retail": retail, "airline": airline}
 USER = ScriptedUser([f"I want it done, please. ({number})" for number in range(60)])

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from josh.config import JoshConfig
-from josh.curation import clean, extract
-from josh.extractors import EXTRACTORS, Row
-from josh.messages import meaning
-from josh.search import harvest
-from josh.tree import Tree
+from dialogue.messages import meaning
+from josh.rows.curation import clean, extract
+from josh.rows.extractors import EXTRACTORS, Row
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.tree import Tree
 from tests.josh.fakes import FakeEpisode, Luck
 from tests.josh.grown import MOVES, grown, text, told
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from josh.advantages import node_advantages
-from josh.curation import extract
-from josh.extractors import EXTRACTORS
+from josh.rows.advantages import node_advantages
+from josh.rows.curation import extract
+from josh.rows.extractors import EXTRACTORS
 from tests.josh.grown import MOVES, grown, said, text, told
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandera.errors
 import pytest
 
-from josh.extractors import Row
-from josh.gate import check_rows
+from josh.rows.checks import check_rows
+from josh.rows.extractors import Row
 from tests.josh.fakes import call, say
 
 GOOD = {

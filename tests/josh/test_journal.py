@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from josh.config import JoshConfig
-from josh.dialogue import seed_of
-from josh.faults import Retry
-from josh.journal import Journal, JournalError, journal_key, seal, unseal
-from josh.scheduler import harvest_all
-from josh.store import read_trees
-from josh.tree import Tree
+from dialogue.faults import Retry
+from dialogue.seeds import call_seed
+from josh.harvesting.journal import Journal, JournalError, journal_key, seal, unseal
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from josh.tree.store import read_trees
+from josh.tree.tree import Tree
 from tests.josh.fakes import FakeEpisode, Luck, Message
 
 SCENARIOS = ("s0", "s1", "s2")
@@ -59,7 +59,7 @@ def answered(journal: bytes) -> set[int]:
     """Seeds of the model calls whose answers a journal holds whole."""
     records = [record for line in journal.splitlines(True)[1:] if (record := unseal(line))]
     return {
-        seed_of(CONFIG.seed, record["scenario"], record["place"])
+        call_seed(CONFIG.seed, record["scenario"], record["place"])
         for record in records
         if "said" in record["answer"]
     }

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from dialogue.messages import is_error, meaning
 from josh.__main__ import main
-from josh.config import JoshConfig
-from josh.html import write_page
-from josh.messages import is_error, meaning
-from josh.search import harvest
-from josh.show import draw, find_node, read_node
-from josh.store import write_trees
-from josh.tree import Tree
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.store import write_trees
+from josh.tree.tree import Tree
+from josh.view.html import write_page
+from josh.view.show import draw, find_node, read_node
 from tests.josh.fakes import FakeEpisode, Script, call, say
 
 MOVES = {"0": ["!", "sorry"], "1": ["+a", "</script><b>got a"], "1.0": ["hm"], "1.1": ["+b"]}

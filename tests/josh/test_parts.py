@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from josh.journal import Journal, JournalError, journal_path
-from josh.parts import regroup
-from josh.scheduler import harvest_all
-from josh.tree import Tree
+from josh.harvesting.journal import Journal, JournalError, journal_path
+from josh.harvesting.parts import regroup
+from josh.harvesting.scheduler import harvest_all
+from josh.tree.tree import Tree
 from tests.josh.fakes import Luck
 from tests.josh.test_journal import CONFIG, KEY, SCENARIOS, run, start
 

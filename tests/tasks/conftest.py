@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
+from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 
 TINY = EmbeddedConfig(
     vocab_size=400,

@@ -11,18 +11,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from josh.config import JoshConfig
-from josh.journal import Journal
-from josh.scheduler import harvest_all
-from josh.store import tree_writer
-from tasks.dialogues import DialogueConfig, UserModel, take
-from tasks.harvest import starter
-from toolwoz.completion import Completion, Message
-from toolwoz.policies.expert import Expert
-from toolwoz.scenario import Scenario
+from dialogue.chat import ModelEndpoint
+from dialogue.protocols import Completion, Message
+from josh.harvesting.journal import Journal
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from josh.tree.store import tree_writer
+from tasks.harvest.job import starter
+from toolwoz.agents.expert import Expert
 from toolwoz.users.agenda import AgendaUser
+from toolwoz.users.dialogues import DialogueConfig
+from toolwoz.world.scenario import Scenario, take
 
-DIALOGUE = DialogueConfig("", 1, 40, 4, 4, "agenda", UserModel())
+DIALOGUE = DialogueConfig("", 1, 40, 4, 4, "agenda", ModelEndpoint())
 
 
 class Moody:

@@ -11,23 +11,24 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from josh.config import JoshConfig
-from josh.replay import RecordingPolicy
-from josh.scheduler import harvest_all
-from tasks import extract, harvest
-from tasks.dialogues import DialogueConfig, UserModel, take
-from tasks.engines import EngineSettings
-from tasks.engines.recorded import sampling
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.scenario import write_scenarios
-from toolwoz.sources import SyntheticConfig, fetch
+from dialogue.chat import ModelEndpoint
+from josh.harvesting.scheduler import harvest_all
+from josh.search.config import JoshConfig
+from services.engines import EngineSettings
+from services.engines.recorded import RecordingPolicy, sampling
+from tasks.extract import job as extract
+from tasks.harvest import job as harvest
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
 from toolwoz.users.agenda import AgendaUser
+from toolwoz.users.dialogues import DialogueConfig
+from toolwoz.world.scenario import take, write_scenarios
 
 RECORDING = Path(__file__).parents[1] / "golden" / "harvest.jsonl"
-DIALOGUE = DialogueConfig("", 1, 40, 4, 4, "agenda", UserModel())
+DIALOGUE = DialogueConfig("", 1, 40, 4, 4, "agenda", ModelEndpoint())
 SEARCH = JoshConfig(beam=4, turns=8, seed=1)
 HARVEST = harvest.HarvestConfig("train", 3, 0.7, 2, 8, 0.0, {"josh": SEARCH})
 SETS = extract.ExtractConfig(

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import termios
 
-from tasks import bars
+from services import bars
 
 BARS = """
-import json, os, sys, tasks, datasets, tqdm
+import json, os, sys, flows, datasets, tqdm
 rows = datasets.Dataset.from_dict({"a": [1, 2]})
 rows.map(lambda row: row)
 list(tqdm.tqdm(range(2)))

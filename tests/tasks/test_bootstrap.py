@@ -11,10 +11,10 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows import params
-from tasks import bootstrap
-from tasks.bootstrap import BootstrapConfig, Lessons
-from tasks.dialogues import DialogueConfig
+from tasks.bootstrap import job as bootstrap
+from tasks.bootstrap.job import BootstrapConfig, Lessons
 from tests.tasks.recording import write_corpus
+from toolwoz.users.dialogues import DialogueConfig
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from tasks.convert import ConvertConfig, ConvertError, convert
 from tasks.fetch import FetchConfig, fetch
-from toolwoz.scenario import read_scenarios
-from toolwoz.sources import SyntheticConfig
-from toolwoz.world import World
+from toolwoz.corpus.sources import SyntheticConfig
+from toolwoz.world.scenario import read_scenarios
+from toolwoz.world.world import World
 
 FETCH = FetchConfig("synthetic", SyntheticConfig(seed=2, train=12, val=6, test=6))
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dialogues import take, take_last
-from toolwoz.scenario import Goal, Scenario, write_scenarios
+from toolwoz.world.scenario import Goal, Scenario, take, take_last, write_scenarios
 
 
 @pytest.fixture

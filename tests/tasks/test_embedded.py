@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
+from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 
 CONFIG = EmbeddedConfig(
     vocab_size=400,

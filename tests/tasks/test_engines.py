@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tasks.engines import EngineConfig, EngineError, open_engine
+from services.engines import EngineConfig, EngineError, open_engine
 
 
 @pytest.mark.parametrize("backend", ["vllm", "transformers", "server"])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tasks.engines import EngineConfig, EngineError, open_engine
+from services.engines import EngineConfig, EngineError, open_engine
 from tests.http_server import Reply, answering
 
 

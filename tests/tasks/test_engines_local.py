@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.engines.config import EngineConfig
-from tasks.engines.local import LocalPolicy, with_decoded_arguments
-from tasks.engines.loop import EngineLoop, Sample
+from services.engines.config import EngineConfig
+from services.engines.local import LocalPolicy, with_decoded_arguments
+from services.engines.loop import EngineLoop, Sample
 
 USER = {"role": "user", "content": "a cheap hotel please"}
 

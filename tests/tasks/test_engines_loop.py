@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tasks.engines.config import EngineError
-from tasks.engines.loop import EngineLoop, Sample
+from services.engines.config import EngineError
+from services.engines.loop import EngineLoop, Sample
 
 
 class Countdown:

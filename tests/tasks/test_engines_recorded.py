@@ -6,10 +6,9 @@ import asyncio
 
 import pytest
 
-from josh.replay import NotRecorded, RecordingPolicy
-from tasks.engines import EngineConfig, EngineError, open_engine
-from tasks.engines.recorded import sampling
-from toolwoz.completion import Completion
+from dialogue.protocols import Completion
+from services.engines import EngineConfig, EngineError, open_engine
+from services.engines.recorded import NotRecorded, RecordingPolicy, sampling
 
 QUESTION = [{"role": "user", "content": "a hotel"}]
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from tasks.engines import EngineConfig, EngineError, open_engine
-from tasks.engines.server import command, running, wait_until_healthy
+from services.engines import EngineConfig, EngineError, open_engine
+from services.engines.server import command, running, wait_until_healthy
 
 CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)
 SLEEP = "import time; time.sleep(600)"

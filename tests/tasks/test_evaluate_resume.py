@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engines import EngineError, EngineSettings
-from tasks.evaluate import EvaluateConfig, Job, evaluate
-from tasks.gate import GateConfig
+from services.engines import EngineError, EngineSettings
+from tasks.evaluate.job import EvaluateConfig, Job, evaluate
 from tests.tasks.recording import DIALOGUE, write_corpus
 
-CONFIG = EvaluateConfig(0, {"val": 1, "test": 1}, 0.0, 4, GateConfig("arm", "success", {}))
+CONFIG = EvaluateConfig(0, {"val": 1, "test": 1}, 0.0, 4)
 ENGINE = EngineSettings("transformers", max_tokens=8, max_model_len=512, dtype="float32", threads=1)
 
 

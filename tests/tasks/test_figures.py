@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.figures import flat, gains
+from services.mlflow.flat_metrics import flat, gains
 
 
 def test_what_could_not_be_estimated_is_left_out() -> None:

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.benchmarks.comparison import difference
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
 from tasks.benchmarks.runner import run as play
-from tasks.benchmarks.scored_file import ScoredError
-from tasks.benchmarks.shape import Benchmark, Item, Score, Scored, SingleTurn
-from tasks.gate import GateConfig, decide, fell, read_benchmarks
-from toolwoz.completion import Completion
-from toolwoz.metrics import compare
-from toolwoz.result import Result
-from toolwoz.tool_calls import assistant
+from tasks.benchmarks.scores.comparison import difference
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.scores.scored_file import ScoredError
+from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
+from tasks.rounds.gate import decide, fell, read_benchmarks
+from tasks.rounds.sequence import GateConfig
+from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.result import Result
 
 CONFIG = GateConfig(candidate="trained", metric="success")
 
@@ -67,7 +69,7 @@ def test_a_gain_on_test_alone_decides_nothing():
 
 
 def test_an_unknown_candidate_is_named():
-    with pytest.raises(ValueError, match=r"evaluate\.gate\.candidate: other .* trained"):
+    with pytest.raises(ValueError, match=r"gate\.candidate: other .* trained"):
         decide(GateConfig("other", "reward"), comparisons([0], [1]))
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from josh.journal import unseal
-from josh.store import read_trees
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.scenario import write_scenarios
-from toolwoz.sources import SyntheticConfig, fetch
+from josh.harvesting.journal import unseal
+from josh.tree.store import read_trees
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
+from toolwoz.world.scenario import write_scenarios
 
 KILLS = 6
 

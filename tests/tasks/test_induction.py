@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
-from tasks.embedded import ROPE_THETA
-from tasks.induction import wire_induction
+from tasks.bootstrap.embedded import ROPE_THETA
+from tasks.bootstrap.induction import wire_induction
 
 
 def new_model(**changes):

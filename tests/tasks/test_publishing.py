@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tasks import tracking
-from tasks.embedded import build_model, build_tokenizer
-from tasks.engines import EngineConfig
-from tasks.engines.server import serving
-from tasks.packing import EXAMPLE
-from tasks.register import RegisterConfig, register
-from tasks.train import Arm, Holdout, TrainConfig, train_arm
+from services.engines import EngineConfig
+from services.engines.server import serving
+from services.mlflow import tracking
+from tasks.bootstrap.embedded import build_model, build_tokenizer
+from tasks.register.job import RegisterConfig, register
+from tasks.register.packing import EXAMPLE
+from tasks.train.job import Arm, Holdout, TrainConfig, train_arm
 from tests.tasks.conftest import TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import tracking
-from tasks.packing import EXAMPLE, PackingError
-from tasks.register import RegisterConfig, Registration, choose, figures, register
+from services.mlflow import tracking
+from tasks.register.job import RegisterConfig, Registration, choose, figures, register
+from tasks.register.packing import EXAMPLE, PackingError
 
 # MLflow's first import of its registry and tracing takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(600)

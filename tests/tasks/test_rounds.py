@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import policies, rounds
-from tasks.dialogues import take
-from tasks.harvest import of_round
-from tasks.rounds import Round, Stop
+from tasks.harvest.job import of_round
+from tasks.rounds import sequence as rounds
+from tasks.rounds import start as policies
+from tasks.rounds.sequence import Round, Stop
 from tests.tasks.recording import HARVEST, write_corpus
+from toolwoz.world.scenario import take
 
 
 def test_rounds_in_their_order_are_taken() -> None:

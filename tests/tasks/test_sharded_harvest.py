@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import harvest as whole
-from tasks.engines import EngineSettings
-from tasks.harvest import Job
-from tasks.sharded_harvest import gather, harvest_shard, prepare
-from tasks.shards import Shard, shards
+from services.engines import EngineSettings
+from services.shards import Shard, shards
+from tasks.harvest import job as whole
+from tasks.harvest.job import Job
+from tasks.harvest.sharded import gather, harvest_shard, prepare
 from tests.tasks.recording import DIALOGUE, HARVEST, RECORDING, write_corpus
 from tests.tasks.test_recorded_pipeline import DIGESTS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.engines import EngineSettings
-from tasks.shards import WHOLE, Shard, shards
+from services.engines import EngineSettings
+from services.shards import WHOLE, Shard, shards
 
 
 @given(st.integers(0, 40), st.integers(1, 9))

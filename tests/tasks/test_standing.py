@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import harvest, mlflow_store, standing, tracking
+from services.mlflow import store as mlflow_store
+from services.mlflow import tracking
+from tasks.harvest import job as harvest
+from tasks.harvest import progress as standing
 from tests.josh.grown import grown
 from tests.tasks.recording import RECORDING, job, write_corpus
 

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from tasks import telemetry
+from services import telemetry
 
-ENTRIES = ("flows.stage", "flows.ui", "tasks.compare.__main__", "tasks.benchmarks.__main__")
+ENTRIES = ("flows.stage", "flows.tools.ui", "tasks.compare.__main__", "tasks.benchmarks.__main__")
 VERDICTS = """
 import importlib, json, os, sys
 importlib.import_module(sys.argv[1])
@@ -42,12 +42,12 @@ def test_every_command_switches_the_reports_off(entry: str) -> None:
 
 
 def test_the_libraries_see_it() -> None:
-    assert ask("tasks", "verdicts") == {"dvc": False, "hub": False, "mlflow": False}
+    assert ask("flows", "verdicts") == {"dvc": False, "hub": False, "mlflow": False}
 
 
 def test_one_switch_sets_none_of_them() -> None:
-    assert set(ask("tasks", WOZ_TELEMETRY="1").values()) == {None}
+    assert set(ask("flows", WOZ_TELEMETRY="1").values()) == {None}
 
 
 def test_what_the_environment_says_stays() -> None:
-    assert ask("tasks", DO_NOT_TRACK="0") == {**telemetry.OFF, "DO_NOT_TRACK": "0"}
+    assert ask("flows", DO_NOT_TRACK="0") == {**telemetry.OFF, "DO_NOT_TRACK": "0"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from josh.node import Node
-from josh.tree import Tree
-from tasks import mlflow_store, tracking
-from tasks.traces import trace_dialogues, trace_trees
-from toolwoz.result import Result
+from josh.tree.node import Node
+from josh.tree.tree import Tree
+from services.mlflow import store as mlflow_store
+from services.mlflow import tracking
+from services.mlflow.traces import trace_dialogues
+from tasks.harvest.traces import trace_trees
+from toolwoz.evaluation.result import Result
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -16,9 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
-from flows import ui
-from flows.processes import reaped
-from tasks import mlflow_store, provenance, tracking
+from flows.tools import ui
+from services.mlflow import provenance, tracking
+from services.mlflow import store as mlflow_store
+from services.processes import reaped
 from tests.ports import free_port
 
 
@@ -181,7 +182,7 @@ def test_a_fresh_store_survives_three_processes_at_once(
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    code = "from tasks.tracking import stage_run\nwith stage_run('race', {}): pass"
+    code = "from services.mlflow.tracking import stage_run\nwith stage_run('race', {}): pass"
     command = [sys.executable, "-c", code]
     racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     errors = [racer.communicate()[1] for racer in racers]
@@ -278,7 +279,7 @@ def test_a_process_is_dead_once_it_has_ended() -> None:
 def test_the_pipeline_is_the_dvc_process_above(tmp_path: Path) -> None:
     (tmp_path / "dvc").write_text(
         "import subprocess, sys\n"
-        "code = 'from tasks.provenance import pipeline_id; print(pipeline_id())'\n"
+        "code = 'from services.mlflow.provenance import pipeline_id; print(pipeline_id())'\n"
         "for _ in range(2): subprocess.run([sys.executable, '-c', code], check=True)\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "WOZ_PIPELINE"}

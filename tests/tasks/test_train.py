@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.embedded import EmbeddedConfig, build_model, build_tokenizer
-from tasks.train import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
-from tasks.training.rows import read_rows
+from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
+from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
+from tasks.train.rows import read_rows
 
 CONFIG = EmbeddedConfig(
     vocab_size=320,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from tasks.dialogues import UserModel
-from tasks.engines import EngineError
-from tasks.users import open_users
+from dialogue.chat import ModelEndpoint
+from dialogue.protocols import Message
+from services.engines import EngineError
+from services.engines.endpoint import open_model
 from tests.tasks.test_engines_endpoint import model_server
-from toolwoz.completion import Message
-from toolwoz.scenario import Scenario
 from toolwoz.users.agenda import AgendaUser
+from toolwoz.users.choice import UserName, Users
+from toolwoz.users.dialogues import DialogueConfig
+from toolwoz.world.scenario import Scenario
 
 SCENARIO = Scenario(
     id="SNG1",
@@ -24,15 +27,26 @@ SCENARIO = Scenario(
     goals=(),
     human=("A cheap hotel, please.", "Where?", "In the north."),
 )
+
+
+@contextmanager
+def open_users(
+    name: UserName, model: ModelEndpoint, scenarios: Sequence[Scenario] = ()
+) -> Iterator[Users]:
+    config = DialogueConfig("", 1, 40, 4, 4, name, model)
+    with config.open_users(scenarios, open_model) as users:
+        yield users
+
+
 DIALOGUE: list[Message] = [
     {"role": "user", "content": "A hotel, please."},
     {"role": "assistant", "content": "Which area?"},
 ]
-OFFERED = UserModel(model="tiny", temperature=0.3, max_tokens=60)
+OFFERED = ModelEndpoint(model="tiny", temperature=0.3, max_tokens=60)
 
 
 def test_the_agenda_needs_no_model() -> None:
-    with open_users("agenda", UserModel()) as users:
+    with open_users("agenda", ModelEndpoint()) as users:
         assert isinstance(users(7), AgendaUser)
 
 
@@ -66,9 +80,9 @@ def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(ValueError, match=r"set dialogue\.user_model\.url"):
-        open_users("goal", UserModel()).__enter__()
+        open_users("goal", ModelEndpoint()).__enter__()
     mute = replace(SCENARIO, human=())
-    with pytest.raises(ValueError, match=r"1 scenarios have no human dialogue.*\(SNG1"):
+    with pytest.raises(ValueError, match=r"1 scenarios have none.*\(SNG1"):
         open_users("guide", replace(OFFERED, url="http://127.0.0.1:9/v1"), [mute]).__enter__()
     with model_server(name="other") as (url, _), pytest.raises(EngineError, match="name one of"):
         open_users("goal", replace(OFFERED, url=url)).__enter__()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import flows  # noqa: F401 - switches usage reports off before Great Expectations is imported
-from tasks.validate import GateError, ValidateConfig, Verdict, report, require, validate
-from toolwoz.multiwoz import CorpusError
-from toolwoz.synthetic import write_corpus
+from tasks.validate.job import GateError, ValidateConfig, Verdict, report, require, validate
+from toolwoz.corpus.multiwoz import CorpusError
+from toolwoz.corpus.synthetic import write_corpus
 
 CONFIG = ValidateConfig(max_rows=2)
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from tasks.waiting import saying
+from services.heartbeat import saying
 
 RUN = ContextVar("RUN", default="none")
 SHORT = 0.01
@@ -17,7 +17,7 @@ SHORT = 0.01
 
 def lines(caplog: pytest.LogCaptureFixture, every: float) -> list[str]:
     token = RUN.set("this one")
-    with caplog.at_level(logging.INFO, "tasks.waiting"), saying(lambda: RUN.get(), every):
+    with caplog.at_level(logging.INFO, "services.heartbeat"), saying(lambda: RUN.get(), every):
         deadline = time.monotonic() + 0.5
         while not caplog.messages and time.monotonic() < deadline:
             time.sleep(SHORT)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from toolwoz.conversion import Conversion, convert
-from toolwoz.multiwoz import Corpus, read_corpus
-from toolwoz.scenario import Mode
-from toolwoz.sources import SyntheticConfig, fetch
+from toolwoz.conversion.conversion import Conversion, convert
+from toolwoz.corpus.multiwoz import Corpus, read_corpus
+from toolwoz.corpus.sources import SyntheticConfig, fetch
+from toolwoz.world.scenario import Mode
 
 settings.register_profile("no deadline", deadline=None)  # the machine may be busy
 settings.load_profile("no deadline")

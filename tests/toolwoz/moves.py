@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from toolwoz.calls import Answer
-from toolwoz.completion import Message
-from toolwoz.scenario import ENTITY_KEY, Goal, Scenario
-from toolwoz.scoring import earned
-from toolwoz.world import World
+from dialogue.protocols import Message
+from toolwoz.world.calls import Answer
+from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.world.scenario import Goal, Scenario
+from toolwoz.world.scoring import earned
+from toolwoz.world.world import World
 
 
 async def talker(_: Scenario, messages: Sequence[Message]) -> str | None:

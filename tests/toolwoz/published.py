@@ -1,6 +1,7 @@
 """The published environment as its description reads, one row and one value at a time.
 
-Written apart from ``toolwoz/parity.py``, with loops for its bit masks, so that the two can differ.
+Written apart from ``toolwoz/world/rules/parity.py``, with loops for its bit masks, so that the
+two can differ.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toolwoz.index import Row
-from toolwoz.scenario import ENTITY_KEY, Scenario
+from toolwoz.world.domains import ENTITY_KEY, Row
+from toolwoz.world.scenario import Scenario
 
 NOTHING = ("", "dont care", "don't care", "dontcare", "do n't care", "not mentioned")
 Rows = Mapping[str, tuple[Row, ...]]

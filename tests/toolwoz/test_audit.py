@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwoz.audit import Failure, audit
-from toolwoz.completion import Message
-from toolwoz.mentions import mentions
-from toolwoz.scenario import Goal, Scenario
+from dialogue.protocols import Message
+from toolwoz.evaluation.audit import Failure, audit
+from toolwoz.evaluation.mentions import mentions
+from toolwoz.world.scenario import Goal, Scenario
 
 SEARCH = Goal("search_hotel", "search_hotel", {"area": "north", "stars": "4"})
 BOOK = Goal("book_hotel", "book_hotel", {"people": "2", "day": "monday", "stay": "3"})

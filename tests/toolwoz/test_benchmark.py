@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from toolwoz.benchmark import evaluate
-from toolwoz.conversion import Conversion, convert
-from toolwoz.dataset import digest, save
-from toolwoz.metrics import summarise
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.oracle import Oracle
-from toolwoz.policies.random import RandomCalls
-from toolwoz.results_file import ResultsError
-from toolwoz.runner import PerScenario
-from toolwoz.scenario import Mode, read_scenarios
-from toolwoz.synthetic import write_corpus
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.oracle import Oracle
+from toolwoz.agents.random import RandomCalls
+from toolwoz.conversion.conversion import Conversion, convert
+from toolwoz.conversion.dataset import digest, save
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.synthetic import write_corpus
+from toolwoz.evaluation.benchmark import evaluate
+from toolwoz.evaluation.metrics import summarise
+from toolwoz.evaluation.results_file import ResultsError
+from toolwoz.evaluation.runner import PerScenario
 from toolwoz.users.agenda import AgendaUser
-from toolwoz.world import World
+from toolwoz.world.scenario import Mode, read_scenarios
+from toolwoz.world.world import World
 
 
 @pytest.fixture(scope="module")

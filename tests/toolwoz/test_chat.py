@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from dialogue.chat import ChatClient, EngineError, sendable
+from dialogue.protocols import Completion, Message
+from dialogue.retries import Retries
+from dialogue.tool_text import Call, assistant, calls_of
 from tests.http_server import Reply
 from tests.toolwoz.chat_server import Server, said, serving
-from toolwoz.chat import ChatClient, EngineError, sendable
-from toolwoz.completion import Completion, Message
-from toolwoz.retries import Retries
-from toolwoz.tool_calls import Call, assistant, calls_of
 
 USER: Message = {"role": "user", "content": "A hotel, please."}
 TOOL = {"type": "function", "function": {"name": "search_hotel", "parameters": {}}}

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwoz.conversion import Conversion, Dropped, to_scenario
-from toolwoz.goals import domains, instructions
-from toolwoz.multiwoz import Dialogue
-from toolwoz.replay import replay
-from toolwoz.scenario import ENTITY_KEY, Mode, Scenario
-from toolwoz.world import World
+from toolwoz.conversion.conversion import Conversion, Dropped, to_scenario
+from toolwoz.conversion.goals import domains, instructions
+from toolwoz.conversion.proof import replay
+from toolwoz.corpus.multiwoz import Dialogue
+from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.world import World
 
 MODES: tuple[Mode, ...] = ("parity", "v2")
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwoz.conversion import Conversion
-from toolwoz.database import Database
-from toolwoz.index import Row, positions
-from toolwoz.scenario import DOMAINS, Mode
-from toolwoz.values import canonical
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.database import Database
+from toolwoz.world.domains import DOMAINS, Row
+from toolwoz.world.index import positions
+from toolwoz.world.scenario import Mode
+from toolwoz.world.values import canonical
 
 SEARCH_SLOTS = {
     "restaurant": ("food", "pricerange", "name", "area"),

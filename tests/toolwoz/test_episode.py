@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conformance import SPEECH, check_episode
+from dialogue.conformance import SPEECH, check_episode
+from dialogue.protocols import Message
 from tests.toolwoz.moves import calls, goal_calls, limited, talker
-from toolwoz.completion import Message
-from toolwoz.conversion import Conversion
-from toolwoz.episode import SYSTEM_PROMPT, Episode
-from toolwoz.replay import replay
-from toolwoz.scenario import Mode, Scenario
-from toolwoz.world import Limits
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.conversion.proof import replay
+from toolwoz.world.episode import SYSTEM_PROMPT, Episode
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.world import Limits
 
 MODES: tuple[Mode, ...] = ("parity", "v2")
 

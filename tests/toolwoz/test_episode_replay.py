@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from josh.protocols import ReplayableEpisode
-from tests.conformance import SPEECH
+from dialogue.conformance import SPEECH
+from dialogue.protocols import Message, ReplayableEpisode
 from tests.toolwoz.moves import calls, goal_calls, limited, talker
-from toolwoz.completion import Message
-from toolwoz.conversion import Conversion
-from toolwoz.episode import Episode, Step
-from toolwoz.scenario import Mode, Scenario
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.episode import Episode, Step
+from toolwoz.world.scenario import Mode, Scenario
 
 
 class Moody:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwoz.metrics import compare, summarise
-from toolwoz.result import Result
+from toolwoz.evaluation.metrics import compare, summarise
+from toolwoz.evaluation.result import Result
 
 GOALS = ("search_hotel", "book_hotel")
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from toolwoz.multiwoz import Corpus, CorpusError, read_corpus
-from toolwoz.readers import files
-from toolwoz.readers.files import CorpusFiles
-from toolwoz.sources import SyntheticConfig, fetch
+from toolwoz.corpus.multiwoz import Corpus, CorpusError, read_corpus
+from toolwoz.corpus.readers import files
+from toolwoz.corpus.readers.files import CorpusFiles
+from toolwoz.corpus.sources import SyntheticConfig, fetch
 
 IDS = {"val": ["MUL0002.json"], "test": ["SNG0003.json", "SNG0004.json"]}
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.toolwoz.moves import Played
-from toolwoz.conversion import Conversion
-from toolwoz.scenario import Goal, Mode
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.scenario import Goal, Mode
 
 RIDE = {"departure": "marlow", "day": "monday"}
 

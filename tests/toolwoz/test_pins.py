@@ -8,10 +8,11 @@ from statistics import fmean
 
 import pytest
 
-from toolwoz.conversion import NO_GOALS, OTHER_DOMAINS, Conversion
-from toolwoz.multiwoz import Corpus
-from toolwoz.replay import replay
-from toolwoz.scenario import Mode, Scenario, Split
+from toolwoz.conversion.conversion import NO_GOALS, OTHER_DOMAINS, Conversion
+from toolwoz.conversion.proof import replay
+from toolwoz.corpus.multiwoz import Corpus
+from toolwoz.world.domains import Split
+from toolwoz.world.scenario import Mode, Scenario
 
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
 

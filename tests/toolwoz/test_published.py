@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import pytest
 
 from tests.toolwoz.published import booking_wins, search_wins, shown
-from toolwoz.conversion import Conversion
-from toolwoz.scenario import DOMAINS, Mode, Scenario
-from toolwoz.scoring import earned
-from toolwoz.world import World
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.domains import DOMAINS
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.scoring import earned
+from toolwoz.world.world import World
 
 Slots = dict[str, str]
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.completion import Completion, Message
-from toolwoz.react import PLAN_KEY, ReactPolicy, parse, render, render_answer
-from toolwoz.strict_json import dumps
-from toolwoz.tool_calls import Call, assistant, calls_of
+from dialogue.protocols import Completion, Message
+from dialogue.strict_json import dumps
+from dialogue.tool_text import Call, assistant, calls_of
+from toolwoz.agents.react import PLAN_KEY, ReactPolicy, parse, render, render_answer
 
 SEARCH = '{"name": "search_hotel", "arguments": {"area": "north"}}'
 SEARCHED = Call("search_hotel", '{"area": "north"}')

@@ -17,12 +17,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from toolwoz.intervals import Estimate
+from toolwoz.evaluation.intervals import Estimate
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.results_file import ResultsError
 from toolwoz.report import Arm, charts, lines, read_arm, render_report, write_report
 from toolwoz.report.browse import pack
-from toolwoz.result import Result
-from toolwoz.results_file import ResultsError
-from toolwoz.scenario import Goal, Scenario
+from toolwoz.world.scenario import Goal, Scenario
 
 EVIL = "</script><script>alert('x')</script><b>"
 GOALS = (

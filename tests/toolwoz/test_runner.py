@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from toolwoz.completion import Completion, Message, Policy, Tool
-from toolwoz.result import Result
-from toolwoz.results_file import NAME, ResultsError, read_run
-from toolwoz.runner import play, run
-from toolwoz.scenario import Goal, Scenario
-from toolwoz.seeds import stable_seed
+from dialogue.protocols import Completion, Message, Policy, Tool
+from dialogue.seeds import stable_seed
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.results_file import NAME, ResultsError, read_run
+from toolwoz.evaluation.runner import play, run
+from toolwoz.world.scenario import Goal, Scenario
 
 GOALS = (Goal("search_hotel", "search_hotel", {}), Goal("book_hotel", "book_hotel", {}))
 SCENARIOS = [Scenario(f"s{i}", "test", "v2", (), GOALS) for i in range(6)]
@@ -215,7 +215,7 @@ def test_a_full_context_ends_the_dialogue_with_what_it_earned() -> None:
 
 
 def test_progress_is_logged_where_there_is_no_terminal(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "toolwoz"):
+    with caplog.at_level(logging.INFO, "dialogue"):
         play_all(Guesser())
     assert "dialogues: 6 of 6, reward 0." in caplog.text
 

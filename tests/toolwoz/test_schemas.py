@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from toolwoz.result import Result
-from toolwoz.scenario import Goal, Scenario
-from toolwoz.schemas import TableError, goal_table, result_table, scenario_table
+from toolwoz.conversion.schemas import TableError, goal_table, scenario_table
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.table import result_table
+from toolwoz.world.scenario import Goal, Scenario
 
 GOALS = (
     Goal("search_hotel", "search_hotel", {"area": "north"}),

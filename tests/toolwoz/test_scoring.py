@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toolwoz.moves import Played
-from toolwoz.conversion import Conversion
-from toolwoz.parity import covers
-from toolwoz.scenario import Goal, Mode
-from toolwoz.scoring import earned
-from toolwoz.world import World
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.rules.parity import covers
+from toolwoz.world.scenario import Goal, Mode
+from toolwoz.world.scoring import earned
+from toolwoz.world.world import World
 
 ITALIAN = {"food": "italian", "area": "centre"}
 TABLE = {"time": "11:45", "day": "monday", "people": "3"}

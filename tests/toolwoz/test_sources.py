@@ -13,11 +13,11 @@ from threading import Thread
 
 import pytest
 
-from toolwoz import download, sources
-from toolwoz.download import FetchError, git_blob_id, obtain
-from toolwoz.multiwoz import read_corpus
-from toolwoz.releases import RELEASES, PinnedFile
-from toolwoz.sources import SOURCES, SyntheticConfig, fetch
+from toolwoz.corpus import download, sources
+from toolwoz.corpus.download import FetchError, PinnedFile, git_blob_id, obtain
+from toolwoz.corpus.multiwoz import read_corpus
+from toolwoz.corpus.releases import RELEASES
+from toolwoz.corpus.sources import SOURCES, SyntheticConfig, fetch
 
 CONTENT = bytes(range(256)) * 4_000  # 1 MB
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.tool_calls import Call, assistant, calls_of, parse, render
+from dialogue.tool_text import Call, assistant, calls_of, parse, render
 
 
 def block(body: str) -> str:

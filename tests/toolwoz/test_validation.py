@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from toolwoz.calls import CallError
-from toolwoz.conversion import Conversion
-from toolwoz.scenario import Mode
-from toolwoz.tools import tool_schemas
-from toolwoz.validation import Toolbox
-from toolwoz.world import World
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.calls import CallError
+from toolwoz.world.scenario import Mode
+from toolwoz.world.toolbox import Toolbox
+from toolwoz.world.tools import tool_schemas
+from toolwoz.world.world import World
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

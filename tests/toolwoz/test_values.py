@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toolwoz.values import canonical, is_empty
+from toolwoz.world.values import canonical, is_empty
 
 SLOTS = st.sampled_from(["name", "leaveAt", "time", "people", "stars", "parking", "area"])
 

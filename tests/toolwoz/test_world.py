@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from toolwoz.conversion import Conversion
-from toolwoz.replay import replay
-from toolwoz.scenario import Mode
-from toolwoz.world import DEFAULT_LIMITS, PUBLISHED_LIMITS, Limits, World
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.conversion.proof import replay
+from toolwoz.world.scenario import Mode
+from toolwoz.world.world import DEFAULT_LIMITS, PUBLISHED_LIMITS, Limits, World
 
 
 @pytest.mark.parametrize(("mode", "limits"), [("parity", PUBLISHED_LIMITS), ("v2", DEFAULT_LIMITS)])

@@ -28,10 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from toolwoz.conversion import convert
-    from toolwoz.dataset import save
-    from toolwoz.multiwoz import read_corpus
-    from toolwoz.schemas import goal_table, scenario_table
+    from toolwoz.conversion.conversion import convert
+    from toolwoz.conversion.dataset import save
+    from toolwoz.conversion.schemas import goal_table, scenario_table
+    from toolwoz.corpus.multiwoz import read_corpus
 
     conversion = convert(read_corpus(args.corpus), args.mode)
     scenario_table(conversion.scenarios)

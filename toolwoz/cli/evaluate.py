@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolwoz.cli import folders, policies, users
-from toolwoz.dataset import digest
-from toolwoz.result import Result
-from toolwoz.scenario import Scenario
+from toolwoz.conversion.dataset import digest
+from toolwoz.evaluation.result import Result
+from toolwoz.world.scenario import Scenario
 
 PUBLISHED = 450
 
@@ -58,7 +58,7 @@ def _chosen(args: argparse.Namespace, data: folders.Data) -> list[Scenario]:
 async def _play(
     args: argparse.Namespace, data: folders.Data, scenarios: Sequence[Scenario]
 ) -> list[Result]:
-    from toolwoz.benchmark import evaluate
+    from toolwoz.evaluation.benchmark import evaluate
 
     async with (
         policies.open_policy(args, data.world) as policy,
@@ -84,8 +84,8 @@ async def _play(
 
 def _report(out: Path, results: Sequence[Result]) -> None:
     """Write what the results show, and say it."""
+    from toolwoz.evaluation.table import result_table
     from toolwoz.report import REPORT, lines, read_arm, write_metrics, write_report
-    from toolwoz.schemas import result_table
 
     result_table(results)
     arm = read_arm(out)

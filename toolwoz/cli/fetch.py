@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from toolwoz.cli.folders import RAW
-from toolwoz.sources import SOURCES, SYNTHETIC, SyntheticConfig, fetch
+from toolwoz.corpus.sources import SOURCES, SYNTHETIC, SyntheticConfig, fetch
 
 MIRROR_VARIABLE = "TOOLWOZ_MIRROR"
 

@@ -6,8 +6,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwoz.scenario import SCENARIOS, Mode, Scenario, Split, read_scenarios
-from toolwoz.world import World
+from toolwoz.world.domains import Split
+from toolwoz.world.scenario import SCENARIOS, Mode, Scenario, read_scenarios
+from toolwoz.world.world import World
 
 RAW = Path("data/raw")
 DATA = Path("data/toolwoz")

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import httpx
 
-from toolwoz.chat import EngineError
+from dialogue.chat import EngineError
 from toolwoz.cli import convert, evaluate, fetch, play, report, show
-from toolwoz.download import FetchError
+from toolwoz.corpus.download import FetchError
 
 COMMANDS: dict[str, ModuleType] = {
     "fetch": fetch,

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from toolwoz.benchmark import starter
+from dialogue.protocols import Completion, Message, Policy, Tool
+from dialogue.strict_json import dumps
+from dialogue.tool_text import Call, assistant
 from toolwoz.cli import folders, policies, users
-from toolwoz.completion import Completion, Message, Policy, Tool
-from toolwoz.result import Result
-from toolwoz.runner import PerScenario, play
-from toolwoz.scenario import Scenario
-from toolwoz.strict_json import dumps
-from toolwoz.tool_calls import Call, assistant
-from toolwoz.transcript import Transcript
+from toolwoz.evaluation.benchmark import starter
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runner import PerScenario, play
+from toolwoz.evaluation.transcript import Transcript
+from toolwoz.world.scenario import Scenario
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolwoz.chat import ChatClient
-from toolwoz.completion import Policy
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.policies.oracle import Oracle
-from toolwoz.policies.random import RandomCalls
-from toolwoz.react import ReactPolicy
-from toolwoz.runner import PerScenario
-from toolwoz.world import World
+from dialogue.chat import ChatClient
+from dialogue.protocols import Policy
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.agents.oracle import Oracle
+from toolwoz.agents.random import RandomCalls
+from toolwoz.agents.react import ReactPolicy
+from toolwoz.evaluation.runner import PerScenario
+from toolwoz.world.world import World
 
 SCRIPTED = ("oracle", "expert", "noisy", "random")
 FORMATS = ("function_calling", "hermes", "react")

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from toolwoz.cli import folders
-from toolwoz.transcript import Transcript
+from toolwoz.evaluation.transcript import Transcript
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

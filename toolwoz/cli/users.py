@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from toolwoz.chat import ChatClient
+from dialogue.chat import ChatClient
 from toolwoz.cli.policies import read_key
-from toolwoz.scenario import Scenario
-from toolwoz.users import UserSimulator
-from toolwoz.users.agenda import AgendaUser
-from toolwoz.users.llm import GoalUser, GuideUser
-from toolwoz.users.script import ScriptUser
+from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
+from toolwoz.world.scenario import Scenario
 
-USERS = ("agenda", "goal", "guide", "script")
-_NEED_HUMAN = ("guide", "script")
+USERS = get_args(UserName)
 
 
 class Named(NamedTuple):
     """What makes a user from the seed of its dialogue, and what the results depend on."""
 
-    make: Callable[[int], UserSimulator]
+    make: Users
     configuration: dict[str, Any]
 
 
@@ -51,23 +47,13 @@ async def open_user(
     Raises:
         ValueError: its endpoint is missing, or a scenario has no human dialogue and it needs one.
     """
-    mute = [scenario.id for scenario in scenarios if not scenario.human]
-    if args.user in _NEED_HUMAN and mute:
-        raise ValueError(
-            f"user {args.user} needs human dialogues, {len(mute)} scenarios have none "
-            f"({mute[0]}, ...)"
-        )
+    require_human(args.user, scenarios)
     configuration: dict[str, Any] = {"user": args.user}
-    if args.user == "agenda":
-        yield Named(AgendaUser, configuration)
-    elif args.user == "script":
-        yield Named(lambda _seed: ScriptUser(), configuration)
-    else:
-        async with _client(args) as client:
-            kind = GoalUser if args.user == "goal" else GuideUser
-            yield Named(
-                lambda seed: kind(client, seed), {**configuration, "user_model": client.model}
-            )
+    if args.user not in NEED_MODEL:
+        yield Named(choose_user(args.user), configuration)
+        return
+    async with _client(args) as client:
+        yield Named(choose_user(args.user, client), {**configuration, "user_model": client.model})
 
 
 def _client(args: argparse.Namespace) -> ChatClient:

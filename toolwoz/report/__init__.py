@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from toolwoz.metrics import compare
+from dialogue.strict_json import dumps
+from toolwoz.evaluation.arm import Arm, read_arm
+from toolwoz.evaluation.metrics import compare
 from toolwoz.report import charts
-from toolwoz.report.arm import Arm, read_arm
 from toolwoz.report.browse import pack
 from toolwoz.report.text import REASONS, lines
-from toolwoz.strict_json import dumps
 
 __all__ = [
     "Arm",

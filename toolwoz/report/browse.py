@@ -7,9 +7,9 @@ import gzip
 from collections.abc import Sequence
 from typing import Any
 
-from toolwoz.report.arm import Arm
-from toolwoz.result import Result
-from toolwoz.strict_json import dumps
+from dialogue.strict_json import dumps
+from toolwoz.evaluation.arm import Arm
+from toolwoz.evaluation.result import Result
 
 
 def pack(arms: Sequence[Arm]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from toolwoz.audit import Failure
-from toolwoz.metrics import Comparison, Difference, compare
-from toolwoz.report.arm import Arm
+from toolwoz.evaluation.arm import Arm
+from toolwoz.evaluation.audit import Failure
+from toolwoz.evaluation.metrics import Comparison, Difference, compare
 
 REASONS = {kind: kind.value.replace("_", " ") for kind in Failure}
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from toolwoz.completion import Message
-from toolwoz.scenario import Scenario
+from dialogue.protocols import Message
 from toolwoz.users.acts import Act, Intent
 from toolwoz.users.hearing import Heard, hear
 from toolwoz.users.phrases import say
 from toolwoz.users.pursuits import Booking, Facts, Outcome, Pursuit, Search
+from toolwoz.world.scenario import Scenario
 
 
 class AgendaUser:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolwoz.completion import Message, Policy
-from toolwoz.scenario import Scenario
-from toolwoz.seeds import stable_seed
+from dialogue.protocols import Message, Policy
+from dialogue.seeds import stable_seed
+from toolwoz.world.scenario import Scenario
 
 END = "END_CONVERSATION"
 """What the model writes to hang up."""
@@ -53,7 +53,7 @@ class GoalUser:
     def __init__(self, policy: Policy, seed: int = 0) -> None:
         """
         Args:
-            policy: The model that plays the user, e.g. a :class:`toolwoz.chat.ChatClient`.
+            policy: The model that plays the user, e.g. a :class:`dialogue.chat.ChatClient`.
             seed: Of the dialogue.
         """
         self._policy = policy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolwoz.completion import Message
-from toolwoz.scenario import Scenario
+from dialogue.protocols import Message
+from toolwoz.world.scenario import Scenario
 
 
 class ScriptUser:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
-from toolwoz.completion import Completion
-from toolwoz.tool_calls import assistant
 
 
 @pytest.fixture(scope="session")

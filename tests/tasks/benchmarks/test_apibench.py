@@ -7,9 +7,9 @@ from statistics import fmean
 
 import pytest
 
+from dialogue.tool_text import assistant
 from tasks.benchmarks import files
-from tasks.benchmarks.apibench_match import Database, read_call
-from toolwoz.tool_calls import assistant
+from tasks.benchmarks.suites.apibench.match import Database, read_call
 
 CALLS = [
     "torch.hub.load(repo_or_dir='a/b', model='slow', pretrained=True)",

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from tasks.benchmarks.bfcl import averages, gold, score
-from tasks.benchmarks.bfcl_match import match
-from tasks.benchmarks.functions import Called
-from toolwoz.tool_calls import Call, assistant
+from dialogue.tool_text import Call, assistant
+from tasks.benchmarks.suites.bfcl.match import match
+from tasks.benchmarks.suites.bfcl.suite import averages, gold, score
+from tasks.benchmarks.suites.functions import Called
 
 FUNCTION = {
     "name": "geo.find",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.benchmarks.comparison import compare, difference, line, read_runs
-from tasks.benchmarks.scored_file import ScoredError
-from tasks.benchmarks.shape import Scored
+from tasks.benchmarks.scores.comparison import compare, difference, line, read_runs
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.scores.scored_file import ScoredError
 
 
 def results(scores):

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.benchmarks import general
+from services.engines import EngineConfig
 from tasks.benchmarks.__main__ import main
-from tasks.benchmarks.harness import Harness, Session
 from tasks.benchmarks.options import MissingError
 from tasks.benchmarks.runner import run
-from tasks.benchmarks.scored_file import read_scored
+from tasks.benchmarks.scores.scored_file import read_scored
+from tasks.benchmarks.suites.general import suite as general
+from tasks.benchmarks.suites.general.harness import Harness, Session
 from tasks.benchmarks.summary import summarise
-from tasks.engines import EngineConfig
 from tests.tasks.benchmarks.chat_endpoint import serving
 
 installed = pytest.mark.skipif(

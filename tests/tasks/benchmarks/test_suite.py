@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.tool_text import assistant
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
-from tasks.benchmarks.comparison import read_runs
 from tasks.benchmarks.helpers import HelperModel
 from tasks.benchmarks.options import Helper, MissingError, Options
-from tasks.benchmarks.scored_file import SCORED
+from tasks.benchmarks.scores.comparison import read_runs
+from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.benchmarks.suite import TABLE
 from tests.tasks.benchmarks.chat_endpoint import serving
-from toolwoz.download import FetchError
-from toolwoz.tool_calls import assistant
+from toolwoz.corpus.download import FetchError
 
 
 def quiz(name: str) -> Benchmark:

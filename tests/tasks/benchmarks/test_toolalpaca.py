@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
+from dialogue.protocols import Completion
+from dialogue.tool_text import Call, assistant
 from tasks.benchmarks import files, open_benchmark
-from tasks.benchmarks.call_match import ANY, Step, match, parse_golden, same
-from tasks.benchmarks.functions import Called
 from tasks.benchmarks.options import Helper, MissingError
 from tasks.benchmarks.runner import attempt
-from tasks.benchmarks.toolalpaca import ASK_USER, gold, read_apis, score, tools_of
-from tasks.benchmarks.toolalpaca_judge import read_verdict
-from toolwoz.completion import Completion
-from toolwoz.tool_calls import Call, assistant
+from tasks.benchmarks.suites.call_match import ANY, Step, match, parse_golden, same
+from tasks.benchmarks.suites.functions import Called
+from tasks.benchmarks.suites.toolalpaca.judge import read_verdict
+from tasks.benchmarks.suites.toolalpaca.suite import ASK_USER, gold, read_apis, score, tools_of
 
 FIND = Step("findCat", {"tag": "cute", "page": 1, "size": ""})
 SHOW = Step("showCat", {"id": ANY})

@@ -8,15 +8,15 @@ from collections import Counter
 
 import pytest
 
+from dialogue.protocols import Completion
+from dialogue.tool_text import Call, assistant
 from tasks.benchmarks import files
-from tasks.benchmarks.functions import calling, tool
 from tasks.benchmarks.runner import attempt, run
-from tasks.benchmarks.scored_file import SCORED
+from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Item
+from tasks.benchmarks.suites.functions import calling, tool
+from tasks.benchmarks.suites.toolbench.suite import gold, read_items, score, tool_name
 from tasks.benchmarks.summary import summarise
-from tasks.benchmarks.toolbench import gold, read_items, score, tool_name
-from toolwoz.completion import Completion
-from toolwoz.tool_calls import Call, assistant
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
 ITEM = Item("q", "G1_tool", (), tuple(tool(name, "", NUMBER) for name in "abc"), ["a", "b"])

@@ -9,15 +9,15 @@ from statistics import fmean
 
 import pytest
 
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
 from tasks.benchmarks.runner import run
+from tasks.benchmarks.suites.toolwoz import of
 from tasks.benchmarks.summary import summarise
-from tasks.benchmarks.toolwoz import of
 from tasks.benchmarks.trials import pass_hat
-from toolwoz.completion import Completion
-from toolwoz.conversion import convert
-from toolwoz.multiwoz import read_corpus
-from toolwoz.policies.expert import Expert
-from toolwoz.tool_calls import assistant
+from toolwoz.agents.expert import Expert
+from toolwoz.conversion.conversion import convert
+from toolwoz.corpus.multiwoz import read_corpus
 
 CORPUS = Path(__file__).parents[2] / "golden/multiwoz"
 

@@ -19,10 +19,10 @@ from tasks.compare import page, source
 from tasks.compare.__main__ import main
 from tasks.compare.archive import ARCHIVE, pack, unpack
 from tasks.compare.source import Run
-from toolwoz.metrics import compare
-from toolwoz.report.arm import Arm
-from toolwoz.result import Result
-from toolwoz.results_file import continue_run
+from toolwoz.evaluation.arm import Arm
+from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.results_file import continue_run
 
 EVIL = "</script><script>alert('x')</script><img src=http://example.org/x>"
 TALK = ({"role": "user", "content": f"Hello {EVIL}"}, {"role": "assistant", "content": EVIL})
@@ -90,7 +90,8 @@ def test_unscored_dialogues_are_left_out_and_counted():
 
 @pytest.mark.slow
 def test_a_policy_compared_with_itself_hardly_ever_differs():
-    """Success of one policy twice, at a temperature: by `toolwoz.metrics` and on the page."""
+    """Success of one policy twice, at a temperature: by `toolwoz.evaluation.metrics` and on the
+    page."""
     rng = np.random.default_rng(1)
     wrong = {"metrics": 0, "page": 0}
     for _ in range(100):
@@ -179,7 +180,7 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
     code = (
         "import mlflow\n"
         "from pathlib import Path\n"
-        "from tasks import tracking\n"
+        "from services.mlflow import tracking\n"
         "from tasks.compare.__main__ import main\n"
         "with tracking.stage_run('evaluate', {}): tracking.keep(Path('kept'))\n"
         "raise SystemExit(main(['evaluate:kept/a', 'evaluate:kept/b', '--out', 'page.html']))\n"
@@ -235,8 +236,8 @@ def test_no_link_is_unpacked(tmp_path):
 def test_the_run_of_a_policy_in_mlflow_is_compared_by_its_id(mlflow_root, tmp_path, capsys):
     from mlflow import MlflowClient
 
-    from tasks import tracking
-    from tasks.mlflow_store import connect
+    from services.mlflow import tracking
+    from services.mlflow.store import connect
 
     with tracking.stage_run("compare", {}):
         for name, earned in (("base", [0] * 8), ("trained", [2] * 8)):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.compare.rounds import by_policy, read, report
-from tasks.evaluate import report as evaluated
-from tasks.rounds import Round
-from toolwoz.report.arm import read_arm
-from toolwoz.result import Result
-from toolwoz.results_file import continue_run
+from tasks.evaluate.job import report as evaluated
+from tasks.rounds.sequence import Round
+from toolwoz.evaluation.arm import read_arm
+from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.results_file import continue_run
 
 ROUNDS = {"r1": Round("base"), "r2": Round("r1"), "r3": Round("r2")}
 STOPPED = {"stopped": {"round": "r2", "reason": "a loss"}}

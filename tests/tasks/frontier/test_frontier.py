@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from tasks.frontier.__main__ import main
-from tasks.frontier.checks import faults
-from tasks.frontier.lines import FrontierError, lines
-from tasks.frontier.tokens import PER_MESSAGE, Tokens, count, counter
+from flows.tools.finetune.__main__ import main
+from flows.tools.finetune.checks import faults
+from flows.tools.finetune.lines import FrontierError, lines
+from flows.tools.finetune.tokens import PER_MESSAGE, Tokens, count, counter
 from tests.tasks.recording import RECORDING, play
 
 TOOL = {"name": "search_hotel", "parameters": {"type": "object", "properties": {"area": {}}}}
@@ -187,7 +187,7 @@ def test_the_count_is_that_of_openais_vocabulary(tmp_path, capsys):
 
 @pytest.mark.skipif(find_spec("tiktoken") is None, reason="needs tiktoken")
 def test_a_vocabulary_that_cannot_be_downloaded_is_said_with_the_way_out(monkeypatch, tmp_path):
-    monkeypatch.setattr("tasks.frontier.tokens.find_spec", lambda name: name == "tiktoken")
+    monkeypatch.setattr("flows.tools.finetune.tokens.find_spec", lambda name: name == "tiktoken")
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nothing listens

@@ -7,21 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tasks import bootstrap, evaluate, extract, harvest, policies, remote
-from tasks.engines import EngineError, EngineSettings
-from tasks.frontier.__main__ import main
-from tasks.gate import GateConfig
-from tasks.train import Arm, Holdout, TrainConfig, TrainError, train_arm
+from flows.tools.finetune.__main__ import main
+from services import endpoint_model as remote
+from services.engines import EngineError, EngineSettings
+from tasks.bootstrap import job as bootstrap
+from tasks.evaluate import job as evaluate
+from tasks.extract import job as extract
+from tasks.harvest import job as harvest
+from tasks.rounds import start as policies
+from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
 from tests.tasks.frontier.vendor import BASE, KEY, TUNED, Vendor, vendor
 from tests.tasks.recording import DIALOGUE, HARVEST, SETS, write_corpus
-from toolwoz.world import World
+from toolwoz.world.world import World
 
 EVALUATE = evaluate.EvaluateConfig(
     seed=1,
     scenarios={"val": 1, "test": 1},
     temperature=0.0,
     concurrency=4,
-    gate=GateConfig("tuned", "success"),
     traces=0,
 )
 
@@ -96,7 +99,7 @@ def test_a_round_starts_from_it_but_does_not_train_it(
 ) -> None:
     policies.start(models["base"], tmp_path / "r1" / "start")
     config = TrainConfig(0, Holdout(0.0, 1, 0.0), 0.0, "", {"arm": Arm("sft", "sft", {}, {}, {})})
-    with pytest.raises(TrainError, match=r"vendor-4o, which an endpoint serves.*tasks\.frontier"):
+    with pytest.raises(TrainError, match=r"vendor-4o, which an endpoint.*flows\.tools\.finetune"):
         train_arm(config, "arm", tmp_path / "r1", tmp_path, work=tmp_path / "work")
 
 

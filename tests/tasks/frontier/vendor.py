@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from dialogue.protocols import Completion, Message, Policy
 from tests.http_server import Reply, Request, answering
-from toolwoz.completion import Completion, Message, Policy
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.noisy import Noisy
-from toolwoz.world import World
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.world.world import World
 
 KEY = "sk-of-the-test"
 BASE, TUNED = "vendor-4o", "ft:vendor-4o:josh"

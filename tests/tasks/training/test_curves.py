@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from tasks import mlflow_store
-from tasks.training.curves import Curves, outlive_mlflow
+from services.mlflow import store as mlflow_store
+from tasks.train.logs.curves import Curves, outlive_mlflow
 from tests.ports import free_port
 from tests.tasks.training.line import Line
 

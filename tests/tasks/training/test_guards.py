@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.training.guards import GUARDS, check
-from tasks.training.recipe import Recipe, TrainError
-from tasks.training.rendering import Renderer
-from tasks.training.subject import Subject, render
-from tasks.training.trainers import arguments
+from tasks.train.guards.guards import GUARDS, check
+from tasks.train.guards.rendering import Renderer
+from tasks.train.guards.subject import Subject, render
+from tasks.train.recipe import Recipe, TrainError
+from tasks.train.trainers import arguments
 
 TOOL = {"name": "search_hotel", "parameters": {"properties": {"area": {}}}}
 TOOLS = json.dumps([{"type": "function", "function": TOOL}])
@@ -71,7 +71,7 @@ def test_good_rows_pass(tokenizer, method, rows):
 
 
 def test_smollm2s_template_passes(tokenizer):
-    template = Path(__file__).parents[3] / "tasks" / "templates" / "smollm2.jinja"
+    template = Path(__file__).parents[3] / "tasks" / "bootstrap" / "templates" / "smollm2.jinja"
     tokenizer.chat_template = template.read_text()
     tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
     check(subject(tokenizer, [DIALOGUE, GOOD]))

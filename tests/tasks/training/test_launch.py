@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tasks.train import Arm, Holdout, TrainConfig, TrainError, train_arm
+from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
 
 TOOLS = json.dumps(
     [{"type": "function", "function": {"name": "search_hotel", "parameters": {"properties": {}}}}]

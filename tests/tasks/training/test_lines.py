@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
 
-from tasks.training.lines import Lines, say_by_lines
+from tasks.train.logs.lines import Lines, say_by_lines
 from tests.tasks.training.line import Line
 
 STEP = r"training: step {} of 4, loss \d+\.\d{{3}}"
@@ -26,7 +26,7 @@ def test_steps_loss_and_what_is_left(
 ) -> None:
     training = trainer(tmp_path, bar=False)
     say_by_lines(training)
-    with caplog.at_level(logging.INFO, "tasks.training.lines"):
+    with caplog.at_level(logging.INFO, "tasks.train.logs.lines"):
         training.train()
     first, second = caplog.messages
     assert re.fullmatch(STEP.format(2) + ", less than a minute left", first)
@@ -40,7 +40,7 @@ def test_a_run_that_goes_on_counts_from_where_it_does(
     trainer(tmp_path, bar=False).train()
     training = trainer(tmp_path, bar=False)
     say_by_lines(training)
-    with caplog.at_level(logging.INFO, "tasks.training.lines"):
+    with caplog.at_level(logging.INFO, "tasks.train.logs.lines"):
         training.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
     assert [re.match(r"training: step (\d)", line)[1] for line in caplog.messages] == ["4"]  # type: ignore[index]
 

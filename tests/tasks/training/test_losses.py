@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from transformers import Trainer, TrainingArguments
 
-from tasks.training.losses import AtEverySave, mean_loss
+from tasks.train.logs.losses import AtEverySave, mean_loss
 from tests.tasks.training.line import Line
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.training.memory import GIB, estimate
-from tasks.training.recipe import Recipe
-from tasks.training.trainers import arguments
+from tasks.train.memory import GIB, estimate
+from tasks.train.recipe import Recipe
+from tasks.train.trainers import arguments
 
 
 def test_memory_of_an_8b_model():

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from tasks.training.recipe import Arm, Continued, Holdout, TrainConfig
+from tasks.train.recipe import Arm, Continued, Holdout, TrainConfig
 
 
 def config(name: str) -> TrainConfig:

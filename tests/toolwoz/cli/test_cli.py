@@ -15,7 +15,7 @@ import pytest
 from tests.http_server import Reply
 from tests.toolwoz.chat_server import said, serving
 from toolwoz.cli.main import COMMANDS, main
-from toolwoz.scenario import read_scenarios
+from toolwoz.world.scenario import read_scenarios
 
 SCENARIO = "TEST000001"
 

@@ -9,19 +9,19 @@ from itertools import pairwise
 
 import pytest
 
-from toolwoz.audit import Failure, audit
-from toolwoz.completion import Message, Policy
-from toolwoz.conversion import Conversion
-from toolwoz.episode import Episode
-from toolwoz.policies.expert import Expert
-from toolwoz.policies.hurried import Hurried
-from toolwoz.policies.noisy import Noisy
-from toolwoz.policies.oracle import Oracle
-from toolwoz.policies.random import RandomCalls
-from toolwoz.scenario import Mode, Scenario
-from toolwoz.seeds import stable_seed
+from dialogue.protocols import Message, Policy
+from dialogue.seeds import stable_seed
+from toolwoz.agents.expert import Expert
+from toolwoz.agents.noisy import Noisy
+from toolwoz.agents.oracle import Oracle
+from toolwoz.agents.random import RandomCalls
+from toolwoz.agents.shortcut import Hurried
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.evaluation.audit import Failure, audit
 from toolwoz.users.agenda import AgendaUser
-from toolwoz.world import World
+from toolwoz.world.episode import Episode
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.world import World
 
 
 async def play(policy: Policy, scenario: Scenario, world: World, seed: int) -> Episode:

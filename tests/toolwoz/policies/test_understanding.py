@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.conversion import Conversion
-from toolwoz.policies.understanding import BOOK_SLOTS, SEARCH_SLOTS, Reader
-from toolwoz.scenario import Mode
+from toolwoz.agents.understanding import BOOK_SLOTS, SEARCH_SLOTS, Reader
+from toolwoz.conversion.conversion import Conversion
 from toolwoz.users.acts import Act, Intent
 from toolwoz.users.phrases import say
+from toolwoz.world.scenario import Mode
 
 
 @pytest.fixture(scope="module")

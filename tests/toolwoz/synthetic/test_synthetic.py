@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.scenario import ENTITY_KEY
-from toolwoz.synthetic import build_city, write_corpus
-from toolwoz.synthetic.dialogues import matches, write_log
-from toolwoz.synthetic.goals import sample_goal
-from toolwoz.synthetic.sentences import message
+from toolwoz.corpus.synthetic import build_city, write_corpus
+from toolwoz.corpus.synthetic.dialogues import matches, write_log
+from toolwoz.corpus.synthetic.goals import sample_goal
+from toolwoz.corpus.synthetic.sentences import message
+from toolwoz.world.domains import ENTITY_KEY
 
 CITY = build_city(0)
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.completion import Message
-from toolwoz.conversion import Conversion
-from toolwoz.mentions import said
-from toolwoz.scenario import Goal, Mode, Scenario
+from dialogue.protocols import Message
+from toolwoz.conversion.conversion import Conversion
+from toolwoz.evaluation.mentions import said
 from toolwoz.users.acts import Intent
 from toolwoz.users.agenda import AgendaUser, replies
+from toolwoz.world.scenario import Goal, Mode, Scenario
 
 # What agents say: helpful, wrong, evasive, and nothing at all.
 REPLIES = (

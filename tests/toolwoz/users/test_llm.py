@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from toolwoz.completion import Completion, Message, Tool
-from toolwoz.scenario import Goal, Scenario
+from dialogue.protocols import Completion, Message, Tool
 from toolwoz.users.llm import END, GoalUser, GuideUser, UserEngineError
+from toolwoz.world.scenario import Goal, Scenario
 
 SCENARIO = Scenario(
     "X1",

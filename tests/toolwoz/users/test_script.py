@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from toolwoz.completion import Message
-from toolwoz.conversion import Conversion
-from toolwoz.scenario import Mode, Scenario
+from dialogue.protocols import Message
+from toolwoz.conversion.conversion import Conversion
 from toolwoz.users.script import ScriptUser
+from toolwoz.world.scenario import Mode, Scenario
 
 
 def test_it_says_what_the_human_said_and_hangs_up(synthetic: Mapping[Mode, Conversion]) -> None:

@@ -1,0 +1,1 @@
+"""What the pipeline has to do with a Prefect server."""

@@ -1,0 +1,50 @@
+"""Progress of a stage as an artifact of its Prefect run: a bar in the UI that fills."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+from uuid import UUID
+
+from flows.server import runtime
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    """A bar for each name it is told of; nothing where no Prefect server records the run."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, UUID] = {}
+        self._lost = False
+
+    def __call__(self, name: str, share: float, line: str) -> None:
+        """Move a bar; a server that fails is a warning, once, and never the stage's end.
+
+        Args:
+            name: Of the bar.
+            share: Done, 0 to 1.
+            line: Stands below it.
+        """
+        if self._lost or not runtime.is_tracked():
+            return
+        from httpx import HTTPError
+        from prefect.exceptions import PrefectException
+
+        try:
+            self._draw(name, 100 * share, line)
+        except (HTTPError, PrefectException) as error:
+            self._lost = True
+            log.warning("Prefect did not take the progress of %s: %s", name, error)
+
+    def _draw(self, name: str, percent: float, line: str) -> None:
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        # Called inside an event loop, where Prefect would give a coroutine unless told otherwise.
+        if name in self._bars:
+            update_progress_artifact(self._bars[name], percent, line, _sync=True)  # type: ignore[call-arg]
+        else:
+            key = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+            made: Any = create_progress_artifact(percent, key, line, _sync=True)  # type: ignore[call-arg]
+            self._bars[name] = made

@@ -1,0 +1,144 @@
+"""Flows and tasks that are Prefect's where a Prefect server listens, and plain functions elsewhere.
+
+A stage run by `dvc repro` must start no server and wait for none, so Prefect is not even imported
+when nobody listens. ``WOZ_PREFECT`` decides otherwise: ``off`` never asks, ``server`` takes a
+server at ``PREFECT_API_URL`` for granted.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PARENT = "WOZ_PARENT"
+"""Environment variable: id of the flow run of the pipeline that runs this stage."""
+PREFECT = "WOZ_PREFECT"
+LOCAL_API = "http://127.0.0.1:4200/api"
+
+
+def flow(function: Callable[P, R]) -> Callable[P, R]:
+    """A stage: one Prefect flow run per call while :func:`is_tracked`."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not is_tracked():
+            return function(*args, **kwargs)
+        from prefect import flow as prefect_flow
+        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+        # The parameters are dataclasses that params.yaml has validated: no second time. The
+        # heartbeat would be joined for a whole second at the end of every flow run.
+        name = os.environ.get("DVC_STAGE", function.__name__)
+        tracked = prefect_flow(flow_run_name=name, validate_parameters=False)(function)
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _under_the_parent():
+            return tracked(*args, **kwargs)
+
+    return call
+
+
+def task(*, retries: int = 0, delay: float = 5) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A step of a stage: one Prefect task run per call while :func:`is_tracked`.
+
+    Args:
+        retries: How often Prefect tries again. Only for what may pass by itself, as a download.
+        delay: Seconds before each retry.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not is_tracked():
+                return function(*args, **kwargs)
+            from prefect import task as prefect_task
+            from prefect.cache_policies import NO_CACHE  # DVC is the only cache
+
+            options = prefect_task(
+                retries=retries, retry_delay_seconds=delay, cache_policy=NO_CACHE
+            )
+            return options(function)(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+@functools.cache
+def is_tracked() -> bool:
+    """Whether runs are recorded by a Prefect server; asked once a process."""
+    mode = os.environ.get(PREFECT, "auto")
+    if mode not in ("auto", "off", "server"):
+        raise ValueError(f"{PREFECT}={mode}: expected auto, off or server")
+    if mode == "auto":
+        api = os.environ.get("PREFECT_API_URL", LOCAL_API)
+        if not listens(api):
+            return False
+        os.environ["PREFECT_API_URL"] = api
+    if mode != "off":
+        _send_our_logs()
+    return mode != "off"
+
+
+def listens(api: str) -> bool:
+    """Whether a Prefect server answers at that address within a second."""
+    try:
+        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def child_environment() -> dict[str, str]:
+    """What a subprocess of the running flow needs so that its own flow hangs below it.
+
+    The server may be one that Prefect started for this process alone: its address goes along.
+    """
+    from prefect import get_client
+    from prefect.runtime import flow_run
+
+    api = get_client(sync_client=True).api_url
+    return {PARENT: str(flow_run.id), PREFECT: "server", "PREFECT_API_URL": str(api)}
+
+
+@contextmanager
+def _under_the_parent() -> Iterator[None]:
+    """Make the next flow a subflow of the pipeline's run, which lives in another process.
+
+    ``hydrated_context`` is what Prefect's own task runners cross process boundaries with.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is None:
+        yield
+        return
+    from prefect import Flow, get_client
+    from prefect.context import hydrated_context
+    from prefect.results import ResultStore
+
+    def pipeline() -> None: ...
+
+    context = {
+        "flow": Flow(pipeline),
+        "flow_run": get_client(sync_client=True).read_flow_run(UUID(parent)),
+        "parameters": {},
+        "log_prints": False,
+        "persist_result": False,
+        "result_store": ResultStore(),
+    }
+    with hydrated_context({"flow_run_context": context}):
+        yield
+
+
+def _send_our_logs() -> None:
+    """Have Prefect show the lines of our loggers; read when Prefect is imported."""
+    os.environ.setdefault(
+        "PREFECT_LOGGING_EXTRA_LOGGERS", "dialogue,flows,josh,services,tasks,toolwoz,worlds"
+    )
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")

@@ -1,0 +1,1 @@
+"""One module a stage of dvc.yaml: ``python -m flows.stages.NAME``."""

@@ -1,0 +1,1 @@
+"""Commands around the pipeline: the screens, tables, plots, the fine-tuning file."""

@@ -1,0 +1,99 @@
+"""What training will take of a GPU, before there is one.
+
+    python -m flows.tools.memory paper-8b --model configs/models/llama-3-8b --gib 80
+    python -m flows.tools.memory paper-8b 2x24gb --model configs/models/llama-3-8b --gib 24
+
+Every arm of the configs is estimated with the longest dialogue that the engine reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows import params
+from tasks.train.memory import Memory, estimate
+from tasks.train.recipe import Arm, TrainConfig
+from tasks.train.trainers import arguments
+
+UNMEASURED = 2.0
+"""GiB that the framework itself may take, and the estimate leaves out."""
+
+
+def main(options: Sequence[str] | None = None) -> int:
+    """Print an estimate a line; 1 if an arm does not fit, or something is wrong."""
+    chosen = _parser().parse_args(options)
+    try:
+        sections = params.merged(chosen.configs)
+        model = chosen.model or _model(sections["bootstrap"])
+        needed = memory_of(sections["train"], model, sections["engine"].max_model_len)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    fits = {name: one.total + UNMEASURED <= chosen.gib for name, one in needed.items()}
+    for name, one in needed.items():
+        print(f"{name}: {one}" + ("" if fits[name] else f": too much for {chosen.gib:g} GiB"))
+    return 0 if all(fits.values()) else 1
+
+
+def memory_of(train: TrainConfig, model: str, longest: int) -> Mapping[str, Memory]:
+    """By arm, on each GPU.
+
+    Args:
+        train: The section.
+        model: Folder with the ``config.json`` of the model, or its name on the Hub.
+        longest: Tokens of the longest row.
+
+    Raises:
+        OSError: there is no such model.
+        tasks.train.recipe.TrainError: an option that TRL does not know.
+    """
+    from transformers import AutoConfig
+
+    name, _, revision = model.partition("@")
+    config = AutoConfig.from_pretrained(name, revision=revision or "main").get_text_config()
+    shards = _shards(train.accelerate)
+    return {
+        name: estimate(config, arm, _arguments(arm), arm.quantization, longest, shards)
+        for name, arm in train.policies.items()
+    }
+
+
+def _arguments(arm: Arm) -> Any:
+    """TRL's options of an arm; transformers refuses bf16 on a GPU where there is none."""
+    on_cpu = Arm(**{**_fields(arm), "trl": {**arm.trl, "use_cpu": True}})
+    return arguments(on_cpu, Path("work"), 0, watched=False)
+
+
+def _fields(arm: Arm) -> dict[str, Any]:
+    return {name: getattr(arm, name) for name in Arm.__dataclass_fields__}
+
+
+def _shards(accelerate: str) -> int:
+    """How many GPUs share one model's weights."""
+    if not accelerate:
+        return 1
+    settings = yaml.safe_load(Path(accelerate).read_text(encoding="utf-8"))
+    return int(settings["num_processes"]) if settings["distributed_type"] == "FSDP" else 1
+
+
+def _model(bootstrap: Any) -> str:
+    return str(bootstrap.pretrained) if bootstrap.kind == "pretrained" else "models/base"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m flows.tools.memory", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("configs", nargs="+", help="of configs/, merged in this order")
+    parser.add_argument("--model", help="folder with its config.json; else what bootstrap takes")
+    parser.add_argument("--gib", type=float, default=80.0, help="of one GPU")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

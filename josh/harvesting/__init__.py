@@ -1,0 +1,1 @@
+"""Many searches at once, each answer on disk before it is acted on."""

@@ -1,0 +1,157 @@
+"""Many dialogues at once: every live leaf of each is under way, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+from tqdm import tqdm
+
+from dialogue.faults import Fault, Retry
+from dialogue.pool import Limits, Pool
+from dialogue.protocols import Episode, Message, Policy
+from josh.search.config import JoshConfig
+from josh.search.dialogue import Memory
+from josh.search.search import PAPER, RETRY, harvest
+from josh.tree.tree import Tree
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[str, Sequence[Message] | None], Awaitable[Episode]]
+"""Starts the dialogue of a scenario id. Where a killed run had started it, its opening messages are
+given: a user that might open with other words is not to be asked again."""
+
+AHEAD = 4
+"""Trees come in the order of their scenarios; so many times ``Limits.dialogues`` may wait for one
+that is slow."""
+LOG_EVERY = 30.0
+"""Seconds between two lines of progress, where there is no terminal for a bar."""
+LIMITS = Limits()
+
+
+async def harvest_all(
+    scenarios: Sequence[str],
+    start: Start,
+    policies: Sequence[Policy],
+    config: JoshConfig = PAPER,
+    *,
+    limits: Limits = LIMITS,
+    retry: Retry = RETRY,
+    journal: Callable[[str], Memory] | None = None,
+    watch: Callable[[Tree], object] | None = None,
+) -> AsyncGenerator[Tree, None]:
+    """Harvest dialogues side by side, and give their trees in the order of the scenarios.
+
+    Args:
+        policies: The same agent behind one engine or several.
+        journal: Gives each scenario its memory: see ``josh.harvesting.journal``. Without one, a
+        harvest
+            that is killed starts from nothing.
+        watch: Called with each tree as soon as its dialogue is over, whatever its turn.
+
+    A dialogue that met a fault comes as a tree with an ``error``; with a journal, the same
+    harvest run again goes on where it stopped.
+
+    Raises:
+        ValueError: a scenario is listed twice; its two trees would share one journal.
+    """
+    if len(set(scenarios)) < len(scenarios):
+        raise ValueError("a scenario is listed twice; give each once, and other seeds for more")
+    pool = Pool(policies, limits)
+    room = asyncio.Semaphore(limits.dialogues)
+
+    async def one(scenario: str) -> Tree:
+        async with room:
+            memory = journal(scenario) if journal is not None else None
+            with pool.pinned() as policy:
+                tree = await _harvest(scenario, start, policy, config, memory, retry)
+            progress.count(tree)
+            if watch is not None:
+                watch(tree)
+            return tree
+
+    under_way: deque[asyncio.Task[Tree]] = deque()
+    progress = Progress(len(scenarios))
+    try:
+        for scenario in scenarios:
+            under_way.append(asyncio.create_task(one(scenario)))
+            if len(under_way) >= AHEAD * limits.dialogues:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        progress.close()
+
+
+async def _harvest(
+    scenario: str,
+    start: Start,
+    policy: Policy,
+    config: JoshConfig,
+    memory: Memory | None,
+    retry: Retry,
+) -> Tree:
+    try:
+        episode = await _start(scenario, start, memory, retry)
+    except Fault as fault:
+        return Tree(scenario, frozenset(), (), (), (), error=str(fault))
+    return await harvest(scenario, episode, policy, config, memory=memory, retry=retry)
+
+
+async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retry) -> Episode:
+    entry = memory.get("opening") if memory is not None else None
+    opening = entry["messages"] if entry else None
+    episode = await retry(f"{scenario}: start", lambda: start(scenario, opening))
+    messages = list(episode.messages)
+    if opening is not None and messages != opening:
+        raise Fault(
+            f"{scenario}: the dialogue opens otherwise than in the killed run. Let its start use "
+            "the opening it is given, or start the harvest afresh in an empty journal folder"
+        )
+    if memory is not None and opening is None:
+        memory["opening"] = {"messages": messages}
+    return episode
+
+
+class Progress:
+    """A bar on a terminal, a line in the log now and then elsewhere; faults are always logged."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = tqdm(total=total, desc="harvest", unit="dialogue", disable=None)
+        self.total = total
+        self.done = self.golden = self.faults = 0
+        self.reward = 0.0
+        self.logged = time.monotonic()
+
+    def count(self, tree: Tree) -> None:
+        """Take note of a dialogue that is over."""
+        self.done += 1
+        self.golden += tree.golden_leaf is not None
+        self.reward += tree.reward
+        if tree.error:
+            self.faults += 1
+            log.error("%s", tree.error)
+        self.bar.set_postfix_str(str(self), refresh=False)
+        self.bar.update()
+        if self.bar.disable and time.monotonic() - self.logged > LOG_EVERY:
+            self._log()
+
+    def close(self) -> None:
+        self.bar.close()
+        self._log()
+
+    def _log(self) -> None:
+        log.info("harvest: %d of %d dialogues, %s", self.done, self.total, self)
+        self.logged = time.monotonic()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.golden} golden, reward {self.reward / max(1, self.done):.2f}, "
+            f"{self.faults} faults"
+        )

@@ -1,0 +1,1 @@
+"""The search: branch, reward, collapse."""

@@ -1,0 +1,110 @@
+"""A leaf of the beam: a node in the making, and the world as it stands there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dialogue.faults import Fault
+from dialogue.messages import is_error
+from dialogue.protocols import Episode, Message
+from josh.search.config import JoshConfig
+from josh.search.dialogue import Dialogue
+from josh.tree.node import Call, Ended, Node
+
+
+@dataclass(slots=True, eq=False)
+class Leaf:
+    """What one branch does in one turn. Its ``to_node`` is called when the turn is over.
+
+    Attributes:
+        index: Of the node it becomes; None for the root, which is no node.
+        path: Sibling numbers from the root, "0.1.1": the name of the node in seeds and journals.
+        parent: Index of the node it grows from.
+        episode: The world after the last message; never changed, only replaced.
+        errors, length: Calls answered with an error, and model calls, from the root to here.
+        grown: Children it has; the number of the next.
+        probation: Turns for which it is still played on though it lost; 0 in the beam itself.
+        fresh: Goals earned and not yet looked at by the search, in the order of earning.
+        to_say: Speech the user has not answered yet.
+    """
+
+    index: int | None
+    path: str
+    parent: int | None
+    episode: Episode
+    errors: int = 0
+    length: int = 0
+    grown: int = 0
+    probation: int = 0
+    messages: list[Message] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    earned: set[str] = field(default_factory=set)
+    fresh: list[str] = field(default_factory=list)
+    to_say: Message | None = None
+    ended: Ended | None = None
+    error: str | None = None
+
+    def grow(self, index: int, *, probation: int = 0) -> Leaf:
+        """The next child. It shares the episode until it makes a step."""
+        path = f"{self.path}.{self.grown}" if self.path else str(self.grown)
+        self.grown += 1
+        return Leaf(
+            index,
+            path,
+            self.index,
+            self.episode,
+            errors=self.errors,
+            length=self.length,
+            probation=probation,
+        )
+
+    async def act(self, dialogue: Dialogue, config: JoshConfig) -> None:
+        """Let the policy call tools until it speaks; what it says is kept back."""
+        try:
+            while len(self.calls) < config.calls_per_node and not self.ended:
+                said = await dialogue.complete(f"{self.path}:{len(self.calls)}", self.episode)
+                if said is None:
+                    self.ended = "context"
+                    return
+                self.messages.append(said.message)
+                self.calls.append(said.call)
+                self.length += 1
+                if not said.message.get("tool_calls"):
+                    self.to_say = said.message
+                    return
+                await self._step(dialogue, said.message)
+                if config.end_on_error and not self.earned and any(map(is_error, self.messages)):
+                    self.ended = "bad_call"
+        except Fault as fault:
+            self.error = str(fault)
+
+    async def reply(self, dialogue: Dialogue) -> None:
+        """Let the user answer what was said."""
+        if self.to_say is None or self.ended or self.error:
+            return
+        try:
+            await self._step(dialogue, self.to_say)
+            self.to_say = None
+        except Fault as fault:
+            self.error = str(fault)
+
+    async def _step(self, dialogue: Dialogue, message: Message) -> None:
+        place = f"{self.path}:{len(self.calls) - 1}"
+        answer = await dialogue.step(place, self.episode, message)
+        self.episode, step = answer
+        self.messages += step.messages
+        self.errors += sum(map(is_error, step.messages))
+        self.earned |= step.earned
+        self.fresh += sorted(step.earned)
+        if step.done:
+            self.ended = "done"
+
+    def to_node(self) -> Node:
+        return Node(
+            self.parent,
+            tuple(self.messages),
+            frozenset(self.earned),
+            tuple(self.calls),
+            self.ended,
+            self.error,
+        )

@@ -1,0 +1,1 @@
+"""What a search leaves: nodes, trees, files of trees."""

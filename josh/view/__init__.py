@@ -1,0 +1,1 @@
+"""Trees to look at, in a terminal and in a browser."""

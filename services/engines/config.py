@@ -1,0 +1,107 @@
+"""What an engine is told, and how it says that it failed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["Backend", "EngineConfig", "EngineError", "model_folder"]
+
+
+class EngineError(RuntimeError):
+    """An engine that cannot start, is gone, or has no answer: asking it again does not help.
+
+    What may pass, of an endpoint, is :class:`dialogue.chat.EngineError`.
+    """
+
+
+Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """The section ``engine``: what does not depend on the model, or on what it is asked for.
+
+    Attributes:
+        backend: ``vllm`` and ``transformers`` run in this process; ``server`` starts a vLLM server
+            and stops it again; ``endpoint`` uses running OpenAI-compatible servers; ``recorded``
+            plays back a file.
+        top_p: Of sampling; 1 keeps every token.
+        max_tokens: Most tokens of one message.
+        max_model_len: Longest prompt and answer together, in tokens. A prompt that leaves no room
+            for `max_tokens` is not answered: the policy returns None.
+        max_num_seqs: Most requests in one step of an in-process engine or server.
+        kv_cache_gb: Memory for keys and values, in GiB; 0 leaves it to the engine, which on a CPU
+            takes nearly all there is.
+        dtype: ``float32``, ``bfloat16``, or ``auto``: the model's own. On a CPU, float32 answers
+            do not depend on what else is in the batch; bfloat16 ones may, and are a third faster.
+        threads: Cores that an engine on a CPU uses; 0 for all this process may use.
+        urls: Of the endpoints, up to and with ``/v1``; requests are spread over them. Of a
+            ``server``, the address of one that already runs.
+        api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
+        text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
+        timeout: Seconds an endpoint may take for an answer.
+        port: The server listens here, on loopback; 0 for any that is free.
+        start_timeout: Seconds a server may take to start.
+        server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
+        recording: File that ``recorded`` plays back, whatever the model.
+    """
+
+    backend: Backend
+    top_p: float = 1.0
+    max_tokens: int = 128
+    max_model_len: int = 2048
+    max_num_seqs: int = 256
+    kv_cache_gb: float = 1.0
+    dtype: str = "auto"
+    threads: int = 0
+    urls: tuple[str, ...] = ()
+    api_key_env: str = ""
+    text_tools: bool = False
+    timeout: float = 120.0
+    port: int = 0
+    start_timeout: float = 600.0
+    server_args: tuple[str, ...] = ()
+    recording: str = ""
+
+    @property
+    def cores(self) -> int:
+        """The number of threads that `threads` means on this machine."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    def of(self, model: str | Path, temperature: float) -> EngineConfig:
+        """These settings, for one model and one way to sample from it."""
+        return EngineConfig(**asdict(self), model=str(model), temperature=temperature)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig(EngineSettings):
+    """One engine.
+
+    Attributes:
+        model: Folder of the model; for an endpoint, the name that the server knows it by, or a
+            folder that says it (``services.endpoint_model``); for ``recorded`` without a
+            `recording`, the
+            file.
+        temperature: Of sampling; 0 is greedy.
+    """
+
+    model: str = ""
+    temperature: float = 1.0
+
+
+def model_folder(config: EngineConfig) -> Path:
+    """The model's folder.
+
+    Raises:
+        EngineError: there is no model there. Found here, before a slow import.
+    """
+    folder = Path(config.model)
+    if not config.model or not (folder / "config.json").is_file():
+        raise EngineError(
+            f"no model at {config.model or '(engine.model is empty)'}: there is no config.json; "
+            "run the stage that makes it (dvc repro), or correct engine.model"
+        )
+    return folder

@@ -1,0 +1,95 @@
+"""A policy from an engine in this process: messages to tokens, and tokens to a message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dialogue.protocols import Completion, Message, Tool
+from dialogue.strict_json import loads
+from dialogue.tool_text import parse
+from services.engines.config import EngineConfig
+from services.engines.loop import EngineLoop, Sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class LocalPolicy:
+    """Renders the chat template, samples, and reads tool calls from the text."""
+
+    def __init__(
+        self, loop: EngineLoop, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
+    ) -> None:
+        self._loop = loop
+        self._tokenizer = tokenizer
+        self._model = config.model
+        self._longest_prompt = config.max_model_len - config.max_tokens
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        """The next message, or None when no full-length answer fits after the prompt.
+
+        Raises:
+            EngineError: the engine is closed, or died.
+        """
+        began = time.perf_counter()
+        prompt = self._render(messages, tools)
+        if len(prompt) > self._longest_prompt:
+            return None
+        sample = await self._loop.sample(prompt, seed)
+        message = parse(self._text(sample))
+        called = sample.finish_reason == "stop" and "tool_calls" in message
+        return Completion(
+            message=message,
+            finish_reason="tool_calls" if called else sample.finish_reason,
+            prompt_tokens=len(prompt),
+            completion_tokens=len(sample.token_ids),
+            cached_tokens=sample.cached_tokens,
+            model=self._model,
+            seconds=time.perf_counter() - began,
+            token_ids=sample.token_ids,
+            logprobs=sample.logprobs,
+        )
+
+    def _render(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
+        rendered: list[int] = self._tokenizer.apply_chat_template(
+            [with_decoded_arguments(message) for message in messages],
+            tools=list(tools) or None,
+            add_generation_prompt=True,
+            return_dict=False,
+            # That a prompt is too long is said by answering None, not by a warning.
+            tokenizer_kwargs={"verbose": False},
+        )
+        return rendered
+
+    def _text(self, sample: Sample) -> str:
+        # No stop strings are ever set, so "stop" means that the last token ended the message. The
+        # other special tokens stay: <tool_call> may be one.
+        ended = sample.finish_reason == "stop"
+        ids = sample.token_ids[:-1] if ended else sample.token_ids
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
+        return text
+
+
+def with_decoded_arguments(message: Message) -> Message:
+    """The message as chat templates want it: arguments as objects, not as JSON text.
+
+    Arguments that are not a JSON object stay the text they are.
+    """
+    if not (calls := message.get("tool_calls")):
+        return message
+    return {**message, "tool_calls": [_decoded(call) for call in calls]}
+
+
+def _decoded(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    try:
+        arguments = loads(function["arguments"])
+    except ValueError:
+        return call
+    if not isinstance(arguments, dict):
+        return call
+    return {**call, "function": {**function, "arguments": arguments}}

@@ -1,0 +1,145 @@
+"""Many concurrent callers, one engine that steps a batch: the only batching code there is."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Protocol, Self
+
+from services.engines.config import EngineError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What an engine sampled for one prompt.
+
+    Attributes:
+        token_ids: With the token that ended it, if one did.
+        logprobs: One a token, where the engine gives them.
+        finish_reason: ``stop`` or ``length``.
+        cached_tokens: Tokens of the prompt that were not computed again.
+    """
+
+    token_ids: Sequence[int]
+    logprobs: Sequence[float] = ()
+    finish_reason: str = "stop"
+    cached_tokens: int = 0
+
+
+class TokenEngine(Protocol):
+    """An engine in this process. All its methods are called from one thread."""
+
+    def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
+        """Take a request in."""
+        ...
+
+    def abort(self, key: int) -> None:
+        """Forget a request; nobody waits for it any more."""
+        ...
+
+    def step(self) -> Mapping[int, Sample]:
+        """Work for a moment; the requests that are done."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    key: int
+    prompt: Sequence[int]
+    seed: int
+    answer: Future[Sample]
+
+
+class EngineLoop:
+    """Runs an engine in a thread of its own and feeds it whatever callers ask, as they ask.
+
+    Args:
+        start: Makes the engine, in that thread.
+    """
+
+    def __init__(self, start: Callable[[], TokenEngine]) -> None:
+        self._inbox: SimpleQueue[_Request | None] = SimpleQueue()
+        self._keys = itertools.count()
+        self._waiting: dict[int, _Request] = {}  # touched by the engine's thread only
+        self._gate = threading.Lock()  # between "is it still running?" and the inbox
+        self._fate = ""  # why it takes no more requests
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        try:
+            self._engine = self._thread.submit(start).result()
+            self._serving = self._thread.submit(self._serve)
+        except BaseException:  # Ctrl-C while it loads, too: the thread must not outlive us
+            self._thread.shutdown()
+            raise
+        self._serving.add_done_callback(self._fail_everyone)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop after the step it is in; whoever still waits gets an EngineError."""
+        self._inbox.put(None)
+        self._thread.submit(self._engine.close).result()
+        self._thread.shutdown()
+
+    async def sample(self, prompt: Sequence[int], seed: int) -> Sample:
+        """Sample an answer. A caller that is cancelled takes its request out of the batch.
+
+        Raises:
+            EngineError: the engine is closed, or died.
+        """
+        request = _Request(next(self._keys), prompt, seed, Future())
+        with self._gate:
+            if self._fate:
+                raise EngineError(self._fate)
+            self._inbox.put(request)
+        return await asyncio.wrap_future(request.answer)
+
+    def _serve(self) -> None:
+        while self._take_in():
+            for key in [key for key, r in self._waiting.items() if r.answer.cancelled()]:
+                del self._waiting[key]
+                self._engine.abort(key)
+            for key, sample in self._engine.step().items() if self._waiting else ():
+                answer = self._waiting.pop(key).answer
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(sample)
+
+    def _take_in(self) -> bool:
+        """Hand new requests to the engine, waiting for one if it is idle; False: stop."""
+        try:
+            while (request := self._inbox.get(block=not self._waiting)) is not None:
+                self._waiting[request.key] = request
+                self._engine.add(request.key, request.prompt, request.seed)
+        except Empty:
+            return True
+        return False
+
+    def _fail_everyone(self, serving: Future[None]) -> None:
+        error = serving.exception()
+        if error is not None:
+            log.error("the engine died", exc_info=error)
+        with self._gate:
+            self._fate = f"the engine died: {error!r}" if error else "the engine was closed"
+        requests = list(self._waiting.values())
+        while not self._inbox.empty():
+            if (request := self._inbox.get()) is not None:
+                requests.append(request)
+        for request in requests:
+            if request.answer.set_running_or_notify_cancel():
+                request.answer.set_exception(EngineError(self._fate))

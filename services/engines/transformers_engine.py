@@ -1,0 +1,153 @@
+"""transformers inside this process: batches of `generate`, for machines without a vLLM wheel."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dialogue.protocols import Policy
+from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.engine_log import last_words, records_in
+from services.engines.local import LocalPolicy
+from services.engines.loop import EngineLoop, Sample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+
+class Waiting(NamedTuple):
+    """A request that no batch has taken yet."""
+
+    key: int
+    prompt: Sequence[int]
+    seed: int
+
+
+class TransformersEngine:
+    """A :class:`~services.engines.loop.TokenEngine` whose step answers everything that waits.
+
+    Requests that arrive meanwhile are the next batch.
+    """
+
+    def __init__(self, model: PreTrainedModel, config: EngineConfig) -> None:
+        ends = model.generation_config.eos_token_id
+        self._model = model
+        self._config = config
+        self._ends = [ends] if isinstance(ends, int) else list(ends or [])
+        self._waiting: deque[Waiting] = deque()
+
+    def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
+        self._waiting.append(Waiting(key, prompt, seed))
+
+    def abort(self, key: int) -> None:
+        self._waiting = deque(one for one in self._waiting if one.key != key)
+
+    def step(self) -> Mapping[int, Sample]:
+        count = min(len(self._waiting), self._config.max_num_seqs)
+        batch = [self._waiting.popleft() for _ in range(count)]
+        return dict(zip((one.key for one in batch), self._generate(batch), strict=True))
+
+    def close(self) -> None:
+        del self._model
+
+    def _generate(self, batch: Sequence[Waiting]) -> Iterator[Sample]:
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList
+
+        padded, mask = left_padded([one.prompt for one in batch], self._model.device)
+        with torch.inference_mode():
+            rows = self._model.generate(
+                padded,
+                attention_mask=mask,
+                generation_config=GenerationConfig(
+                    max_new_tokens=self._config.max_tokens,
+                    do_sample=False,
+                    eos_token_id=self._ends,
+                    pad_token_id=0,
+                ),
+                logits_processor=LogitsProcessorList(
+                    [SeededNoise(self._config, [one.seed for one in batch])]
+                ),
+            )
+        for row in rows[:, padded.shape[1] :].tolist():
+            yield self.sample(row)
+
+    def sample(self, row: Sequence[int]) -> Sample:
+        """The row up to its end token; what follows is padding."""
+        end = next((i for i, token in enumerate(row) if token in self._ends), None)
+        if end is None:
+            return Sample(tuple(row), finish_reason="length")
+        return Sample(tuple(row[: end + 1]))
+
+
+class SeededNoise:
+    """A logits processor that makes greedy decoding sample, each row from a seed of its own.
+
+    The arg max of logits/T plus Gumbel noise is a draw from softmax(logits/T). `generate` itself
+    draws all rows from one generator, so an answer would depend on who else is in the batch.
+    """
+
+    def __init__(self, config: EngineConfig, seeds: Sequence[int]) -> None:
+        import torch
+
+        self._temperature = config.temperature
+        self._top_p = config.top_p
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Scores whose arg max is the sample; shape (rows, vocabulary)."""
+        import torch
+
+        if self._temperature == 0:
+            return scores
+        scores = scores.float() / self._temperature
+        if self._top_p < 1:
+            from transformers import TopPLogitsWarper
+
+            scores = TopPLogitsWarper(self._top_p)(input_ids, scores)
+        noise = torch.empty(scores.shape)
+        for row, generator in zip(noise, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        return scores - noise.log_().to(scores.device)
+
+
+def left_padded(prompts: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
+    """Token ids, prompts of different length ending together, and which of them are real."""
+    import torch
+
+    width = max(map(len, prompts))
+    ids = [[0] * (width - len(prompt)) + list(prompt) for prompt in prompts]
+    mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+@contextmanager
+def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
+    """See :func:`services.engines.open_engine`."""
+    folder = model_folder(config)
+    with records_in(log, "transformers"):
+        try:
+            loop = EngineLoop(lambda: start(config, folder))
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            raise EngineError(
+                f"transformers could not load {folder}: {error}\n{last_words(log)}"
+            ) from error
+        with loop:
+            from transformers import AutoTokenizer
+
+            yield LocalPolicy(loop, AutoTokenizer.from_pretrained(folder), config)
+
+
+def start(config: EngineConfig, folder: Path) -> TransformersEngine:
+    """Load the model, onto a GPU if there is one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(config.cores)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=config.dtype).to(device).eval()
+    return TransformersEngine(model, config)

@@ -1,0 +1,1 @@
+"""The pipeline's runs, datasets and traces in MLflow."""

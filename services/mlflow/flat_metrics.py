@@ -1,0 +1,51 @@
+"""The figures of a policy that is compared with others, out of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def flat(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"test.reward": ..., "test.success": ..., "test.unscored": ...}``; what could not be
+    estimated is left out.
+
+    Args:
+        by_split: Split -> :class:`toolwoz.evaluation.metrics.Metrics` as JSON.
+    """
+    found = {}
+    for split, metrics in by_split.items():
+        for figure in ("reward", "success"):
+            if metrics[figure]["value"] is not None:
+                found[f"{split}.{figure}"] = metrics[figure]["value"]
+        found[f"{split}.unscored"] = metrics["unscored"]
+    return found
+
+
+def of_benchmarks(by_name: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"bbh.score": ..., "bbh.unscored": ...}``, alike.
+
+    Args:
+        by_name: Benchmark -> its figures, as ``reports/benchmarks/ROUND.json`` has them.
+    """
+    found = {}
+    for name, figures in by_name.items():
+        if figures["score"]["value"] is not None:
+            found[f"{name}.score"] = figures["score"]["value"]
+        found[f"{name}.unscored"] = figures["unscored"]
+    return found
+
+
+def gains(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"test.reward_gain": ..., "test.success_gain": ...}``, alike.
+
+    Args:
+        by_split: Split -> :class:`toolwoz.evaluation.metrics.Comparison` as JSON.
+    """
+    found = {}
+    for split, comparison in by_split.items():
+        for figure in ("reward", "success"):
+            gain = comparison[figure]["estimate"]["value"]
+            if gain is not None:
+                found[f"{split}.{figure}_gain"] = gain
+    return found

@@ -1,0 +1,126 @@
+"""Where MLflow keeps its runs: a SQLite file at the repository's root, or a server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from services.mlflow import provenance
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "toolwoz-josh"
+
+
+class TrackingError(OSError):
+    """MLflow's store cannot be reached, or refuses."""
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else the SQLite file of this repository, made if it is not there.
+
+    Raises:
+        TrackingError: the file cannot be made, or no server answers at the address.
+    """
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        _require_server(uri)
+        return uri
+    database = _database()
+    with lock():
+        if not database.exists():
+            _create(database)
+    return f"sqlite:///{database}"
+
+
+def connect() -> str:
+    """Point MLflow at the store and the experiment; returns the experiment's id.
+
+    Raises:
+        TrackingError: as :func:`tracking_uri`.
+    """
+    import mlflow
+
+    uri = tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    with lock():  # two stages that start at once must not both create it
+        found = mlflow.get_experiment_by_name(name)
+        if found is None:
+            is_ours = uri == f"sqlite:///{_database()}"
+            place = (_home() / "artifacts").as_uri() if is_ours else None  # the store's own choice
+            mlflow.create_experiment(name, artifact_location=place)
+    return str(mlflow.set_experiment(name).experiment_id)
+
+
+def beside(what: str, write: Callable[[], object]) -> bool:
+    """Write to MLflow what the stage's files hold as well: a store that fails is a warning.
+
+    MLflow is a side output of every stage but register. A store that dies while a stage works
+    must not cost it the hours it has worked, so what is written at its end goes through here.
+
+    Args:
+        what: Is missing from MLflow then, for the warning.
+        write: Writes it.
+
+    Returns:
+        Whether it was written.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking_uri()  # a dead server is known in seconds; MLflow's own calls retry for minutes
+        write()
+    except (MlflowException, OSError) as error:
+        log.warning("MLflow did not take %s: %s", what, str(error).splitlines()[0])
+        return False
+    return True
+
+
+def _home() -> Path:
+    home = provenance.root() / ".mlflow"
+    home.mkdir(exist_ok=True)
+    return home
+
+
+def _database() -> Path:
+    return _home() / "mlflow.db"
+
+
+def lock() -> FileLock:
+    """Held by whoever looks for something in the store and makes it if it is not there."""
+    return FileLock(_home() / "lock")
+
+
+def _create(database: Path) -> None:
+    """A migrated database, in place at once: SQLite files that several processes migrate break."""
+    temporary = database.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{temporary}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise TrackingError(f"could not create {database}: {last[0]}")
+    temporary.replace(database)
+
+
+def _require_server(uri: str) -> None:
+    """Fail in seconds: MLflow itself would retry a dead server for minutes."""
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https") or address.hostname is None:
+        return
+    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    try:
+        socket.create_connection((address.hostname, port), timeout=5).close()
+    except OSError as error:
+        raise TrackingError(
+            f"no MLflow server at {address.hostname}:{port} ({error.strerror or error}); start it, "
+            "or unset MLFLOW_TRACKING_URI to keep the runs in .mlflow/ here"
+        ) from error

@@ -1,0 +1,1 @@
+"""Items of a benchmark, their scores, and the comparison of two runs."""

@@ -1,0 +1,1 @@
+"""General benchmarks of lm-evaluation-harness."""

@@ -1,0 +1,146 @@
+"""A trained policy enters MLflow's registry: challenger at once, champion if a gate passed it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from services.mlflow import provenance
+from tasks.register.packing import pack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterConfig:
+    """The section ``register``.
+
+    Attributes:
+        name: Of the model in MLflow's registry; its versions are the policies of all runs.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A version in the registry.
+
+    Attributes:
+        name, version: ``models:/NAME/VERSION`` loads it.
+        aliases: ``challenger``, and ``champion`` if it was promoted.
+        policy: The round and the arm that it comes from, ``r1/josh_sft``.
+        model_id: Of the MLflow model behind the version.
+        reason: Why it was promoted, or was not.
+    """
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    policy: str
+    model_id: str
+    reason: str
+
+
+def choose(record: Mapping[str, Any]) -> tuple[str, bool, str]:
+    """The policy to register, whether it is promoted, and why.
+
+    It is the one that a gate accepted last; where none did, the candidate that was kept back, which
+    is no champion.
+
+    Args:
+        record: ``reports/metrics.json``.
+    """
+    gate = record["gate"]
+    promoted = {
+        f"{name}/{one['candidate']}": one["reason"]
+        for name, one in record["rounds"].items()
+        if one.get("decision") == "promoted"
+    }
+    if record["policy"] in promoted:
+        return record["policy"], True, promoted[record["policy"]]
+    return gate["candidate"], False, gate["reason"]
+
+
+def register(
+    config: RegisterConfig,
+    policy: str,
+    folder: Path,
+    metrics: Mapping[str, float],
+    *,
+    promote: bool,
+    reason: str,
+    card: str,
+    on_hub: Mapping[str, str],
+) -> Registration:
+    """Store the policy in `folder` and make it a version; needs an active MLflow run.
+
+    The folder itself, an output of DVC, stays as it is; see :mod:`tasks.register.packing`.
+
+    Raises:
+        tasks.register.packing.PackingError: there is no model in the folder, a pickle, or a LoRA
+        whose base
+            is nowhere to be had.
+    """
+    import mlflow
+
+    round, _, arm = policy.rpartition("/")
+    tags = {"round": round, "arm": arm, "reason": reason, **provenance.git_tags(), **_hashes()}
+    with TemporaryDirectory() as place:
+        model_id = _store(arm, folder, Path(place, "packed"), card, on_hub, tags)
+    mlflow.log_metrics(dict(metrics), model_id=model_id)
+    version = mlflow.register_model(f"models:/{model_id}", config.name, tags=tags)
+    aliases = ("challenger", "champion") if promote else ("challenger",)
+    client = mlflow.MlflowClient()
+    for alias in aliases:
+        client.set_registered_model_alias(config.name, alias, version.version)
+    log.info("%s version %s is %s: %s", config.name, version.version, " and ".join(aliases), reason)
+    return Registration(config.name, int(version.version), aliases, policy, model_id, reason)
+
+
+def _store(
+    arm: str,
+    folder: Path,
+    packed: Path,
+    card: str,
+    on_hub: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> str:
+    """Log the packed policy as an MLflow model; returns its id."""
+    import mlflow
+    from mlflow.entities import LoggedModelStatus
+    from mlflow.models import Model
+
+    client = mlflow.MlflowClient()
+    # Not mlflow.transformers.log_model, which loads the whole model to try the example on it.
+    logged = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=dict(tags))
+    model_id = str(logged.model_id)
+    status = LoggedModelStatus.FAILED
+    try:
+        described = Model(model_id=model_id, model_uuid=model_id, run_id=logged.source_run_id)
+        pack(folder, packed, described, card=card, on_hub=on_hub)
+        client.log_model_artifacts(model_id, str(packed))
+        status = LoggedModelStatus.READY
+    finally:
+        mlflow.finalize_logged_model(model_id, status)
+    return model_id
+
+
+def figures(arm: Mapping[str, Any]) -> dict[str, float]:
+    """Reward and success by split of an arm of ``reports/metrics.json``: ``val.reward``..."""
+    return {
+        f"{split}.{figure}": metrics[figure]["value"]
+        for split, metrics in arm.items()
+        for figure in ("reward", "success")
+        if metrics[figure]["value"] is not None
+    }
+
+
+def _hashes() -> dict[str, str]:
+    """The DVC hashes of what the version is made from and was judged by."""
+    deps = provenance.dvc_hashes(outs=False).deps
+    return {f"dvc.{path}": md5 for path, md5 in deps.items()}

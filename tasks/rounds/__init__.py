@@ -1,0 +1,1 @@
+"""JOSH repeated: what a round starts from, and the gate that ends it."""

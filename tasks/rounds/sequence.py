@@ -1,0 +1,112 @@
+"""Rounds: JOSH repeated, each from the policy that the round before left.
+
+A round that improved nothing leaves a note in place of a policy. Every stage of the later rounds
+hands the note on and has nothing else to do, so that a stopped run ends like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+BASE = "base"
+"""The policy that bootstrap made: what the first round starts from."""
+EVALUATION = "evaluation"
+"""Folder inside an accepted policy's: its results, by split."""
+NOTE = "stopped.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One of the section ``rounds``.
+
+    Attributes:
+        after: The round whose policy it starts from; ``base`` for the first.
+    """
+
+    after: str
+
+
+def in_order(rounds: Mapping[str, Round]) -> Mapping[str, Round]:
+    """The rounds as they are.
+
+    Raises:
+        ValueError: they are not r1 after base, r2 after r1, and so on.
+    """
+    if not rounds:
+        raise ValueError("there is no round; one is `r1: {after: base}`")
+    before = BASE
+    for place, (name, one) in enumerate(rounds.items(), start=1):
+        if (name, one.after) != (f"r{place}", before):
+            raise ValueError(
+                f"the line of round {place} is `r{place}: {{after: {before}}}`, not "
+                f"`{name}: {{after: {one.after}}}`: each starts from the one before"
+            )
+        before = name
+    return rounds
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """The section ``gate``.
+
+    Attributes:
+        candidate: The arm of ``train.arms``, or of ``train.continued``, that may be promoted.
+            Named beforehand: the best of several arms would be chosen by luck, too.
+        metric: What has to improve over the policy that the round started from.
+        margins: Benchmark of :mod:`tasks.benchmarks` -> the fall in its score that is tolerated,
+            between 0 and 1. Each must stand in ``benchmarks.names``.
+    """
+
+    candidate: str
+    metric: Literal["reward", "success"]
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, margin in self.margins.items():
+            if not 0 < margin < 1:
+                raise ValueError(f"margins.{name} must lie between 0 and 1, not be {margin}")
+
+
+Rounds = Annotated[Mapping[str, Round], AfterValidator(in_order)]
+"""The section ``rounds``: name -> what it starts from, in their order."""
+
+
+def number(name: str) -> int:
+    """Of a round, from 1 on."""
+    return int(name.removeprefix("r"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why no later round has a policy.
+
+    Attributes:
+        round: The one that improved nothing.
+        reason: The gate's.
+    """
+
+    round: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the rounds stopped in {self.round}: {self.reason}"
+
+
+def stopped(folder: Path) -> Stop | None:
+    """The note in a folder, if it holds one in place of what its stage makes."""
+    note = folder / NOTE
+    return Stop(**json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else None
+
+
+def leave_note(stop: Stop, folder: Path) -> None:
+    """Make the folder hold the note and nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / NOTE).write_text(json.dumps(asdict(stop), indent=2) + "\n", encoding="utf-8")

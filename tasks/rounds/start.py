@@ -1,0 +1,70 @@
+"""Policies handed from round to round: what one accepted is what the next starts from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from services import endpoint_model as remote
+from tasks.rounds.sequence import EVALUATION
+from toolwoz.world.domains import Split
+from toolwoz.world.scenario import take
+
+
+def require_scenarios(
+    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int
+) -> None:
+    """Every round is to have scenarios that neither a round nor a lesson before it had.
+
+    Args:
+        corpus: Folder of the converted corpus.
+        split: Of the harvest.
+        each: Scenarios of a round.
+        rounds: How many.
+        demonstrated: Scenarios at the end of the train split that the base policy was shown.
+
+    Raises:
+        ValueError: the split has too few for all of them.
+    """
+    shown = demonstrated if split == "train" else 0
+    try:
+        take(corpus, split, each * rounds + shown)
+    except ValueError as error:
+        lessons = f", beside {shown} that bootstrap shows" if shown else ""
+        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{lessons}: {error}") from None
+
+
+def start(policy: Path, out: Path) -> None:
+    """Put the model of a policy's folder into `out`, without the results beside it."""
+    _link(policy, out)
+    shutil.rmtree(out / EVALUATION, ignore_errors=True)
+
+
+def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
+    """Make a trained policy a round's, with its results beside it: the next need not play it.
+
+    Args:
+        policy: The model's folder.
+        results: By split, the folder of its results.
+        out: The round's, as ``models/r1``.
+    """
+    _link(policy, out)
+    for split, folder in results.items():
+        shutil.copytree(folder, out / EVALUATION / split)
+
+
+def _link(source: Path, out: Path) -> None:
+    """The folder once more, by hard links where the disk has them: weights are gigabytes."""
+    if not (source / "config.json").is_file() and remote.name_of(source) is None:
+        raise FileNotFoundError(f"no model at {source}: run the stage that makes it (dvc repro)")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(source, out, copy_function=_link_file)
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, target)

@@ -1,0 +1,252 @@
+"""Looked at before any compute: rows that would train something else than they say.
+
+Each guard is a function of the rendered rows, the tokenizer and TRL's options that stops a run with
+the row, the reason and the knob to turn. TRL itself cuts, drops and masks such rows in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from tasks.train.guards.rendering import Text
+from tasks.train.guards.subject import Subject
+from tasks.train.recipe import TrainError
+
+log = logging.getLogger(__name__)
+
+PROBES = 3
+"""Dialogues whose every prefix is rendered: a template treats all of them alike."""
+SHOWN = 120
+"""Characters of a text that a message quotes."""
+
+
+def check(subject: Subject) -> None:
+    """Every guard in turn.
+
+    Raises:
+        TrainError: from the first guard that finds something.
+    """
+    for guard in GUARDS:
+        guard(subject)
+
+
+def tools_missing(subject: Subject) -> None:
+    """Every tool's name stands in the text before the first answer."""
+    for text in subject.texts:
+        names = _names(text.tools)
+        prompt = subject.tokenizer.decode(
+            text.ids[: text.spans[0][0] or None] if text.spans else text.ids
+        )
+        if missing := [name for name in names if name not in prompt]:
+            raise TrainError(
+                f"{text.name}: the rendered prompt does not hold the tool {missing[0]}: the chat "
+                "template leaves tools out; give the base policy one that renders them "
+                "(chat_template.jinja; tasks/bootstrap/templates has some)"
+            )
+
+
+def unmasked(subject: Subject) -> None:
+    """The assistant mask covers each assistant message, and nothing but them."""
+    if not subject.renderer.masked:
+        return
+    for text in subject.texts:
+        if text.prompt is None and (fault := _mask_fault(text, subject)):
+            raise TrainError(
+                f"{text.name}: {fault}; the chat template's {{% generation %}} must stand right "
+                "after the assistant's header, and {% endgeneration %} right after its end token "
+                "(chat_template.jinja), or set trl.assistant_only_loss: false"
+            )
+
+
+def _mask_fault(text: Text, subject: Subject) -> str | None:
+    if not text.spans:
+        return "the assistant mask is empty: no token would be trained"
+    if len(text.spans) != len(text.answers):
+        return f"the mask has {len(text.spans)} parts for {len(text.answers)} assistant messages"
+    for (start, end), answer in zip(text.spans, text.answers, strict=True):
+        said = _squeezed(subject.tokenizer.decode(text.ids[start:end]))
+        wanted = [answer.get("content") or ""]
+        wanted += [call["function"]["name"] for call in answer.get("tool_calls") or ()]
+        if lost := [part for part in wanted if _squeezed(part) not in said]:
+            return f"the mask leaves out what the assistant said: {lost[0][:SHOWN]!r}"
+        if any(token in subject.ends for token in subject.body(text.ids[start:end])):
+            return "the mask goes on after the end of the assistant's message"
+    return None
+
+
+def rewritten_history(subject: Subject) -> None:
+    """What stands before an answer is, token for token, what a policy is asked with there."""
+    for text in subject.texts:
+        if text.prompt is not None and text.spans[0][0] < len(text.prompt):
+            _not_preserved(text, "its prompt")
+    dialogues = [text for text in subject.texts if text.prompt is None]
+    for text in sorted(dialogues, key=lambda text: -len(text.ids))[:PROBES]:
+        _probe(text, subject)
+
+
+def _probe(text: Text, subject: Subject) -> None:
+    answers = [i for i, message in enumerate(text.messages) if message["role"] == "assistant"]
+    for number, position in enumerate(answers):
+        asked = subject.renderer.ids(text.messages[:position], text.tools, asks=True)
+        if list(text.ids[: len(asked)]) != asked:
+            _not_preserved(text, f"what stands before message {position + 1}")
+        if subject.renderer.masked and text.spans[number][0] < len(asked):
+            raise TrainError(
+                f"{text.name}: the mask begins before message {position + 1} does: move "
+                "{% generation %} behind the assistant's header (chat_template.jinja)"
+            )
+
+
+def _not_preserved(text: Text, what: str) -> None:
+    raise TrainError(
+        f"{text.name}: the chat template is not prefix-preserving: it renders {what} otherwise "
+        "once an answer follows, so the model would be trained on what it never reads; give the "
+        "base policy a template that only appends (chat_template.jinja; tasks/bootstrap/templates "
+        "has some)"
+    )
+
+
+def no_end(subject: Subject) -> None:
+    """Every answer ends with a token at which an engine stops."""
+    if not subject.ends:
+        raise TrainError(
+            "the tokenizer has no EOS token, so no engine would know where an answer ends: name "
+            "one in the base policy's tokenizer_config.json (eos_token)"
+        )
+    for text in subject.texts:
+        for start, end in text.spans:
+            last = subject.last(text.ids[start:end])
+            if last not in subject.ends:
+                raise TrainError(_no_end(text, last, subject))
+
+
+def _no_end(text: Text, last: int | None, subject: Subject) -> str:
+    shown = subject.tokenizer.convert_ids_to_tokens([last] if last is not None else [])
+    known = ", ".join(subject.tokenizer.convert_ids_to_tokens(sorted(subject.ends)))
+    return (
+        f"{text.name}: its trained text ends in {shown}, and engines stop at {known}: the model "
+        "would never learn to stop; make eos_token in tokenizer_config.json the token with which "
+        "the chat template ends a message, or let the template end it with that one"
+    )
+
+
+def too_long(subject: Subject) -> None:
+    """No trained token lies beyond ``max_length``, or beyond what the model can read."""
+    for text in subject.texts:
+        if len(text.ids) > subject.context:
+            raise TrainError(
+                f"{text.name}: it has {len(text.ids)} tokens, and the model reads "
+                f"{subject.context}: lower engine.max_model_len, or take a model that reads more"
+            )
+        if lost := _lost(text, subject.args):
+            raise TrainError(
+                f"{text.name}: {lost} of the tokens it should train would be lost: it has "
+                f"{len(text.ids)} and trl.max_length is {subject.args.max_length}; set it to "
+                f"{max(len(other.ids) for other in subject.texts)} or more, or to null"
+            )
+
+
+def _lost(text: Text, args: Any) -> int:
+    """Trained tokens that truncation would take away."""
+    if args.max_length is None or len(text.ids) <= args.max_length:
+        return 0
+    keeps_end = getattr(args, "truncation_mode", "keep_start") == "keep_end"
+    first = len(text.ids) - int(args.max_length) if keeps_end else 0
+    last = first + int(args.max_length)
+    kept = sum(max(0, min(end, last) - max(start, first)) for start, end in text.spans)
+    return sum(end - start for start, end in text.spans) - kept
+
+
+def one_sided(subject: Subject) -> None:
+    """KTO has good and bad answers, and two or more in a batch; SFT has none that are bad."""
+    labels = [text.label for text in subject.texts if text.label is not None]
+    if not _is_kto(subject.args):
+        if False in labels:
+            raise TrainError(
+                f"{labels.count(False)} of {len(labels)} answers are labelled bad, and "
+                "SFT would imitate them: train with method kto, or extract with sft_messages"
+            )
+        return
+    good = sum(labels)
+    if good in (0, len(labels)):
+        raise TrainError(
+            f"KTO needs good and bad answers, and of {len(labels)} rows {good} are good: harvest "
+            "more scenarios (harvest.scenarios), or extract with kto instead of kto_paired"
+        )
+    if subject.args.per_device_train_batch_size < 2:
+        raise TrainError(
+            "KTO compares each answer with another one of its batch: set "
+            "trl.per_device_train_batch_size to 2 or more (and gradient_accumulation_steps lower)"
+        )
+
+
+def rewritten(subject: Subject) -> None:
+    """What is trained reads as what was sampled.
+
+    A message is what was parsed from the model's text, and the template writes it out again: the
+    two may differ, in spaces of JSON for one. Then the model learns a habit of the template's.
+    Where the texts are the same and only the tokens differ, nothing is learned that was not said.
+    """
+    known, found = 0, list[tuple[Text, str, str]]()
+    for text in subject.texts:
+        for trained, sampled in _pairs(text, subject):
+            known += 1
+            if trained != sampled:
+                found.append((text, trained, sampled))
+    if known == 0:
+        log.info("no sampled tokens are recorded: what is trained was not compared with them")
+        return
+    log.info("%d of %d answers read otherwise than they were sampled", len(found), known)
+    if len(found) > subject.max_rewritten * known:
+        text, trained, sampled = found[0]
+        raise TrainError(
+            f"{text.name}: {len(found)} of {known} answers read otherwise than the model wrote "
+            f"them: here {_excerpt(sampled, trained)} would be trained as "
+            f"{_excerpt(trained, sampled)}; let the chat template write calls as the model does "
+            "(chat_template.jinja), or raise train.max_rewritten"
+        )
+
+
+def _pairs(text: Text, subject: Subject) -> Iterator[tuple[str, str]]:
+    if len(text.sampled) != len(text.spans):
+        return
+    for (start, end), sampled in zip(text.spans, text.sampled, strict=True):
+        if sampled:
+            both = (subject.body(ids) for ids in (text.ids[start:end], sampled))
+            trained, said = (subject.tokenizer.decode(ids).rstrip() for ids in both)
+            yield trained, said
+
+
+GUARDS: Sequence[Callable[[Subject], None]] = (
+    one_sided,
+    no_end,
+    tools_missing,
+    unmasked,
+    rewritten_history,
+    too_long,
+    rewritten,
+)
+
+
+def _is_kto(args: Any) -> bool:
+    return hasattr(args, "undesirable_weight")
+
+
+@lru_cache(maxsize=64)
+def _names(tools: str) -> tuple[str, ...]:
+    return tuple(tool["function"]["name"] for tool in json.loads(tools))
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _excerpt(text: str, other: str) -> str:
+    """The part of a text around where it leaves the other."""
+    differ = (i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b)
+    at = next(differ, min(len(text), len(other)))
+    return repr(text[max(0, at - SHOWN // 3) : at + SHOWN // 3])

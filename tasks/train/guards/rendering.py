@@ -1,0 +1,148 @@
+"""Rows as a trainer will see them: in tokens, each rendered once, for the guards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from tasks.train.recipe import TrainError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Row = Mapping[str, Any]
+Span = tuple[int, int]
+"""Tokens from the first on and up to, without, the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text that a trainer learns from.
+
+    Attributes:
+        name: Which row, for people.
+        ids: All its tokens.
+        prompt: The tokens a policy is asked with before the one answer; None for a dialogue.
+        spans: What is trained: the answer, or all answers of a dialogue, or (a loss on everything)
+            the whole text.
+        messages: All its messages.
+        tools: What the agent could call, as JSON text.
+        label: Of KTO: whether the answer is good.
+        sampled: The tokens each answer was sampled as, where that is known.
+    """
+
+    name: str
+    ids: Sequence[int]
+    prompt: Sequence[int] | None
+    spans: Sequence[Span]
+    messages: Sequence[Mapping[str, Any]]
+    tools: str
+    label: bool | None
+    sampled: Sequence[Sequence[int]]
+
+    @property
+    def answers(self) -> list[Mapping[str, Any]]:
+        """The assistant messages that are trained."""
+        if self.prompt is not None:
+            return [self.messages[-1]]
+        return [message for message in self.messages if message["role"] == "assistant"]
+
+
+class Renderer:
+    """The chat template, applied as TRL applies it.
+
+    Args:
+        tokenizer: With the template.
+        masked: Whether the loss is on the assistant's tokens alone (``assistant_only_loss``).
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, masked: bool) -> None:
+        self.tokenizer = tokenizer
+        self.masked = masked
+        self._template = _training_template(tokenizer) if masked else None
+
+    def texts(self, row: Row, name: str) -> Iterator[Text]:
+        """The texts of a row: one, or of a pair the chosen and the rejected."""
+        tools, sampled = row["tools"], row.get("sampled") or []
+        if "messages" in row:
+            yield self._dialogue(row["messages"], tools, name, sampled)
+            return
+        prompt = self.ids(row["prompt"], tools, asks=True)
+        for index, column in enumerate(_answer_columns(row)):
+            messages = [*row["prompt"], *row[column]]
+            ids = self.ids(messages, tools)
+            yield Text(
+                name if column == "completion" else f"{name}, {column}",
+                ids,
+                prompt,
+                [(_common(prompt, ids), len(ids))],
+                messages,
+                tools,
+                row.get("label"),
+                sampled[index : index + 1],
+            )
+
+    def ids(self, messages: Any, tools: str, *, asks: bool = False) -> list[int]:
+        """The tokens of a dialogue; of a prompt up to where the answer begins."""
+        rendered = self.tokenizer.apply_chat_template(
+            list(messages),
+            tools=json.loads(tools),
+            chat_template=self._template,
+            add_generation_prompt=asks,
+            return_dict=True,
+        )
+        return list(rendered["input_ids"])
+
+    def _dialogue(self, messages: Any, tools: str, name: str, sampled: Any) -> Text:
+        rendered = self.tokenizer.apply_chat_template(
+            messages,
+            tools=json.loads(tools),
+            chat_template=self._template,
+            return_dict=True,
+            return_assistant_tokens_mask=self.masked,
+        )
+        ids = list(rendered["input_ids"])
+        spans = _runs(rendered["assistant_masks"]) if self.masked else [(0, len(ids))]
+        return Text(name, ids, None, spans, messages, tools, None, sampled)
+
+
+def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """What TRL puts in the place of a template without marks for the mask; None if it has them."""
+    from trl.chat_template_utils import get_training_chat_template, has_generation_markers
+
+    if has_generation_markers(tokenizer.chat_template):
+        return None
+    try:
+        template: str | None = get_training_chat_template(tokenizer)
+    except ValueError as error:
+        raise TrainError(
+            "the chat template does not mark what the assistant says, so trl.assistant_only_loss "
+            "cannot tell it apart: put {% generation %} and {% endgeneration %} around it in the "
+            "base policy's chat_template.jinja, as tasks/bootstrap/templates do, or set "
+            "trl.assistant_only_loss: false"
+        ) from error
+    return template
+
+
+def _answer_columns(row: Row) -> tuple[str, ...]:
+    return ("chosen", "rejected") if "chosen" in row else ("completion",)
+
+
+def _common(prompt: Sequence[int], ids: Sequence[int]) -> int:
+    """How many tokens the two begin with alike."""
+    differ = (i for i, (a, b) in enumerate(zip(prompt, ids, strict=False)) if a != b)
+    return next(differ, min(len(prompt), len(ids)))
+
+
+def _runs(mask: Sequence[int]) -> list[Span]:
+    """Where a mask is 1, run by run."""
+    runs, position = [], 0
+    for value, group in groupby(mask):
+        end = position + len(list(group))
+        if value:
+            runs.append((position, end))
+        position = end
+    return runs

@@ -1,0 +1,222 @@
+"""Train a policy on extracted rows with TRL: SFT, KTO or DPO, full, LoRA or QLoRA."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import endpoint_model as remote
+from services.heartbeat import saying
+from tasks.train import checkpoints
+from tasks.train.guards.guards import check
+from tasks.train.guards.rendering import Renderer
+from tasks.train.guards.subject import Subject, render
+from tasks.train.launch import launch
+from tasks.train.memory import GIB, estimate
+from tasks.train.recipe import Arm, Continued, Holdout, Options, Recipe, TrainConfig, TrainError
+from tasks.train.rows import hold_out, read_rows
+from tasks.train.saving import save
+from tasks.train.trainers import arguments, build_trainer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = [
+    "Arm",
+    "Continued",
+    "Holdout",
+    "Recipe",
+    "TrainConfig",
+    "TrainError",
+    "Trained",
+    "fit",
+    "train_arm",
+]
+
+log = logging.getLogger(__name__)
+
+NO_HOLDOUT = Holdout(share=0.0, early_stopping_patience=1, early_stopping_threshold=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training run reports.
+
+    Attributes:
+        rows: Trained on; ``held_out``: watched instead.
+        tokens: Read in training, padding included.
+        steps: Of the optimizer.
+        seconds: Of training.
+        loss: Mean over the run, in nats a token (SFT) or the method's own unit.
+        best_loss: Lowest on the held-out rows, of the model that was kept; None without them.
+    """
+
+    rows: int
+    held_out: int
+    tokens: int
+    steps: int
+    seconds: float
+    loss: float
+    best_loss: float | None
+
+
+def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, work: Path) -> Trained:
+    """Train one arm on its set in `datasets`, below the round's folder, as ``arms/r1``.
+
+    Raises:
+        TrainError: there is no such arm; and as :func:`fit`.
+        FileNotFoundError: there is no model to start from.
+    """
+    if arm not in config.policies:
+        known = ", ".join(config.policies)
+        raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {known}")
+    if config.accelerate:
+        return Trained(**launch(config, arm, round, datasets, work))
+    recipe = config.policies[arm]
+    start = round / config.origin(arm)
+    if name := remote.name_of(start):
+        raise TrainError(
+            f"{start} is {name}, which an endpoint serves and others train: write its fine-tuning "
+            "file with python -m flows.tools.finetune"
+        )
+    if not (start / "config.json").exists():
+        raise FileNotFoundError(f"no model at {start}: run the stage that makes it (dvc repro)")
+    from transformers import AutoTokenizer
+
+    return fit(
+        recipe,
+        read_rows(datasets / f"{recipe.dataset}.jsonl", recipe.method),
+        str(start),
+        AutoTokenizer.from_pretrained(start),
+        round / config.place(arm),
+        work=work,
+        seed=config.seed,
+        holdout=config.holdout,
+        max_rewritten=config.max_rewritten,
+        quantization=recipe.quantization,
+    )
+
+
+def fit(
+    recipe: Recipe,
+    rows: Dataset,
+    policy: PreTrainedModel | str,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    *,
+    work: Path,
+    seed: int,
+    holdout: Holdout = NO_HOLDOUT,
+    max_rewritten: float = 1.0,
+    quantization: Options | None = None,
+) -> Trained:
+    """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
+
+    Checkpoints live in `work` until the run has finished: a killed run, started again with the
+    same `work`, continues from its last whole checkpoint, if nothing that shapes it has changed.
+
+    Raises:
+        TrainError: no rows, an option TRL does not know, or a row a guard refuses.
+    """
+    if len(rows) == 0:
+        raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
+    start = policy if isinstance(policy, str) else policy.config.to_json_string()
+    settings = {"recipe": asdict(recipe), "seed": seed, "holdout": asdict(holdout)}
+    place = checkpoints.place(work, rows, start, **settings, quantization=quantization)
+    rows, held_out = hold_out(rows, holdout.share, seed)
+    args = arguments(recipe, place, seed, watched=held_out is not None)
+    config, ends = _facts(policy, tokenizer, args)
+    longest = _guard(
+        recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
+    )
+    _tell_memory(recipe, args, config, quantization or {}, longest)
+    # KTO and DPO may ask the reference for its log-probabilities here, row by row
+    with saying(lambda: "getting the rows and the model ready"):
+        trainer = build_trainer(
+            recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
+        )
+    from tasks.train.logs.losses import mean_loss
+
+    checkpoint = checkpoints.last(place)
+    outcome = trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    loss = mean_loss(trainer.state.log_history)
+    if not math.isfinite(loss):
+        raise TrainError(f"the loss became {loss}: lower trl.learning_rate")
+    save(trainer, tokenizer, out)
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(work, ignore_errors=True)
+    return Trained(
+        rows=len(rows),
+        held_out=len(held_out or ()),
+        tokens=int(trainer.state.num_input_tokens_seen),
+        steps=outcome.global_step,
+        seconds=outcome.metrics["train_runtime"],
+        loss=loss,
+        best_loss=trainer.state.best_metric,
+    )
+
+
+def _guard(
+    recipe: Recipe,
+    rows: list[Any],
+    tokenizer: PreTrainedTokenizerBase,
+    args: Any,
+    config: PretrainedConfig,
+    ends: frozenset[int],
+    max_rewritten: float,
+) -> int:
+    """Every guard on every row; returns the length of the longest, in tokens."""
+    renderer = Renderer(tokenizer, masked=getattr(args, "assistant_only_loss", False))
+    try:
+        texts = render(rows, renderer)
+        context = config.max_position_embeddings
+        check(Subject(texts, renderer, args, ends, context, max_rewritten))
+    except TrainError as error:
+        raise TrainError(f"the set {recipe.dataset!r}: {error}") from error
+    return max(len(text.ids) for text in texts)
+
+
+def _facts(
+    policy: PreTrainedModel | str, tokenizer: PreTrainedTokenizerBase, args: Any
+) -> tuple[PretrainedConfig, frozenset[int]]:
+    """The model's configuration, and the tokens at which engines will end its answers."""
+    from transformers import AutoConfig, GenerationConfig
+
+    if isinstance(policy, str):
+        config = AutoConfig.from_pretrained(policy)
+        has_own = (Path(policy) / "generation_config.json").exists()
+        generation = GenerationConfig.from_pretrained(policy) if has_own else config
+    else:
+        config, generation = policy.config, policy.generation_config
+    ends = generation.eos_token_id
+    known = {ends} if isinstance(ends, int) else set(ends or ())
+    if tokenizer.eos_token_id is not None:
+        known.add(tokenizer.eos_token_id)
+    if getattr(args, "eos_token", None):  # TRL will make it the tokenizer's
+        known.add(tokenizer.convert_tokens_to_ids(args.eos_token))
+    return config.get_text_config(), frozenset(known)
+
+
+def _tell_memory(
+    recipe: Recipe, args: Any, config: PretrainedConfig, quantization: Options, longest: int
+) -> None:
+    import torch
+
+    if args.use_cpu or not torch.cuda.is_available():
+        return
+    is_sharded = args.fsdp or os.environ.get("ACCELERATE_USE_FSDP") == "true"
+    shards = args.world_size if is_sharded else 1
+    needed = estimate(config, recipe, args, quantization, longest, shards)
+    free = torch.cuda.mem_get_info()[0] / GIB
+    log.info("memory, estimated: %s; free: %.1f GiB", needed, free)
+    if needed.total > free:
+        log.warning(
+            "it may not fit: lower trl.per_device_train_batch_size, set "
+            "trl.gradient_checkpointing, train a lora, or set quantization"
+        )

@@ -1,0 +1,85 @@
+"""One training run in several processes: `accelerate launch`, and what it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tasks.train.recipe import Arm, Continued, Holdout, TrainConfig, TrainError
+
+GRACE = 10.0
+"""Seconds that processes have to end by themselves."""
+
+
+def launch(
+    config: TrainConfig, arm: str, round: Path, datasets: Path, work: Path
+) -> dict[str, Any]:
+    """Train an arm in the processes of ``config.accelerate``; returns what `Trained` holds.
+
+    Raises:
+        TrainError: there is no such configuration, or the first process's own error.
+        OSError: the processes ended without a result.
+    """
+    if not Path(config.accelerate).is_file():
+        raise TrainError(f"train.accelerate: there is no file {config.accelerate}")
+    work.mkdir(parents=True, exist_ok=True)
+    job, result = work / "job.json", work / "result.json"
+    result.unlink(missing_ok=True)
+    places = {"round": str(round), "datasets": str(datasets), "work": str(work / "processes")}
+    job.write_text(json.dumps({"config": asdict(config), "arm": arm, **places}, default=dict))
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    command += ["--config_file", config.accelerate, "-m", "tasks.train.process", str(job)]
+    status = _run(command, {**os.environ, **_tracking()})
+    answer = json.loads(result.read_text()) if result.exists() else {}
+    if "error" in answer:
+        raise TrainError(answer["error"])
+    if status or not answer:
+        raise OSError(f"accelerate launch ended with status {status}; its last lines say why")
+    return dict(answer)
+
+
+def config_of(record: Mapping[str, Any]) -> TrainConfig:
+    """The configuration that a job's file holds, for this process alone."""
+    made: dict[str, Any] = {
+        "holdout": Holdout(**record["holdout"]),
+        "accelerate": "",
+        "arms": {name: Arm(**arm) for name, arm in record["arms"].items()},
+        "continued": {name: Continued(**arm) for name, arm in record["continued"].items()},
+    }
+    return TrainConfig(**{**record, **made})
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run to the end; whatever interrupts it ends the processes too."""
+    process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, ending)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+
+
+def _tracking() -> dict[str, str]:
+    """The stage's MLflow run, for the first process to log to."""
+    if "mlflow" not in sys.modules:
+        return {}
+    import mlflow
+
+    active = mlflow.active_run()
+    if active is None:
+        return {}
+    return {
+        "MLFLOW_RUN_ID": str(active.info.run_id),
+        "MLFLOW_TRACKING_URI": str(mlflow.get_tracking_uri()),
+    }

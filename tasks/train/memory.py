@@ -1,0 +1,143 @@
+"""How much memory a training run will take on each GPU, before it takes it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.train.recipe import Options, Recipe
+from tasks.train.trainers import lora_config
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+GIB = 2**30
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+QUARTER_BYTE = 0.5625
+"""Bytes of a weight in 4 bits: the scale of each block of 64 is another half a bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """GiB on one GPU: an upper estimate that leaves out the framework's own (1 to 2 GiB).
+
+    Attributes:
+        weights: Of the policy.
+        reference: Of a second model that KTO or DPO compares with; 0 with a LoRA, which is simply
+            switched off for that, and with ``precompute_ref_log_probs``.
+        gradients, optimizer: Of what is trained; two AdamW moments a weight.
+        activations: Of the longest row in a full batch, and what one sharded layer at a time is
+            gathered into.
+    """
+
+    weights: float
+    reference: float
+    gradients: float
+    optimizer: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        return sum(float(part) for part in asdict(self).values())
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in asdict(self).items())
+        return f"{self.total:.1f} GiB on each GPU ({parts})"
+
+
+def estimate(
+    config: PretrainedConfig,
+    recipe: Recipe,
+    args: Any,
+    quantization: Options,
+    longest: int,
+    shards: int = 1,
+) -> Memory:
+    """What a run will take.
+
+    Args:
+        config: Of the model.
+        recipe, args, quantization: The run; `args` are the recipe's options as TRL reads them.
+        longest: Tokens of the longest row.
+        shards: GPUs that share weights, gradients and optimizer (FSDP); 1 if each holds all.
+    """
+    parameters = _parameters(config, recipe)
+    dtype = _bytes(config, args)
+    compact = QUARTER_BYTE if quantization.get("load_in_4bit") else 1.0
+    packed = parameters.linear * (compact if quantization else dtype)
+    weights = packed + parameters.other * dtype
+    # PEFT keeps a LoRA in float32, and TRL a LoRA over packed weights in bfloat16.
+    own = dtype if not recipe.lora else 2.0 if quantization else 4.0
+    moments = 2.0 if "8bit" in str(args.optim) else 2 * own
+    needs_reference = recipe.method != "sft" and not recipe.lora
+    held = needs_reference and not getattr(args, "precompute_ref_log_probs", False)
+    gathered = (weights / config.num_hidden_layers + parameters.head * dtype) if shards > 1 else 0.0
+    return Memory(
+        weights=weights / shards / GIB,
+        reference=weights / shards / GIB if held else 0.0,
+        gradients=parameters.trained * own / shards / GIB,
+        optimizer=parameters.trained * moments / shards / GIB,
+        activations=(_activations(config, recipe, args, longest) + gathered) / GIB,
+    )
+
+
+def _bytes(config: PretrainedConfig, args: Any) -> float:
+    """Of a weight that is not packed, as TRL loads it: in float32 unless it is told otherwise."""
+    dtype = (args.model_init_kwargs or {}).get("dtype", "float32")
+    if dtype in ("auto", None):
+        dtype = config.dtype or "float32"
+    return BYTES[str(dtype).removeprefix("torch.")]
+
+
+class _Parameters(NamedTuple):
+    """Counts of weights.
+
+    Attributes:
+        linear: Of linear layers that quantization packs; ``other``: all that it does not.
+        head: Of these, the output layer's.
+        trained: In all, a LoRA's included.
+    """
+
+    linear: int
+    other: int
+    head: int
+    trained: int
+
+
+def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):  # shapes without memory
+        model = AutoModelForCausalLM.from_config(config)
+        head = model.get_output_embeddings()
+        linear = sum(
+            module.weight.numel()
+            for module in model.modules()
+            if isinstance(module, torch.nn.Linear) and module is not head
+        )
+        total = sum(weight.numel() for weight in model.parameters())
+        if recipe.lora:
+            from peft import get_peft_model
+
+            model = get_peft_model(model, lora_config(recipe))
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return _Parameters(linear, total - linear, head.weight.numel(), trained)
+
+
+def _activations(config: PretrainedConfig, recipe: Recipe, args: Any, longest: int) -> float:
+    """Bytes: what the layers keep for the way back, and what the output layer makes of it.
+
+    TRL makes no logits of a whole text: it goes through the vocabulary in tiles, and keeps the
+    gradient of the last hidden state in float32, and that of the output layer if it is trained.
+    """
+    pair = 2 if recipe.method == "dpo" else 1
+    tokens = args.per_device_train_batch_size * pair * longest
+    size = 2 if args.bf16 or args.fp16 else 4
+    # Of a layer: its input, two norms, queries, keys, values, attention's answer, and the MLP's
+    # three; with checkpointing only its input is kept, and one layer at a time is made anew.
+    layer = tokens * size * (8 * config.hidden_size + 3 * config.intermediate_size)
+    inputs = tokens * size * config.hidden_size * config.num_hidden_layers
+    kept = inputs + layer if args.gradient_checkpointing else layer * config.num_hidden_layers
+    head = 4 * config.hidden_size * (tokens + (0 if recipe.lora else config.vocab_size))
+    return float(kept + head)

@@ -1,0 +1,130 @@
+"""What a training run is told: the section ``train``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Method = Literal["sft", "kto", "dpo"]
+Options = Mapping[str, Any]
+
+START, TRAINED, CONTINUED = "start", "trained", "continued"
+"""Folders of a round: the policy it starts from, its arms, and those that start from an arm."""
+
+
+class TrainError(ValueError):
+    """Rows, options or model that no training run should start with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How TRL trains a model that is in memory.
+
+    Attributes:
+        method: Which TRL trainer.
+        dataset: Name of the extracted set it trains on.
+        trl: Options of TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``, under TRL's names.
+        lora: Options of PEFT's ``LoraConfig``, under PEFT's names; empty trains every weight.
+    """
+
+    method: Method
+    dataset: str
+    trl: Options
+    lora: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Arm(Recipe):
+    """One trained model of a round, from the policy that the round starts from.
+
+    Attributes:
+        quantization: Options of transformers' ``BitsAndBytesConfig``, under its names, for a base
+            in 4 or 8 bits under a LoRA (QLoRA); empty loads it as it is.
+    """
+
+    quantization: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Continued(Arm):
+    """One that is trained from an arm of the same round, as in SFT then KTO.
+
+    Attributes:
+        start: That arm, of ``train.arms``.
+    """
+
+    start: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Rows that are not trained on but watched: a run stops when it gets no better on them.
+
+    Attributes:
+        share: Of the scenarios, all rows of which are held out; 0 for none, and no early stop.
+        early_stopping_patience: Evaluations without a lower loss before it stops; the model of the
+            best one is kept. They come once an epoch, or as ``trl.eval_strategy`` says.
+        early_stopping_threshold: A loss lower by less than this, in its own unit, is no better.
+    """
+
+    share: float
+    early_stopping_patience: int
+    early_stopping_threshold: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise ValueError(f"share is {self.share}; it is a share of the scenarios, 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The section ``train``.
+
+    Attributes:
+        seed: Of the order of rows, of dropout and of what is held out.
+        holdout: What is held out, and when it stops a run.
+        max_rewritten: Share of texts that may read otherwise than the model wrote them (see
+            :func:`tasks.train.guards.guards.rewritten`).
+        accelerate: Configuration of ``accelerate launch`` for several processes, as in
+            configs/accelerate; empty trains in this process.
+        arms: Name of the trained model -> how it is trained.
+        continued: The same, of those that start from an arm.
+    """
+
+    seed: int
+    holdout: Holdout
+    max_rewritten: float
+    accelerate: str
+    arms: Mapping[str, Arm]
+    continued: Mapping[str, Continued] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, arm in self.continued.items():
+            if arm.start not in self.arms:
+                known = ", ".join(self.arms)
+                raise ValueError(f"continued.{name}.start: no arm {arm.start!r}; arms: {known}")
+        if twice := sorted(self.arms.keys() & self.continued.keys()):
+            raise ValueError(f"{', '.join(twice)}: a name of arms and of continued; one is enough")
+        for name in self.policies:
+            if re.fullmatch(r"base|r\d+", name):
+                raise ValueError(
+                    f"{name}: the name of a policy that rounds start from, not an arm's"
+                )
+
+    @property
+    def policies(self) -> Mapping[str, Arm]:
+        """All that a round trains."""
+        return {**self.arms, **self.continued}
+
+    def place(self, arm: str) -> Path:
+        """Where a round keeps an arm, relative to the round's folder."""
+        return Path(CONTINUED if arm in self.continued else TRAINED, arm)
+
+    def origin(self, arm: str) -> Path:
+        """Where a round keeps what an arm is trained from."""
+        if arm in self.continued:
+            return Path(TRAINED, self.continued[arm].start)
+        return Path(START)

@@ -1,0 +1,131 @@
+"""TRL's trainers, made from a recipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.train.recipe import Holdout, Method, Options, Recipe, TrainError
+from tasks.train.rows import columns
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+TRAINERS: Mapping[Method, tuple[str, str]] = {
+    "sft": ("SFTConfig", "SFTTrainer"),
+    "kto": ("KTOConfig", "KTOTrainer"),
+    "dpo": ("DPOConfig", "DPOTrainer"),
+}
+"""TRL's names of the options and of the trainer of each method."""
+WATCHED: Options = {
+    "eval_strategy": "epoch",
+    "save_strategy": "epoch",
+    "load_best_model_at_end": True,
+    "metric_for_best_model": "eval_loss",
+    "greater_is_better": False,
+}
+"""What an early stop needs, where the recipe does not say it itself."""
+
+
+def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
+    """TRL's options for a recipe: an ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``.
+
+    Args:
+        watched: Whether rows are held out, to be evaluated on.
+
+    Raises:
+        TrainError: TRL does not know an option, or does not want it with another one.
+    """
+    import trl
+
+    config = getattr(trl, TRAINERS[recipe.method][0])
+    options = {
+        "output_dir": str(work),
+        "seed": seed,
+        "data_seed": seed,
+        "include_num_input_tokens_seen": "all",
+        "disable_tqdm": not sys.stderr.isatty(),
+        **(WATCHED if watched else {}),
+        **recipe.trl,
+    }
+    try:
+        return config(**options)
+    except (TypeError, ValueError) as error:
+        raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
+
+
+def build_trainer(
+    recipe: Recipe,
+    args: Any,
+    rows: Dataset,
+    held_out: Dataset | None,
+    policy: PreTrainedModel | str,
+    tokenizer: PreTrainedTokenizerBase,
+    holdout: Holdout,
+    quantization: Options,
+) -> Trainer:
+    """TRL's trainer of the recipe's method; what it needs as a reference it makes itself."""
+    import trl
+    from transformers import EarlyStoppingCallback
+
+    from tasks.train.logs.curves import outlive_mlflow
+    from tasks.train.logs.lines import say_by_lines
+    from tasks.train.logs.losses import AtEverySave
+
+    early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
+    reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
+    trainer: Trainer = getattr(trl, TRAINERS[recipe.method][1])(
+        policy,
+        args=args,
+        train_dataset=rows.select_columns(reads),
+        eval_dataset=None if held_out is None else held_out.select_columns(reads),
+        processing_class=tokenizer,
+        peft_config=lora_config(recipe),
+        callbacks=[AtEverySave()] if held_out is None else [AtEverySave(), early],
+        quantization_config=quantization_config(recipe, quantization),
+    )
+    outlive_mlflow(trainer)
+    say_by_lines(trainer)
+    return trainer
+
+
+def lora_config(recipe: Recipe) -> Any:
+    """PEFT's configuration of the recipe's LoRA, or None if it trains every weight.
+
+    Raises:
+        TrainError: PEFT does not know an option.
+    """
+    if not recipe.lora:
+        return None
+    from peft import LoraConfig
+
+    try:
+        return LoraConfig(task_type="CAUSAL_LM", **recipe.lora)
+    except (TypeError, ValueError) as error:
+        raise TrainError(f"params.yaml: LoraConfig of PEFT: {error}") from error
+
+
+def quantization_config(recipe: Recipe, quantization: Options) -> Any:
+    """transformers' ``BitsAndBytesConfig`` for QLoRA, or None for a base as it is.
+
+    Raises:
+        TrainError: there is no LoRA to train, no GPU, or no bitsandbytes.
+    """
+    if not quantization:
+        return None
+    if not recipe.lora:
+        raise TrainError("quantization needs a lora: weights in 4 or 8 bits cannot be trained")
+    import torch
+
+    if not torch.cuda.is_available() or find_spec("bitsandbytes") is None:
+        raise TrainError(
+            "quantization (QLoRA) needs an NVIDIA GPU and the package bitsandbytes, which "
+            "`make setup EXTRA=gpu` installs: set quantization: {} to train the LoRA without"
+        )
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(**quantization)

@@ -1,1 +1,0 @@
-"""What training is made of: recipes, rows, guards, TRL's trainers, several processes, files."""

@@ -1,0 +1,113 @@
+"""A raw corpus as three flat tables: its dialogues, the slots of their goals, its databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from toolwoz.corpus.multiwoz import Corpus, Dialogue
+from toolwoz.world.domains import DOMAINS, ENTITY_KEY
+from toolwoz.world.values import TIME_SLOTS, canonical, is_empty
+
+PARTS = ("info", "fail_info", "book", "fail_book")
+FLAGS = ("invalid", "pre_invalid")
+"""Booleans about a booking that MultiWOZ keeps among its slots."""
+
+
+@dataclass(frozen=True)
+class CorpusTables:
+    """What is validated.
+
+    Attributes:
+        dialogues: One row a dialogue; ``booked_unknown`` counts the entities that it books and
+            that are in no database, ``broken_turns`` the turns with an unprintable character.
+        slots: One row a slot of a goal; ``in_database`` says whether any row has that value, and
+            is null where none need have it (times, bookings, first tries made to fail).
+        entities: One row a row of a database; ``times`` joins the clock times of a train.
+    """
+
+    dialogues: pd.DataFrame
+    slots: pd.DataFrame
+    entities: pd.DataFrame
+
+
+def tables(corpus: Corpus) -> CorpusTables:
+    """The tables of a corpus."""
+    values = {domain: _values(rows) for domain, rows in corpus.databases.items()}
+    return CorpusTables(
+        dialogues=pd.DataFrame([_dialogue(d, values) for d in corpus.dialogues]),
+        slots=pd.DataFrame([row for d in corpus.dialogues for row in _slots(d, values)]),
+        entities=pd.DataFrame(list(_entities(corpus))),
+    )
+
+
+Values = Mapping[str, Mapping[str, set[str]]]
+"""Domain -> slot -> the canonical values its rows have."""
+
+
+def _values(rows: Any) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for slot, value in row.items():
+            if isinstance(value, str):
+                found.setdefault(slot, set()).add(canonical(slot, value))
+    return found
+
+
+def _dialogue(dialogue: Dialogue, values: Values) -> dict[str, Any]:
+    goal = dialogue.goal
+    return {
+        "id": dialogue.id,
+        "split": dialogue.split,
+        "sentences": len(goal.get("message") or ()),
+        "domains": sum(bool(goal.get(domain)) for domain in DOMAINS),
+        "turns": len(dialogue.turns),
+        "broken_turns": sum(not _is_readable(turn) for turn in dialogue.turns),
+        "booked_unknown": sum(
+            canonical(ENTITY_KEY[domain], booking[ENTITY_KEY[domain]])
+            not in values[domain][ENTITY_KEY[domain]]
+            for domain, booking in dialogue.booked.items()
+            if ENTITY_KEY[domain] in booking
+        ),
+    }
+
+
+def _is_readable(turn: str) -> bool:
+    return bool(turn) and turn.isprintable() and "\ufffd" not in turn
+
+
+def _slots(dialogue: Dialogue, values: Values) -> Iterator[dict[str, Any]]:
+    for domain in DOMAINS:
+        for part in PARTS:
+            for slot, value in ((dialogue.goal.get(domain) or {}).get(part) or {}).items():
+                if slot in FLAGS or is_empty(value):
+                    continue
+                # A first try may be meant to fail, and a time bounds: neither need be in a row.
+                listed = values[domain].get(slot) if part == "info" else None
+                yield {
+                    "id": dialogue.id,
+                    "part": part,
+                    "slot": f"{domain}.{slot}",
+                    "value": str(value),
+                    "in_database": None
+                    if listed is None or slot in TIME_SLOTS
+                    else canonical(slot, value) in listed,
+                    "time": canonical(slot, value) if slot in TIME_SLOTS else None,
+                }
+
+
+def _entities(corpus: Corpus) -> Iterator[dict[str, Any]]:
+    for domain, rows in corpus.databases.items():
+        key = ENTITY_KEY[domain]
+        for number, row in enumerate(rows):
+            times = [str(row.get(slot)) for slot in ("leaveAt", "arriveBy")]
+            yield {
+                "row": f"{domain}_db[{number}]",
+                "domain": domain,
+                "key": row.get(key),
+                "identity": f"{row.get(key)} {row.get('day', '')} {row.get('leaveAt', '')}".strip(),
+                "times": " ".join(times) if domain == "train" else None,
+            }

@@ -1,0 +1,57 @@
+"""Another policy in a hurry: it takes for done what it only said, and acts on the last words alone.
+
+People who serve for a wage do both. The flaws are of habit, not of skill: whoever has them knows
+every tool and can copy every value, and sometimes takes the time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from dialogue.protocols import Completion, Message, Policy, Tool
+from toolwoz.agents import phrases
+from toolwoz.agents.messages import call, speak
+
+
+class Hurried:
+    """Cuts corners in a share of another policy's tool calls; leaves its speech alone.
+
+    In a hurry it says that it has booked and calls no tool; and it searches with those values alone
+    that the user's last utterance holds. The calls must be well-formed, as those of scripted
+    policies are.
+    """
+
+    def __init__(self, policy: Policy, share: float) -> None:
+        """Be in a hurry with probability ``share``, call by call.
+
+        Raises:
+            ValueError: ``share`` is no probability.
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share {share} is not between 0 and 1")
+        self._policy = policy
+        self._share = share
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        completion = await self._policy(messages, tools, seed=seed)
+        rng = Random(f"hurry {seed}")
+        if completion is None or not completion.message.get("tool_calls"):
+            return completion
+        if rng.random() >= self._share:
+            return completion
+        function = completion.message["tool_calls"][0]["function"]
+        if function["name"].startswith("book_"):
+            return speak(phrases.claimed(rng))
+        return call(messages, function["name"], _last_said(messages, function["arguments"]))
+
+
+def _last_said(messages: Sequence[Message], arguments: str) -> Mapping[str, str]:
+    """The arguments whose values the last utterance holds; all of them if it holds none."""
+    given: Mapping[str, str] = json.loads(arguments)
+    last = next(m["content"] for m in reversed(messages) if m["role"] == "user").lower()
+    said = {slot: value for slot, value in given.items() if value.lower() in last}
+    return said or given

@@ -1,0 +1,1 @@
+"""Dialogues become scenarios that prove themselves."""

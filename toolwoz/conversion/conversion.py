@@ -1,0 +1,100 @@
+"""Dialogues into scenarios: pure, typed, and every v2 scenario proves that it can be won."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from toolwoz.conversion.goals import instructions, parity_goals, requests, v2_goals
+from toolwoz.conversion.proof import replay
+from toolwoz.corpus.multiwoz import Corpus
+from toolwoz.corpus.readers.dialogue import Dialogue
+from toolwoz.world.database import Database
+from toolwoz.world.scenario import Mode, Scenario
+from toolwoz.world.world import World
+
+OTHER_DOMAINS: Final = "goal has a taxi, police or hospital part"
+NO_GOALS: Final = "goal gives no tool call"
+_EXCLUDED: Final = ("taxi", "police", "hospital")
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A dialogue that is no scenario, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A corpus converted.
+
+    Attributes:
+        world: Where the scenarios are played.
+        scenarios: Sorted by id.
+        dropped: Per reason, the ids of the dialogues dropped for it, sorted.
+    """
+
+    world: World
+    scenarios: tuple[Scenario, ...]
+    dropped: Mapping[str, tuple[str, ...]]
+
+
+def convert(corpus: Corpus, mode: Mode) -> Conversion:
+    """Every scenario of a corpus in one mode, and every dialogue that is none.
+
+    Raises:
+        ValueError: a database of the corpus has no rows.
+    """
+    world = World.build(Database.from_rows(corpus.databases), mode)
+    scenarios: list[Scenario] = []
+    dropped: dict[str, list[str]] = defaultdict(list)
+    for dialogue in sorted(corpus.dialogues, key=lambda d: d.id):
+        made = to_scenario(dialogue, world)
+        if isinstance(made, Dropped):
+            dropped[made.reason].append(made.id)
+        else:
+            scenarios.append(made)
+    return Conversion(world, tuple(scenarios), {r: tuple(ids) for r, ids in dropped.items()})
+
+
+def to_scenario(dialogue: Dialogue, world: World) -> Scenario | Dropped:
+    """One dialogue as a scenario of the world's mode, or the reason why it is none.
+
+    ToolWOZ keeps the dialogues whose goal lies within the four domains. In ``v2`` replaying the
+    scenario's own goal calls must reach every goal and every first try must fail.
+    """
+    if any(dialogue.goal.get(domain) for domain in _EXCLUDED):
+        return Dropped(dialogue.id, OTHER_DOMAINS)
+    scenario = _scenario(dialogue, world)
+    if not scenario.goals:
+        return Dropped(dialogue.id, NO_GOALS)
+    reason = _disproof(world, scenario) if world.mode == "v2" else None
+    return scenario if reason is None else Dropped(dialogue.id, reason)
+
+
+def _scenario(dialogue: Dialogue, world: World) -> Scenario:
+    goal: Mapping[str, Any] = dialogue.goal
+    goals = parity_goals(dialogue) if world.mode == "parity" else v2_goals(dialogue, world.database)
+    return Scenario(
+        id=dialogue.id,
+        split=dialogue.split,
+        mode=world.mode,
+        instructions=instructions(goal),
+        goals=tuple(goals),
+        requests=requests(goal),
+        human=dialogue.turns,
+    )
+
+
+def _disproof(world: World, scenario: Scenario) -> str | None:
+    outcome = replay(world, scenario)
+    for goal in scenario.goals:
+        if goal.id in outcome.unfailing:
+            return f"{goal.id}: its first try does not fail as it should"
+        if goal.id not in outcome.earned:
+            return f"{goal.id}: its own goal call does not reach it"
+    return None

@@ -1,0 +1,126 @@
+"""A MultiWOZ goal as the tool calls that fulfil it, in both modes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from toolwoz.corpus.readers.dialogue import Dialogue
+from toolwoz.world.database import Database
+from toolwoz.world.domains import DOMAINS, ENTITY_KEY
+from toolwoz.world.scenario import Goal
+from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
+
+_OPENING: Final = re.compile(
+    r"looking for (?:an? |some )?(?:particular )?"
+    r"(train|hotel|place to stay|restaurant|place to dine|attraction|places to go)"
+)
+_SPOKEN: Final = {
+    "place to stay": "hotel",
+    "place to dine": "restaurant",
+    "places to go": "attraction",
+}
+_TAG: Final = re.compile(r"<[^<>]*>")
+
+
+def instructions(goal: Mapping[str, Any]) -> tuple[str, ...]:
+    """The goal text, one sentence an element, without markup."""
+    message = goal.get("message") or ()
+    lines = [message] if isinstance(message, str) else message
+    plain = (" ".join(_TAG.sub("", line).split()) for line in lines)
+    return tuple(line for line in plain if line)
+
+
+def domains(goal: Mapping[str, Any]) -> list[str]:
+    """The goal's domains in the order in which its text brings them up."""
+    said = _OPENING.findall(" ".join(instructions(goal)))
+    order = {_SPOKEN.get(name, name): i for i, name in reversed(list(enumerate(said)))}
+    return sorted((d for d in DOMAINS if goal.get(d)), key=lambda d: order.get(d, len(said)))
+
+
+def requests(goal: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Per domain, the slots the user asks the value of."""
+    return {d: tuple(goal[d]["reqt"]) for d in domains(goal) if goal[d].get("reqt")}
+
+
+def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
+    """The published goal calls: values as written, a booking only where the human one was made."""
+    for domain in domains(dialogue.goal):
+        part = dialogue.goal[domain]
+        if part.get("info"):
+            yield Goal(
+                id=f"search_{domain}",
+                tool=f"search_{domain}",
+                arguments=_slots(part["info"]),
+                first_try=_slots(part.get("fail_info")),
+            )
+        booked = dialogue.booked.get(domain)
+        if part.get("book") and booked:
+            key = ENTITY_KEY[domain]
+            yield Goal(
+                id=f"book_{domain}",
+                tool=f"book_{domain}",
+                arguments=_slots(part["book"]),
+                # Three dialogues of 2.1 end in a booking of nothing in particular.
+                entity={key: booked[key]} if key in booked else {},
+                first_try=_slots(part.get("fail_book")),
+            )
+
+
+def v2_goals(dialogue: Dialogue, database: Database) -> Iterator[Goal]:
+    """The corrected goal calls: values as the database spells them, empty ones left out.
+
+    A first try is kept only where it fails: MultiWOZ has ``fail_info`` that equals the goal or that
+    the database can satisfy, and its goal texts never mention those. A domain with a search
+    accepts the booking of any entity that satisfies it.
+    """
+    for domain in domains(dialogue.goal):
+        part = dialogue.goal[domain]
+        if part.get("info"):
+            first = _spelled(database, domain, part.get("fail_info"))
+            fails = not database.mask(domain, first)
+            yield Goal(
+                id=f"search_{domain}",
+                tool=f"search_{domain}",
+                arguments=_spelled(database, domain, part["info"]),
+                first_try=first if fails else {},
+            )
+        if part.get("book"):
+            slots = _spelled(database, domain, part["book"])
+            first = _spelled(database, domain, part.get("fail_book"))
+            yield Goal(
+                id=f"book_{domain}",
+                tool=f"book_{domain}",
+                arguments=slots,
+                entity={} if part.get("info") else _entity(dialogue, database, domain),
+                first_try={s: value for s, value in first.items() if slots.get(s) != value},
+            )
+
+
+def _entity(dialogue: Dialogue, database: Database, domain: str) -> dict[str, str]:
+    key = ENTITY_KEY[domain]
+    booked = dialogue.booked.get(domain, {})
+    return _spelled(database, domain, {key: booked[key]} if key in booked else {})
+
+
+def _slots(part: Mapping[str, Any] | None) -> dict[str, str]:
+    # "invalid" and "pre_invalid" are booleans about the goal, not slots.
+    return {slot: value for slot, value in (part or {}).items() if isinstance(value, str)}
+
+
+def _spelled(database: Database, domain: str, part: Mapping[str, Any] | None) -> dict[str, str]:
+    return {
+        slot: _spelling(database, domain, slot, value)
+        for slot, value in _slots(part).items()
+        if not is_empty(value)
+    }
+
+
+def _spelling(database: Database, domain: str, slot: str, value: str) -> str:
+    if slot in TIME_SLOTS | NUMBER_SLOTS | FLAG_SLOTS:
+        return canonical(slot, value)
+    known = database.spelling(domain, slot, value)
+    if known is None and slot == "name":
+        known = database.closest_name(domain, value)
+    return known or value

@@ -1,0 +1,1 @@
+"""MultiWOZ as it comes: releases, downloads, readers, and a synthetic one."""

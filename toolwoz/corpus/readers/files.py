@@ -1,0 +1,200 @@
+"""The files of a corpus folder, those inside its archives included, as if all were unpacked."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from toolwoz.corpus.readers.errors import CorpusError
+
+_ARCHIVES = frozenset({".zip", ".gz", ".bz2"})
+_BLOCK = 1 << 20
+MAX_UNPACKED = 2 << 30
+"""Bytes of one file of an archive; more is a bomb, not a corpus."""
+# A cut-off bz2 stream is a ValueError.
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """A file of the corpus.
+
+    Attributes:
+        path: Relative to the corpus folder; inside an archive, relative to its root.
+        origin: The file on disk, for error messages.
+        read: Its content.
+    """
+
+    path: PurePosixPath
+    origin: Path
+    read: Callable[[], bytes]
+
+    def text(self) -> str:
+        """The content as UTF-8.
+
+        Raises:
+            CorpusError: the archive is damaged, or the text is not UTF-8.
+        """
+        try:
+            return self.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{self.origin}: {self.path.name} is not UTF-8: {error}") from error
+        except _BROKEN as error:
+            raise CorpusError(f"{self.origin} is damaged: {error}; fetch it again") from error
+
+    def parsed(self) -> Any:
+        """The content as JSON.
+
+        Raises:
+            CorpusError: it is damaged or no JSON.
+        """
+        try:
+            return json.loads(self.text())
+        except json.JSONDecodeError as error:
+            raise self._no_json(error) from error
+
+    def records(self) -> Iterator[tuple[str, Any]]:
+        """The items of a JSON object, one at a time: the largest corpora need 1 GB at once.
+
+        Raises:
+            CorpusError: it is damaged or no JSON object.
+        """
+        try:
+            yield from _object_items(self.text())
+        except json.JSONDecodeError as error:
+            raise self._no_json(error) from error
+
+    def _no_json(self, error: json.JSONDecodeError) -> CorpusError:
+        return CorpusError(f"{self.origin}: {self.path.name} is no valid JSON: {error}")
+
+
+class CorpusFiles:
+    """Finds the files of a corpus folder by name. A plain file goes before an archived one."""
+
+    def __init__(self, folder: Path) -> None:
+        """List the folder.
+
+        Raises:
+            CorpusError: there is no such folder, or an archive in it is damaged.
+        """
+        if not folder.is_dir():
+            raise CorpusError(f"there is no corpus folder {folder}; run the fetch stage first")
+        self.folder = folder
+        disk = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".part"]
+        plain = [p for p in disk if p.suffix not in _ARCHIVES]
+        packed = [p for p in disk if p.suffix in _ARCHIVES]
+        self.all: list[CorpusFile] = [
+            CorpusFile(PurePosixPath(p.relative_to(folder).as_posix()), p, p.read_bytes)
+            for p in plain
+        ]
+        for archive in packed:
+            self.all.extend(_members(archive))
+
+    def find(self, *names: str) -> CorpusFile | None:
+        """The first file of the first of these names that there is."""
+        for name in names:
+            for file in self.all:
+                if file.path.name == name:
+                    return file
+        return None
+
+    def matching(self, pattern: str) -> list[CorpusFile]:
+        """The files whose path ends as the pattern says, in order of their paths."""
+        return sorted((f for f in self.all if f.path.match(pattern)), key=lambda f: f.path)
+
+
+def _members(archive: Path) -> Iterator[CorpusFile]:
+    inner = PurePosixPath(archive.stem)
+    if archive.suffix == ".gz":
+        yield CorpusFile(inner, archive, partial(_gzip_read, archive))
+    elif archive.suffix == ".bz2":  # delex.json.tar.bz2: one member, named as the archive
+        inner = inner.with_suffix("") if inner.suffix == ".tar" else inner
+        yield CorpusFile(inner, archive, lambda: _only_member(archive))
+    else:
+        yield from _zip_members(archive)
+
+
+def _zip_members(archive: Path) -> Iterator[CorpusFile]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [info.filename for info in opened.infolist() if not info.is_dir()]
+    except _BROKEN as error:
+        raise CorpusError(f"{archive} is damaged: {error}; fetch it again") from error
+    for name in names:
+        path = PurePosixPath(name)
+        if "__MACOSX" not in path.parts:  # resource forks with the names of real files
+            yield CorpusFile(path, archive, partial(_zip_read, archive, name))
+
+
+def _zip_read(archive: Path, name: str) -> bytes:
+    with zipfile.ZipFile(archive) as opened, opened.open(name) as stream:
+        return _unpacked(stream.read)
+
+
+def _gzip_read(archive: Path) -> bytes:
+    with gzip.open(archive) as stream:
+        return _unpacked(stream.read)
+
+
+def _only_member(archive: Path) -> bytes:
+    # Unpacked in one go: tarfile reads a compressed archive in 10 kB blocks, three times slower.
+    with bz2.open(archive) as stream:
+        unpacked = _unpacked(stream.read)
+    with tarfile.open(fileobj=io.BytesIO(unpacked)) as opened:
+        for member in opened:
+            file = opened.extractfile(member)
+            if file is not None:
+                return file.read()
+    raise tarfile.TarError("it holds no file")
+
+
+def _unpacked(read: Callable[[int], bytes]) -> bytes:
+    """Read in blocks: a few kilobytes may unpack to more than there is memory."""
+    parts, size = [], 0
+    while part := read(_BLOCK):
+        size += len(part)
+        if size > MAX_UNPACKED:
+            raise ValueError(f"a file in it unpacks to more than {MAX_UNPACKED:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _object_items(text: str) -> Iterator[tuple[str, Any]]:
+    decoder = json.JSONDecoder()
+    at = _expect(text, _space(text, 0), "{")
+    first = _space(text, at)
+    if text[first : first + 1] == "}":
+        return
+    while True:
+        key, at = decoder.raw_decode(text, _space(text, at))
+        if not isinstance(key, str):
+            raise json.JSONDecodeError("a key must be a string", text, at)
+        at = _expect(text, _space(text, at), ":")
+        value, at = decoder.raw_decode(text, _space(text, at))
+        yield key, value
+        at = _space(text, at)
+        if text[at : at + 1] == "}":
+            return
+        at = _expect(text, at, ",")
+
+
+def _space(text: str, at: int) -> int:
+    while text[at : at + 1] in {" ", "\n", "\r", "\t"}:
+        at += 1
+    return at
+
+
+def _expect(text: str, at: int, char: str) -> int:
+    if text[at : at + 1] != char:
+        raise json.JSONDecodeError(f"expected {char!r}", text, at)
+    return at + 1

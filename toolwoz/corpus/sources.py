@@ -1,0 +1,113 @@
+"""Where a corpus comes from: made here, a pinned public release, or a folder of one's own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from toolwoz.corpus.download import FetchError, obtain, sha256
+from toolwoz.corpus.multiwoz import SOURCE_FILE
+from toolwoz.corpus.releases import RELEASES
+from toolwoz.corpus.synthetic import write_corpus
+
+SYNTHETIC: Final = "synthetic"
+SOURCES: Final = (SYNTHETIC, *RELEASES)
+"""The names :func:`fetch` knows; anything else is taken for a path."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticConfig:
+    """The synthetic corpus.
+
+    Attributes:
+        seed: Of the city and its dialogues.
+        train, val, test: Dialogues per split.
+    """
+
+    seed: int = 0
+    train: int = 600
+    val: int = 200
+    test: int = 400
+
+
+def fetch(
+    source: str,
+    out: Path,
+    *,
+    mirror: Path | None = None,
+    synthetic: SyntheticConfig | None = None,
+) -> Path:
+    """Fill a folder with a corpus that :func:`toolwoz.corpus.multiwoz.read_corpus` reads.
+
+    The folder keeps ``SOURCE.json``: the source's name and the SHA-256 of every file. Once all
+    files are there, those of an earlier fetch of another source are removed; others stay.
+
+    Args:
+        source: One of :data:`SOURCES`, or the path of a folder with a release's files.
+        out: The corpus folder; made if needed.
+        mirror: A folder laid out as :mod:`toolwoz.corpus.releases` says, tried before the network.
+        synthetic: Size and seed of the synthetic corpus.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        FetchError: no such source, a file that cannot be had, or one with a wrong checksum.
+    """
+    if source not in SOURCES and not Path(source).is_dir():
+        raise FetchError(f"no source {source!r}: it is no folder, nor {', '.join(SOURCES)}")
+    out.mkdir(parents=True, exist_ok=True)
+    if source == SYNTHETIC:
+        paths = _make(out, synthetic or SyntheticConfig())
+    elif source in RELEASES:
+        paths = [obtain(file, out, mirror) for file in RELEASES[source]]
+    else:
+        paths = _copy(Path(source), out)
+    files = {path.relative_to(out).as_posix(): sha256(path) for path in paths}
+    _remove_others(out, files)
+    _record(out, {"source": source, "files": files})
+    return out
+
+
+def _make(out: Path, config: SyntheticConfig) -> list[Path]:
+    with TemporaryDirectory(dir=out, suffix=".part") as folder:
+        made = Path(folder)
+        write_corpus(made, seed=config.seed, train=config.train, val=config.val, test=config.test)
+        return [path.replace(out / path.name) for path in sorted(made.iterdir())]
+
+
+def _copy(folder: Path, out: Path) -> list[Path]:
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise FetchError(f"{out} lies inside the source {folder}; fetch into another folder")
+    copied = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SOURCE_FILE):
+        target = out / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        shutil.copyfile(path, part)
+        copied.append(part.replace(target))
+    return copied
+
+
+def _remove_others(out: Path, files: Mapping[str, str]) -> None:
+    path = out / SOURCE_FILE
+    if not path.is_file():
+        return
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in record["files"].keys() - files.keys():
+        log.info("removing %s, fetched before from %s", name, record["source"])
+        (out / name).unlink(missing_ok=True)
+
+
+def _record(out: Path, record: Mapping[str, Any]) -> None:
+    part = out / f"{SOURCE_FILE}.part"
+    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    part.replace(out / SOURCE_FILE)

@@ -1,0 +1,1 @@
+"""Playing scenarios, and what the results show."""

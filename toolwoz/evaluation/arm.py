@@ -1,0 +1,90 @@
+"""One run as a report sees it: its results, their scenarios, and what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from toolwoz.evaluation.audit import Audit, Failure, audit
+from toolwoz.evaluation.metrics import Metrics, summarise
+from toolwoz.evaluation.result import Key, Result
+from toolwoz.evaluation.results_file import NAME, ResultsError, read_run
+from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the runs a report is about.
+
+    Attributes:
+        name: Short, and different from the other arms'.
+        results: Scored and unscored.
+        scenarios: By id; those of the results, as far as known.
+        configuration: What the results depend on, as their file has it.
+        max_messages: The world's limit on utterances, where known: it tells a user who gave up
+            from one who was cut off.
+    """
+
+    name: str
+    results: Sequence[Result]
+    scenarios: Mapping[str, Scenario]
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    max_messages: int | None = None
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return summarise(self.results)
+
+    @cached_property
+    def audits(self) -> Mapping[Key, Audit]:
+        """Of every result whose scenario is known."""
+        return {
+            result.key: audit(
+                self.scenarios[result.scenario],
+                result.messages,
+                result.earned,
+                result.error,
+                max_messages=self.max_messages,
+            )
+            for result in self.results
+            if result.scenario in self.scenarios
+        }
+
+    @property
+    def failures(self) -> dict[Failure, int]:
+        """Dialogues that missed a goal, by the gravest reason; every reason is there."""
+        verdicts = [one.verdict for one in self.audits.values()]
+        return {kind: verdicts.count(kind) for kind in Failure}
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``metrics.json`` holds."""
+        return {
+            "configuration": dict(self.configuration),
+            "metrics": self.metrics.to_json(),
+            "failures": {kind.value: count for kind, count in self.failures.items()},
+        }
+
+
+def read_arm(folder: Path, name: str | None = None) -> Arm:
+    """The run that ``evaluate`` left in a folder, finished or not.
+
+    Raises:
+        ResultsError: there are no results, or damaged ones.
+        ValueError: its scenarios cannot be read.
+    """
+    run = read_run(folder / NAME)
+    if run is None or not run.results:
+        raise ResultsError(f"{folder / NAME} has no results yet")
+    path = folder / SCENARIOS
+    scenarios = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
+    limits = run.configuration.get("limits")
+    return Arm(
+        name=name or folder.resolve().name,
+        results=sorted(run.results.values(), key=lambda result: result.key),
+        scenarios=scenarios,
+        configuration=run.configuration,
+        max_messages=limits.get("messages") if isinstance(limits, dict) else None,
+    )

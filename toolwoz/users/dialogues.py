@@ -1,0 +1,97 @@
+"""How a dialogue is played: the same world, limits, user and prompt wherever a policy is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialogue.chat import ModelEndpoint
+from dialogue.protocols import Message, Policy
+from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
+from toolwoz.world.episode import Episode
+from toolwoz.world.scenario import Scenario
+from toolwoz.world.world import Limits, World
+
+OpenModel = Callable[[ModelEndpoint, str], AbstractContextManager[Policy]]
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueConfig:
+    """The section ``dialogue``, shared by bootstrap, harvest and evaluate.
+
+    Attributes:
+        system_prompt: First message of every dialogue; left out if empty.
+        max_results: Rows a search lists (mode ``v2``).
+        max_messages: Utterances of user and agent together before a dialogue is cut off.
+        max_model_calls: Assistant messages with tool calls before the agent must speak.
+        max_parallel_calls: Tool calls answered per assistant message.
+        user: Who talks to the agent: ``agenda`` (rules, no model), ``goal`` (a model that knows the
+            goal), ``guide`` (one that also follows the human dialogue of the scenario).
+        user_model: The endpoint of the model that plays the user of ``goal`` and ``guide``.
+    """
+
+    system_prompt: str
+    max_results: int
+    max_messages: int
+    max_model_calls: int
+    max_parallel_calls: int
+    user: UserName
+    user_model: ModelEndpoint
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.max_messages, self.max_model_calls, self.max_parallel_calls)
+
+    def world(self, folder: Path) -> World:
+        """The world that convert saved in a folder."""
+        return World.load(folder, limits=self.limits, max_results=self.max_results)
+
+    @contextmanager
+    def open_users(self, scenarios: Sequence[Scenario], open_model: OpenModel) -> Iterator[Users]:
+        """The kind of user that :attr:`user` names, until the context ends.
+
+        Args:
+            scenarios: What is to be played.
+            open_model: Connects to the endpoint of a model, which a setting of that name gives.
+
+        Raises:
+            ValueError: a user played by a model has no endpoint, or ``guide`` no human dialogue to
+                follow.
+            Exception: ``open_model`` found no such model.
+        """
+        require_human(self.user, scenarios)
+        if self.user not in NEED_MODEL:
+            yield choose_user(self.user)
+            return
+        if not (self.user_model.url and self.user_model.model):
+            raise ValueError(
+                f"dialogue.user is {self.user}: set dialogue.user_model.url and "
+                "dialogue.user_model.model to the endpoint that plays it"
+            )
+        with open_model(self.user_model, "dialogue.user_model") as model:
+            yield choose_user(self.user, model)
+
+    async def start(
+        self,
+        scenario: Scenario,
+        world: World,
+        users: Users,
+        seed: int,
+        opening: Sequence[Message] | None = None,
+    ) -> Episode:
+        """Begin the dialogue of a scenario; the user speaks first.
+
+        Args:
+            users: Makes its user: see :meth:`open_users`.
+            opening: How it began before, where it did; the user is then not asked.
+        """
+        return await Episode.start(
+            scenario,
+            world,
+            users(seed),
+            system_prompt=self.system_prompt,
+            seed=seed,
+            opening=opening,
+        )

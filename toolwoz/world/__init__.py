@@ -1,0 +1,1 @@
+"""The simulated world: scenarios, databases, tools, rewards."""

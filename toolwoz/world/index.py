@@ -1,0 +1,85 @@
+"""An index of database rows: every (slot, value) is a bit mask, and a search ANDs the masks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from operator import or_
+from typing import Final
+
+from toolwoz.world.domains import Row
+
+RowMask = int
+"""A set of rows as an integer: bit i stands for row i."""
+
+_TIMES: Final[tuple[str, ...]] = ("leaveAt", "arriveBy")
+# Values come from a model, so the memory of what they match must be bounded.
+_REMEMBERED: Final = 1 << 14
+
+
+class Index:
+    """Rows by value. Built once, never changed, shared by every episode.
+
+    Args:
+        rows: The rows of one database, in the order answers list them.
+        key: ``(slot, value)`` to the form in which values are compared; times must sort as text.
+        strict: Whether leaveAt means later than (else: at or after), and arriveBy likewise.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], key: Callable[[str, str], str], *, strict: bool
+    ) -> None:
+        self._key = key
+        self._strict = strict
+        self._all: RowMask = (1 << len(rows)) - 1
+        self._by_value: dict[str, dict[str, RowMask]] = {}
+        for i, row in enumerate(rows):
+            for slot, value in row.items():
+                if isinstance(value, str):
+                    masks = self._by_value.setdefault(slot, {})
+                    form = key(slot, value)
+                    masks[form] = masks.get(form, 0) | 1 << i
+        self._times = {s: _Timeline(self._by_value[s]) for s in _TIMES if s in self._by_value}
+        self._with = lru_cache(maxsize=_REMEMBERED)(self._rows_with)
+
+    def mask(self, constraints: Mapping[str, str]) -> RowMask:
+        """The rows that satisfy every constraint. A slot no row has is satisfied by none."""
+        rows = self._all
+        for slot, value in constraints.items():
+            rows &= self._with(slot, value)
+        return rows
+
+    def _rows_with(self, slot: str, value: str) -> RowMask:
+        form = self._key(slot, value)
+        timeline = self._times.get(slot)
+        if timeline is None:
+            return self._by_value.get(slot, {}).get(form, 0)
+        if slot == "leaveAt":
+            return timeline.after(form, strict=self._strict)
+        return timeline.before(form, strict=self._strict)
+
+
+class _Timeline:
+    """Rows of one time slot, cumulated in both directions."""
+
+    def __init__(self, masks: Mapping[str, RowMask]) -> None:
+        self._times = sorted(masks)
+        ordered = [masks[time] for time in self._times]
+        self._until: list[RowMask] = [0, *accumulate(ordered, or_)]
+        self._since: list[RowMask] = [0, *accumulate(reversed(ordered), or_)][::-1]
+
+    def after(self, time: str, *, strict: bool) -> RowMask:
+        return self._since[(bisect_right if strict else bisect_left)(self._times, time)]
+
+    def before(self, time: str, *, strict: bool) -> RowMask:
+        return self._until[(bisect_left if strict else bisect_right)(self._times, time)]
+
+
+def positions(mask: RowMask) -> Iterator[int]:
+    """The row numbers of a mask, in ascending order."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest

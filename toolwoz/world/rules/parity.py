@@ -1,0 +1,139 @@
+"""The published environment, bug for bug: how it answers a call and when a goal counts as reached.
+
+The behaviour is that of the ToolWOZ release of arXiv 2409.04617: searches show one row chosen with
+the goal in view, values are compared as text, times strictly.
+
+Two comparisons are told apart. A call and a goal *cover* one another by equal values. A row
+*satisfies* a goal if a search with the goal's constraints would find it: a train that leaves later
+satisfies a leaveAt that it does not equal. (By equality nearly every train would be a wrong one; of
+3,916 train searches of val and test with one constraint left out, 27 % would show another train and
+20 % score otherwise. No reward of any other search there depends on it, and none of the oracle's.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from toolwoz.world.calls import Answer, Call
+from toolwoz.world.database import Database
+from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.world.index import RowMask, positions
+from toolwoz.world.rules.reference import booking_reference
+from toolwoz.world.scenario import Goal, Scenario
+
+_EMPTY: Final = frozenset(
+    {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
+)
+
+
+def answer(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
+    """The published answer to an accepted call."""
+    if call.is_booking:
+        return _book(scenario, call, seed=seed)
+    return _search(database, scenario, call)
+
+
+def reached(database: Database, scenario: Scenario, goal: Goal, answer: Answer) -> bool:
+    """Whether an answered call of the goal's tool reaches the goal.
+
+    A booking must cover the goal's slots and entity. A search must find something and either
+    cover the goal's constraints or be covered by them, then with an answer that satisfies
+    them; where the goal also books, the answer must be the booked entity.
+    """
+    call = answer.call
+    if call is None or call.tool != goal.tool or not answer.ok:
+        return False
+    if goal.is_booking:
+        return covers(_wanted(goal), call.arguments)
+    booking = scenario.goal(f"book_{goal.domain}")
+    shown_is_booked = booking is None or bool(answer.rows & _entity_rows(database, booking))
+    wanted, given = _said(goal.arguments), _said(call.arguments)
+    if wanted.items() <= given.items():
+        return shown_is_booked
+    if not given.items() <= wanted.items():
+        return False
+    if booking is not None:
+        return shown_is_booked
+    return bool(answer.rows & _matches(database, goal.domain, wanted))
+
+
+def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Every non-empty item of ``wanted`` is in ``given``, apart from case and apostrophes."""
+    return _said(wanted).items() <= _said(given).items()
+
+
+def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The non-empty items, without case and apostrophes: whether one covers another is then <=."""
+    return {
+        slot: plain for slot, value in arguments.items() if (plain := _plain(value)) not in _EMPTY
+    }
+
+
+def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
+    goal = scenario.goal(call.tool)
+    if goal is None or not covers(_wanted(goal), call.arguments):
+        return Answer('{"success": false}', call)
+    reference = booking_reference(scenario.id, call, seed)
+    return Answer(json.dumps({"success": True, "reference": reference}), call, ok=True)
+
+
+def _search(database: Database, scenario: Scenario, call: Call) -> Answer:
+    given = _said(call.arguments)
+    rows = _matches(database, call.domain, given)
+    shown = _first(_choice(database, scenario, call, given, rows))
+    row = database.texts[call.domain][shown.bit_length() - 1] if shown else ""
+    return Answer(f"[{row}]", call, ok=bool(shown), rows=shown)
+
+
+def _choice(
+    database: Database, scenario: Scenario, call: Call, given: Mapping[str, Any], rows: RowMask
+) -> RowMask:
+    """The rows of which the first is shown: the answer key shapes what is found.
+
+    Only what the search found is shown, the booked entity too. It may itself violate the goal, as
+    corpora do: then it is one of the wrong rows.
+    """
+    goal = scenario.goal(call.tool)
+    if goal is None:
+        return rows
+    wanted = _said(goal.arguments)
+    wrong = rows & ~_matches(database, goal.domain, wanted)
+    booking = scenario.goal(f"book_{goal.domain}")
+    booked = rows & _entity_rows(database, booking) if booking else 0
+    if booking and wanted.items() <= given.items():
+        return booked or wrong
+    if given.items() <= wanted.items():
+        return wrong or booked or rows
+    return rows
+
+
+def _matches(database: Database, domain: str, said: Mapping[str, Any]) -> RowMask:
+    # The release also doubles apostrophes, but none is left by then. A row with an apostrophe or a
+    # capital letter in its name is therefore never found.
+    constraints = {slot: value for slot, value in said.items() if isinstance(value, str)}
+    return database.exact_mask(domain, constraints)
+
+
+def _entity_rows(database: Database, booking: Goal) -> RowMask:
+    """The rows of the booked entity; none where the corpus booked without naming one."""
+    key = ENTITY_KEY[booking.domain]
+    if key not in booking.entity:
+        return 0
+    entity = booking.entity[key]
+    rows = database.rows[booking.domain]
+    alike = database.mask(booking.domain, {key: entity})
+    return sum(1 << i for i in positions(alike) if _plain(rows[i][key]) == _plain(entity))
+
+
+def _wanted(goal: Goal) -> Mapping[str, str]:
+    return {**goal.arguments, **goal.entity}
+
+
+def _plain(value: Any) -> Any:
+    return value.lower().replace("'", "") if isinstance(value, str) else value
+
+
+def _first(rows: RowMask) -> RowMask:
+    return rows & -rows

@@ -1,0 +1,1 @@
+"""Worlds beside ToolWOZ, for JOSH and for evaluation."""

@@ -1,0 +1,85 @@
+"""Who talks to the agent in τ-bench: a model that plays the customer, or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Final, Protocol
+
+from dialogue.protocols import Message, Policy
+from dialogue.seeds import call_seed
+from worlds.tau_bench.domain import Scenario
+
+GREETING: Final = "Hi! How can I help you today?"
+"""What every user hears first, as in τ-bench; the agent does not see that it said it."""
+HANGS_UP: Final = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
+"""What τ-bench tells the user's model to write at the end."""
+
+
+class User(Protocol):
+    """A user that holds no state: what it says follows from its arguments."""
+
+    async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
+        """The next utterance, or None when the user hangs up.
+
+        Args:
+            messages: What user and agent said so far, user first; nothing of the tools.
+
+        Raises:
+            Exception: the user's engine failed. Never reported as hanging up.
+        """
+        ...
+
+
+class UserError(RuntimeError):
+    """The model that plays the user gave no utterance."""
+
+
+class LLMUser:
+    """A model under τ-bench's own guidelines for users, behind any policy."""
+
+    def __init__(self, policy: Policy, seed: int = 0) -> None:
+        self._policy = policy
+        self._seed = seed
+
+    async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
+        """What the model says; None once it writes one of :data:`HANGS_UP`.
+
+        Raises:
+            UserError: the model said nothing, or its context is full.
+        """
+        prompt = [{"role": "system", "content": instructions(scenario)}, *_from_its_side(messages)]
+        seed = call_seed(self._seed, scenario.id, f"user {len(messages)}")
+        completion = await self._policy(prompt, [], seed=seed)
+        if completion is None:
+            raise UserError(f"{scenario.id}: the context of the user's model is full")
+        said = str(completion.message.get("content") or "").strip()
+        if not said:
+            raise UserError(f"{scenario.id}: the user's model wrote nothing")
+        return None if any(token in said for token in HANGS_UP) else said
+
+
+class ScriptedUser:
+    """Says these lines one after another, whatever the agent says, and hangs up."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = tuple(lines)
+
+    async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
+        del scenario  # the lines are of one already
+        spoken = sum(message["role"] == "user" for message in messages)
+        return self._lines[spoken] if spoken < len(self._lines) else None
+
+
+def instructions(scenario: Scenario) -> str:
+    """The system prompt of the user's model: the package's guidelines, and the task."""
+    guidelines = files("tau2").joinpath("data/tau2/user_simulator/simulation_guidelines.md")
+    text = guidelines.read_text(encoding="utf-8")
+    return f"{text}\n\n<scenario>\n{scenario.instructions}\n</scenario>"
+
+
+def _from_its_side(messages: Sequence[Message]) -> list[Message]:
+    """The dialogue with the roles changed: the user's own words are the model's."""
+    roles = {"user": "assistant", "assistant": "user"}
+    greeting: Message = {"role": "user", "content": GREETING}
+    return [greeting, *({"role": roles[m["role"]], "content": m["content"]} for m in messages)]
