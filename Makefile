@@ -47,7 +47,7 @@ plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" co
 	dvc plots $(if $(RUNS),diff $(RUNS),show)
 
 screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow, the report
-	@python -m tests.docs.screens
+	@python -m flows.tools.screens
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.tools.datasets $(RUNS)

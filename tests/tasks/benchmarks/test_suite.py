@@ -17,7 +17,7 @@ from tasks.benchmarks.scores.comparison import read_runs
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.benchmarks.suite import TABLE
-from tests.tasks.benchmarks.chat_endpoint import serving
+from tests.helpers.chat_endpoint import serving
 from toolwoz.corpus.download import FetchError
 
 

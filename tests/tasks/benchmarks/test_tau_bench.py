@@ -16,7 +16,7 @@ from tasks.benchmarks.options import Helper, MissingError, Options
 from tasks.benchmarks.runner import run
 from tasks.benchmarks.suites.tau_bench import do_nothing
 from tasks.benchmarks.summary import summarise
-from tests.josh.tau import annotated, domain
+from tests.helpers.tau import annotated, domain
 
 
 class Says:

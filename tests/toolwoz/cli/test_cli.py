@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.http_server import Reply
-from tests.toolwoz.chat_server import said, serving
+from tests.helpers.chat_server import said, serving
+from tests.helpers.http_server import Reply
 from toolwoz.cli.main import COMMANDS, main
 from toolwoz.world.scenario import read_scenarios
 
