@@ -52,8 +52,8 @@ screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow,
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.tools.datasets $(RUNS)
 
-test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
-	python -m pytest -q $(TESTS)
+test: $(READY) ## every test, two files at a time; TESTS="-m 'not slow'" leaves the long ones out
+	python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: lint test ## format, lint, types, the import rule, and every test
 

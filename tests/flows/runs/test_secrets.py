@@ -74,7 +74,7 @@ def run(stage: str) -> str:
     environment = {**os.environ, "PLANTED_KEY": SECRET, "WOZ_PREFECT": "off"}
     environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run(
-        [sys.executable, "-m", f"flows.{stage}", "r1"],
+        [sys.executable, "-m", f"flows.stages.{stage}", "r1"],
         env=environment,
         capture_output=True,
         text=True,
