@@ -48,6 +48,8 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         "seed": seed,
         "data_seed": seed,
         "include_num_input_tokens_seen": "all",
+        # else a NaN loss is logged as the mean of those before
+        "logging_nan_inf_filter": False,
         "disable_tqdm": not sys.stderr.isatty(),
         **(WATCHED if watched else {}),
         **recipe.trl,
@@ -72,10 +74,12 @@ def build_trainer(
     import trl
     from transformers import EarlyStoppingCallback
 
+    from tasks.train.guards.finite import FiniteGradients
     from tasks.train.logs.curves import outlive_mlflow
     from tasks.train.logs.lines import say_by_lines
     from tasks.train.logs.losses import AtEverySave
 
+    callbacks = [AtEverySave(), FiniteGradients()]
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
     trainer: Trainer = getattr(trl, TRAINERS[recipe.method][1])(
@@ -85,7 +89,7 @@ def build_trainer(
         eval_dataset=None if held_out is None else held_out.select_columns(reads),
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
-        callbacks=[AtEverySave()] if held_out is None else [AtEverySave(), early],
+        callbacks=callbacks if held_out is None else [*callbacks, early],
         quantization_config=quantization_config(recipe, quantization),
     )
     outlive_mlflow(trainer)

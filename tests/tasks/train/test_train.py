@@ -239,6 +239,18 @@ def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("method", ["sft", "kto", "dpo"])
+@pytest.mark.parametrize("lora", [{}, {"r": 2, "target_modules": ["q_proj"]}])
+def test_a_training_that_left_the_numbers_stops_and_saves_nothing(
+    place, datasets, tmp_path, method, lora
+):
+    trl = {**TRL, "learning_rate": 1e30, "max_steps": 3, "num_train_epochs": 1}
+    broken = config(method=method, dataset=method, trl=trl, lora=lora)
+    with pytest.raises(TrainError, match=r"no number.*learning_rate|the loss became"):
+        train_arm(broken, "arm", place, datasets, work=tmp_path / "work")
+    assert not (place / "trained" / "arm").exists()
+
+
 def test_no_rows_is_an_error(place, datasets, tmp_path):
     (datasets / "sft.jsonl").write_text("")
     with pytest.raises(TrainError, match="'sft' has no rows"):
