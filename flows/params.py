@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import importlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -22,6 +21,8 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from dialogue.files import replacing
 
 PARAMS = Path("params.yaml")
 CONFIGS = Path("configs")
@@ -260,10 +261,8 @@ def _read(path: Path) -> Document:
 
 
 def _write(document: Document, path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         _round_trip().dump(document, file)
-    temporary.replace(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

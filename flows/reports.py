@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import write_whole
+
 CHANCE = {"cached", "seconds"}
 """Figures that the same work gives anew each time: MLflow has them, DVC does not."""
 
 
 def write(path: Path, report: Any) -> None:
     """Write a JSON file atomically, without what is in CHANCE; its folder is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(
-        json.dumps(_repeatable(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    part.replace(path)
+    write_whole(path, json.dumps(_repeatable(report), indent=2, ensure_ascii=False) + "\n")
 
 
 def _repeatable(report: Any) -> Any:

@@ -8,13 +8,15 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 GRACE = 10.0
-"""Seconds between asking and killing: dvc ends at once, the Python below it may take longer."""
+"""Seconds between asking and killing: dvc ends at once, the Python below it may take longer, and a
+vLLM server that still loads does not listen."""
 
 
 @contextmanager
-def reaped(live: Collection[subprocess.Popen[str]], grace: float = GRACE) -> Iterator[None]:
+def reaped(live: Collection[subprocess.Popen[Any]], grace: float = GRACE) -> Iterator[None]:
     """End, on the way out, the process group of each of `live`; start them in own sessions."""
     try:
         yield
@@ -23,7 +25,7 @@ def reaped(live: Collection[subprocess.Popen[str]], grace: float = GRACE) -> Ite
             end_group(process, grace)
 
 
-def end_group(process: subprocess.Popen[str], grace: float = GRACE) -> None:
+def end_group(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     """SIGTERM to the whole group, and SIGKILL to what is left of it after the grace time."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

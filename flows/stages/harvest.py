@@ -8,7 +8,7 @@ from functools import partial
 
 from flows import paths, reports
 from flows.scaling import ScaleConfig, over_shards
-from flows.server.progress import Progress
+from flows.server.progress import ProgressBars
 from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import is_passed
@@ -27,7 +27,7 @@ from toolwoz.users.dialogues import DialogueConfig
 @task()
 def search(job: Job, round: str) -> dict[str, Yield]:
     """Grow the round's trees."""
-    return work.harvest(job, paths.TREES / round, Progress())
+    return work.harvest(job, paths.TREES / round, [tracking.report_progress, ProgressBars()])
 
 
 def share(job: Job, scale: ScaleConfig, round: str) -> dict[str, Yield]:

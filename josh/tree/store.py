@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import replacing
 from dialogue.strict_json import compact_json
 from josh.tree.tree import Tree
 
@@ -26,14 +26,8 @@ def tree_writer(path: Path) -> Iterator[Callable[[Tree], None]]:
         ValueError: the name ends otherwise.
     """
     open_format = _WRITERS[_format(path)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open_format(temporary) as write:
-            yield write
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part, open_format(part) as write:
+        yield write
 
 
 def write_trees(path: Path, trees: Iterable[Tree]) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import write_whole
 from dialogue.messages import is_error
 from dialogue.strict_json import compact_json
 from josh.tree.tree import Tree
@@ -38,10 +38,7 @@ def write_page(path: Path, trees: Iterable[Tree], title: str = "JOSH trees") -> 
         "[/*TREES*/]": _script_json(packed),
     }.items():
         html = html.replace(place, text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(html, "utf-8")
-    temporary.replace(path)
+    write_whole(path, html)
     return len(index)
 
 

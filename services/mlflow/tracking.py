@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from dialogue.progress import Progress
 from services.mlflow import provenance, system_metrics
 from services.mlflow.inputs import flat, log_datasets, log_params
 from services.mlflow.store import TrackingError, beside, connect, lock
@@ -134,12 +135,16 @@ def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
     beside("the metrics", write)
 
 
-def report_step(metrics: Mapping[str, float], step: int) -> None:
-    """Log how far the stage is, on its own run; nothing where MLflow has no active run here."""
+def report_progress(progress: Progress) -> None:
+    """Log how far the stage is, on its own run; nothing where MLflow has no active run here.
+
+    A listener of ``dialogue.progress``; the step is the number of items that are done.
+    """
     import mlflow
 
     if mlflow.active_run() is not None:
-        beside("the progress", lambda: mlflow.log_metrics(dict(metrics), step=step))
+        metrics = {f"progress.{progress.label}.{k}": v for k, v in progress.figures.items()}
+        beside("the progress", lambda: mlflow.log_metrics(metrics, step=progress.done))
 
 
 def tag(name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from dialogue.files import write_whole
 from dialogue.tool_text import assistant
 from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.shape import Benchmark, Item, SingleTurn
@@ -83,9 +84,7 @@ def summarise(benchmark: Benchmark, results: Sequence[Scored]) -> Metrics:
 def write_metrics(folder: Path, metrics: Metrics, configuration: Mapping[str, Any]) -> None:
     """Write ``metrics.json`` into the folder of a run; whole or not at all."""
     record = {"configuration": dict(configuration), **metrics.to_json()}
-    part = folder / f"{METRICS}.part"
-    part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(folder / METRICS)
+    write_whole(folder / METRICS, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def lines(metrics: Metrics) -> Iterator[str]:

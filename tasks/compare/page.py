@@ -11,13 +11,14 @@ from statistics import fmean
 from jinja2 import PackageLoader
 from markupsafe import Markup
 
+from dialogue.files import write_whole
 from tasks.benchmarks.scores.comparison import Difference, difference, holm
 from tasks.benchmarks.scores.scored import Scored
 from tasks.compare.source import Run
 from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.metrics import compare
 from toolwoz.evaluation.result import Result
-from toolwoz.report import charts, render_page, write_whole
+from toolwoz.report import charts, render_page
 
 FIGURES: Mapping[str, Callable[[Result], float]] = {
     "ToolWOZ success": lambda result: float(result.success),

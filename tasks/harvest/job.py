@@ -15,6 +15,7 @@ from httpx import TransportError
 from dialogue.chat import EngineError as EndpointError
 from dialogue.faults import Retry
 from dialogue.pool import Limits
+from dialogue.progress import Listener
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import Journal, journal_key
@@ -28,7 +29,6 @@ from services.engines.endpoint import open_model
 from services.engines.metered import Metered
 from services.fingerprint import fingerprint
 from services.shards import WHOLE, Shard
-from tasks.harvest.progress import Show, Standing, to_nobody
 from tasks.harvest.summary import Yield, take_stock
 from toolwoz.users.choice import Users
 from toolwoz.users.dialogues import DialogueConfig
@@ -119,13 +119,12 @@ class Job:
         )
 
 
-def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
+def harvest(job: Job, out: Path, listeners: Sequence[Listener] = ()) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Every answer is journaled in ``work`` until the trees of all searches are written, as DVC
     empties `out` before it runs a stage again: a harvest that was killed continues where it
-    stopped, also one that several processes shared. `show` is told how far it is, as the MLflow
-    run is.
+    stopped, also one that several processes shared. `listeners` are told how far each search is.
 
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
@@ -137,7 +136,7 @@ def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
     paths = {name: [out / f"{name}.parquet", out / f"{name}.jsonl"] for name in searches}
     yields: dict[str, Yield] = {}
     journals: list[Path] = []
-    for name, journal, cached in explore(job, paths, show):
+    for name, journal, cached in explore(job, paths, listeners):
         yields[name] = take_stock(name, paths[name][0], job.config.max_faults, cached)
         journals.append(journal)
     for path in journals:
@@ -149,7 +148,7 @@ def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
 def explore(
     job: Job,
     paths: Mapping[str, Sequence[Path]],
-    show: Show | None = None,
+    listeners: Sequence[Listener] = (),
     shard: Shard = WHOLE,
     attempt: int = 0,
 ) -> Iterator[tuple[str, Path, float | None]]:
@@ -158,7 +157,7 @@ def explore(
     Args:
         job: The harvest.
         paths: Search -> where its trees are written.
-        show: Told how far it is, as the MLflow run is; None where there is none of these.
+        listeners: Told how far each search is.
         shard: The part of the scenarios.
         attempt: How often this was tried before.
 
@@ -188,7 +187,8 @@ def explore(
                     limits=Limits(job.config.dialogues, job.config.calls),
                     retry=RETRY,
                     journal=journal,
-                    watch=Standing(name, len(part), show).count if show else None,
+                    name=name,
+                    listeners=listeners,
                 )
                 asyncio.run(_write(trees, paths[name]))
             yield name, journal.path, metered.cached

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.benchmarks.scores.comparison import Difference, difference
-from tasks.benchmarks.scores.scored_file import ScoredError, read_configuration, read_scored
+from tasks.benchmarks.scores.scored_file import read_configuration, read_scored
 from tasks.rounds.sequence import GateConfig
 from toolwoz.evaluation.arm import read_arm
 from toolwoz.evaluation.metrics import compare
@@ -117,21 +117,21 @@ def read_benchmarks(
         policies: The base, then the candidate, as their folders are named.
 
     Raises:
-        ScoredError: one was not run, or not both policies on the same items in the same way.
+        ValueError: one was not run, or not both policies on the same items in the same way.
     """
     found = {}
     for name in config.margins:
         runs = {policy: folder / policy / name for policy in policies}
         for policy, run in runs.items():
             if not run.is_dir():
-                raise ScoredError(
+                raise ValueError(
                     f"gate.margins has {name}, which was not run on {policy}: add it to "
                     "benchmarks.names, and run `dvc repro` again"
                 )
         _require_alike(name, *runs.values())
         one = difference(name, *(read_scored(run) for run in runs.values()))
         if one.unpaired:
-            raise ScoredError(
+            raise ValueError(
                 f"{name}: {one.unpaired} items were asked of one of {' and '.join(policies)} "
                 "alone: run the stages baseline and benchmarks with the same benchmarks.limit"
             )
@@ -142,10 +142,10 @@ def read_benchmarks(
 def _require_alike(name: str, one: Path, other: Path) -> None:
     a, b = read_configuration(one), read_configuration(other)
     if a.get("benchmark") != name:
-        raise ScoredError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
+        raise ValueError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
     changed = sorted(k for k in a.keys() | b.keys() if k != "model" and a.get(k) != b.get(k))
     if changed:
-        raise ScoredError(f"{one} and {other} differ in {', '.join(changed)}: run one of them anew")
+        raise ValueError(f"{one} and {other} differ in {', '.join(changed)}: run one of them anew")
 
 
 def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]:

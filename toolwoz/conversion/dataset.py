@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from dialogue.files import write_whole
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.world.scenario import SCENARIOS, write_scenarios
 
@@ -24,13 +25,9 @@ def save(conversion: Conversion, folder: Path) -> dict[str, Any]:
         What ``conversion.json`` holds: see :func:`describe`.
     """
     conversion.world.save(folder)
-    part = folder / f"{SCENARIOS}.part"
-    write_scenarios(part, conversion.scenarios)
-    part.replace(folder / SCENARIOS)
+    write_scenarios(folder / SCENARIOS, conversion.scenarios)
     report = describe(conversion)
-    part = folder / f"{REPORT}.part"
-    part.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / REPORT)
+    write_whole(folder / REPORT, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     return report
 
 

@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dialogue.records import RecordError
 from toolwoz.evaluation.audit import Audit, Failure, audit
 from toolwoz.evaluation.metrics import Metrics, summarise
 from toolwoz.evaluation.result import Key, Result
-from toolwoz.evaluation.results_file import NAME, ResultsError, read_run
+from toolwoz.evaluation.results_file import NAME, read_run
 from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios
 
 
@@ -72,12 +73,12 @@ def read_arm(folder: Path, name: str | None = None) -> Arm:
     """The run that ``evaluate`` left in a folder, finished or not.
 
     Raises:
-        ResultsError: there are no results, or damaged ones.
+        RecordError: there are no results, or damaged ones.
         ValueError: its scenarios cannot be read.
     """
     run = read_run(folder / NAME)
     if run is None or not run.results:
-        raise ResultsError(f"{folder / NAME} has no results yet")
+        raise RecordError(f"{folder / NAME} has no results yet")
     path = folder / SCENARIOS
     scenarios = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
     limits = run.configuration.get("limits")

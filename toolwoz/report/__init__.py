@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dialogue.files import write_whole
 from dialogue.strict_json import dumps
 from toolwoz.evaluation.arm import Arm, read_arm
 from toolwoz.evaluation.metrics import compare
@@ -26,7 +27,6 @@ __all__ = [
     "render_report",
     "write_metrics",
     "write_report",
-    "write_whole",
 ]
 
 METRICS = "metrics.json"
@@ -120,14 +120,6 @@ def _charts(arms: Sequence[Arm]) -> dict[str, str]:
                 {arm.name: getattr(arm.metrics, name) for arm in arms}, name
             )
     return found
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all; its folder is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _changed(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:

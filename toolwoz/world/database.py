@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from dialogue.files import write_whole
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY, Row
 from toolwoz.world.index import Index, RowMask, positions
 from toolwoz.world.values import canonical
@@ -105,9 +106,7 @@ class Database:
 
     def save(self, path: Path) -> None:
         """Write one JSON file, whole or not at all."""
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.rows, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(self.rows, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: Path) -> Database:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dialogue.files import replacing
 from dialogue.seeds import stable_seed
 from toolwoz.world.domains import Split
 
@@ -113,9 +114,9 @@ class Scenario:
 
 
 def write_scenarios(path: Path, scenarios: Iterable[Scenario]) -> int:
-    """Write one scenario a line; returns how many."""
+    """Write one scenario a line, all or none; returns how many."""
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         for scenario in scenarios:
             file.write(json.dumps(scenario.to_json(), ensure_ascii=False) + "\n")
             count += 1

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 
+from dialogue.files import write_whole
 from dialogue.protocols import Tool
 from toolwoz.world.calls import Answer, Call, CallError, refusal
 from toolwoz.world.database import Database
@@ -113,12 +114,9 @@ class World:
 
     def save(self, folder: Path) -> None:
         """Write ``database.json`` and ``tools.json`` into a folder, each whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         self.database.save(folder / "database.json")
-        part = folder / "tools.json.part"
         record = {"mode": self.mode, "tools": list(self.tools)}
-        part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(folder / "tools.json")
+        write_whole(folder / "tools.json", json.dumps(record, ensure_ascii=False, indent=1))
 
     @classmethod
     def load(cls, folder: Path, *, limits: Limits | None = None, max_results: int = 3) -> Self:

@@ -15,7 +15,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from tasks.benchmarks.scores.scored import Scored
-from tasks.benchmarks.scores.scored_file import SCORED, ScoredError, read_configuration, read_scored
+from tasks.benchmarks.scores.scored_file import SCORED, read_configuration, read_scored
 from toolwoz.evaluation.intervals import Estimate, bootstrap, detectable
 
 LEVEL: Final = 0.05
@@ -124,16 +124,16 @@ def read_runs(folder: Path) -> dict[str, list[Scored]]:
     """The scored items of every benchmark below a folder.
 
     Raises:
-        ScoredError: there are none, or damaged ones; or two runs are of the same benchmark.
+        ValueError: there are none, or damaged ones; or two runs are of the same benchmark.
     """
     found: dict[str, list[Scored]] = {}
     for path in sorted(folder.rglob(SCORED)):
         name = read_configuration(path.parent)["benchmark"]
         if name in found:
-            raise ScoredError(f"{folder} holds two runs of {name}; name a folder with one of each")
+            raise ValueError(f"{folder} holds two runs of {name}; name a folder with one of each")
         found[name] = read_scored(path.parent)
     if not found:
-        raise ScoredError(f"{folder}: no {SCORED} below it; `python -m tasks.benchmarks` writes it")
+        raise ValueError(f"{folder}: no {SCORED} below it; `python -m tasks.benchmarks` writes it")
     return found
 
 

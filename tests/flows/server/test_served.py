@@ -13,10 +13,11 @@ from prefect import flow, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import PrefectHTTPStatusError
 
+from dialogue.progress import Progress
 from flows import deploy
 from flows.server import one_at_a_time as turns
 from flows.server import runtime
-from flows.server.progress import Progress
+from flows.server.progress import ProgressBars
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -123,17 +124,18 @@ def test_a_limit_that_someone_raised_stays_raised() -> None:
 
 
 def test_progress_is_a_bar_that_fills_also_from_inside_an_event_loop() -> None:
-    async def work(progress: Progress) -> None:
-        progress("dpo_calls", 0.5, "5 of 10")
-        progress("dpo_calls", 1.0, "10 of 10")
+    async def work() -> None:
+        progress = Progress("dpo_calls", 10, listeners=[ProgressBars()])
+        for _ in range(10):
+            progress.advance()
 
     @flow
     def demo() -> None:
-        asyncio.run(work(Progress()))
+        asyncio.run(work())
 
     demo()
     with get_client(sync_client=True) as client:
         found = [one for one in client.read_artifacts() if one.key == "dpo-calls"]
     assert [(one.type, one.data, one.description) for one in found] == [
-        ("progress", 100.0, "10 of 10")
+        ("progress", 100.0, "dpo_calls: 10 of 10")
     ]

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialogue.faults import Retry
+from dialogue.records import RecordError, unseal
 from dialogue.seeds import call_seed
-from josh.harvesting.journal import Journal, JournalError, journal_key, seal, unseal
+from josh.harvesting.journal import Journal, journal_key
 from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.store import read_trees
@@ -107,42 +108,8 @@ def test_a_changed_parameter_starts_a_new_journal() -> None:
 def test_a_journal_under_another_name_is_refused(tmp_path: Path) -> None:
     run(tmp_path, Luck())
     (tmp_path / f"{KEY}.jsonl").rename(tmp_path / "other.jsonl")
-    with pytest.raises(JournalError, match="answers of another harvest"):
+    with pytest.raises(RecordError, match="belongs to another run"):
         Journal(tmp_path, "other")
-
-
-def test_one_harvest_at_a_time(tmp_path: Path) -> None:
-    with Journal(tmp_path, KEY), pytest.raises(JournalError, match="another harvest is writing"):
-        Journal(tmp_path, KEY)
-
-
-def test_damage_before_the_end_is_not_passed_over(
-    whole: tuple[bytes, list[bytes]], tmp_path: Path
-) -> None:
-    lines = whole[0].splitlines(True)
-    lines[3] = lines[3].replace(b"a", b"b", 1)
-    (tmp_path / f"{KEY}.jsonl").write_bytes(b"".join(lines))
-    with pytest.raises(JournalError, match=r"jsonl:4: damaged, with good lines after it"):
-        Journal(tmp_path, KEY)
-
-
-@settings(deadline=None)
-@given(
-    record=st.dictionaries(
-        st.text(st.characters(exclude_categories=[]), max_size=9),
-        st.text(st.characters(exclude_categories=[])) | st.none() | st.integers(),
-        min_size=1,
-    ),
-    data=st.data(),
-)
-def test_a_line_is_whole_or_nothing(record: dict[str, Any], data: Any) -> None:
-    line = seal(record)
-    assert unseal(line) == record
-    assert line.count(b"\n") == 1
-    cut = data.draw(st.integers(0, len(line) - 1))
-    assert unseal(line[:cut]) is None
-    flipped = bytes([line[cut] ^ 1])
-    assert unseal(line[:cut] + flipped + line[cut + 1 :]) is None
 
 
 class Moody(FakeEpisode):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from josh.harvesting.journal import Journal, JournalError, journal_path
+from dialogue.records import RecordError
+from josh.harvesting.journal import Journal, journal_path
 from josh.harvesting.parts import regroup
 from josh.harvesting.scheduler import harvest_all
 from josh.tree.tree import Tree
@@ -60,5 +61,5 @@ def test_regrouping_that_was_killed_is_done_again(tmp_path: Path) -> None:
 
 
 def test_what_is_still_being_written_is_not_taken(tmp_path: Path) -> None:
-    with Journal(tmp_path, KEY, "1-of-2"), pytest.raises(JournalError, match="another harvest"):
+    with Journal(tmp_path, KEY, "1-of-2"), pytest.raises(RecordError, match="another process"):
         regroup(tmp_path, KEY, dict.fromkeys(SCENARIOS, ""))

@@ -7,7 +7,6 @@ import pytest
 
 from tasks.benchmarks.scores.comparison import compare, difference, line, read_runs
 from tasks.benchmarks.scores.scored import Scored
-from tasks.benchmarks.scores.scored_file import ScoredError
 
 
 def results(scores):
@@ -81,5 +80,5 @@ def test_a_planted_gain_of_ten_points_on_300_items_is_found():
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
-    with pytest.raises(ScoredError, match=r"no scored\.jsonl below it"):
+    with pytest.raises(ValueError, match=r"no scored\.jsonl below it"):
         read_runs(tmp_path)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from josh.harvesting.journal import unseal
+from dialogue.records import unseal
 from josh.tree.store import read_trees
 from toolwoz.conversion.conversion import convert
 from toolwoz.corpus.multiwoz import read_corpus

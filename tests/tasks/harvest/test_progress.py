@@ -6,31 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.progress import Progress
 from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
 from tasks.harvest import job as harvest
-from tasks.harvest import progress as standing
-from tests.helpers.grown import grown
-from tests.helpers.recording import RECORDING, job, write_corpus
+from tests.tasks.recording import RECORDING, job, write_corpus
 
 
 def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -> None:
     import mlflow
 
-    told = []
+    told: list[tuple[str, float]] = []
+    lines: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        told.append((progress.label, progress.share))
+        lines.append(str(progress))
+
     corpus = write_corpus(mlflow_root)
     with tracking.stage_run("harvest", {}) as run:
         found = harvest.harvest(
             job(corpus, RECORDING, mlflow_root),
             mlflow_root / "trees",
-            lambda *news: told.append(news),
+            [tracking.report_progress, listen],
         )["josh"]
-    assert [(name, share) for name, share, _ in told] == [
-        ("josh", pytest.approx(done / 3)) for done in (1, 2, 3)
-    ]
-    assert told[-1][2] == (
-        f"josh: 3 of 3 dialogues, {found.golden} golden, mean reward {found.reward:.2f}, 0 faults"
-    )
+    assert told == [("josh", pytest.approx(done / 3)) for done in (1, 2, 3)]
+    assert lines[-1] == (f"josh: 3 of 3, golden {found.golden / 3:.3f}, reward {found.reward:.3f}")
     mlflow_store.connect()
     history = mlflow.MlflowClient().get_metric_history(run, "progress.josh.reward")
     assert [point.step for point in history] == [1, 2, 3]
@@ -42,16 +43,7 @@ def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -
 def test_outside_a_run_nothing_is_logged_and_no_run_is_opened() -> None:
     import mlflow
 
-    standing.Standing("josh", 1).count(grown({"0": ["+a"]}))
+    tracking.report_progress(Progress("josh", 1))
     assert mlflow.active_run() is None
     experiment = mlflow_store.connect()  # first: a client keeps the store it was made with
     assert mlflow.MlflowClient().search_runs([experiment]) == []
-
-
-def test_a_large_search_is_told_of_twenty_times() -> None:
-    told: list[float] = []
-    one = standing.Standing("josh", 1000, lambda _name, share, _line: told.append(share))
-    tree = grown({"0": ["+a"]})
-    for _ in range(1000):
-        one.count(tree)
-    assert told == [pytest.approx(number / 20) for number in range(1, 21)]

@@ -12,7 +12,6 @@ from dialogue.tool_text import assistant
 from tasks.benchmarks.runner import run as play
 from tasks.benchmarks.scores.comparison import difference
 from tasks.benchmarks.scores.scored import Scored
-from tasks.benchmarks.scores.scored_file import ScoredError
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.rounds.gate import decide, fell, read_benchmarks
 from tasks.rounds.sequence import GateConfig
@@ -172,7 +171,7 @@ QUIZ = replace(CONFIG, margins={"quiz": 0.05})
 
 def test_the_folders_of_benchmarks_are_read(tmp_path):
     fill(tmp_path, "base")
-    with pytest.raises(ScoredError, match="has quiz, which was not run on trained: add it to"):
+    with pytest.raises(ValueError, match="has quiz, which was not run on trained: add it to"):
         read_benchmarks(QUIZ, tmp_path, POLICIES)
     fill(tmp_path, "trained")
     assert read_benchmarks(QUIZ, tmp_path, POLICIES)["quiz"].items == 80
@@ -184,5 +183,5 @@ def test_the_folders_of_benchmarks_are_read(tmp_path):
 def test_runs_that_are_not_alike_are_refused(tmp_path, other, why):
     fill(tmp_path, "base")
     fill(tmp_path, "trained", **other)
-    with pytest.raises(ScoredError, match=why):
+    with pytest.raises(ValueError, match=why):
         read_benchmarks(QUIZ, tmp_path, POLICIES)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.records import RecordError
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.oracle import Oracle
 from toolwoz.agents.random import RandomCalls
@@ -18,7 +19,6 @@ from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.synthetic import write_corpus
 from toolwoz.evaluation.benchmark import evaluate
 from toolwoz.evaluation.metrics import summarise
-from toolwoz.evaluation.results_file import ResultsError
 from toolwoz.evaluation.runner import PerScenario
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world.scenario import Mode, read_scenarios
@@ -73,7 +73,7 @@ def test_a_run_remembers_what_it_was(made: Conversion, tmp_path: Path) -> None:
         )  # fmt: skip
 
     play("Help.")
-    with pytest.raises(ResultsError, match=r"system_prompt was 'Help\.', is 'Go\.'"):
+    with pytest.raises(RecordError, match=r"system_prompt was 'Help\.', is 'Go\.'"):
         play("Go.")
 
 

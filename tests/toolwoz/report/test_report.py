@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dialogue.records import RecordError
 from toolwoz.evaluation.intervals import Estimate
 from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.results_file import ResultsError
 from toolwoz.report import Arm, charts, lines, read_arm, render_report, write_report
 from toolwoz.report.browse import pack
 from toolwoz.world.scenario import Goal, Scenario
@@ -134,7 +134,7 @@ def test_arms_have_different_names(names: list[str]) -> None:
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text('{"schema_version": 1, "configuration": {}}\n')
-    with pytest.raises(ResultsError, match="no results yet"):
+    with pytest.raises(RecordError, match="no results yet"):
         read_arm(tmp_path)
 
 
