@@ -12,6 +12,7 @@ from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import is_passed
 from services.mlflow import tracking
+from tasks.benchmarks.scores.comparison import to_json
 from tasks.rounds import gate as work
 from tasks.rounds import start as policies
 from tasks.rounds.gate import SPLIT, Decision
@@ -34,7 +35,7 @@ def judge(
     log.info("gate of %s: %s is %s: %s", round, *asdict(decision).values())
     return decision, {
         "comparison": found[config.candidate][SPLIT],
-        "benchmarks": {name: one.to_json() for name, one in differences.items()},
+        "benchmarks": {name: to_json(name, one) for name, one in differences.items()},
     }
 
 

@@ -2,5 +2,5 @@
 
     make compare RUNS="reports/evaluation/r1/test/base reports/evaluation/r1/test/josh_sft"
 
-``source`` finds what a run is, ``page`` compares and draws.
+``source`` finds what a run is, ``differences`` compares, ``page`` draws.
 """

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.benchmarks.scores.comparison import Difference, difference
+from tasks.benchmarks.scores import comparison
 from tasks.benchmarks.scores.scored_file import read_configuration, read_scored
 from tasks.rounds.sequence import GateConfig
 from toolwoz.evaluation.arm import read_arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.statistics.comparison import LEVEL, Comparison
 
 SPLIT = "val"
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Decision:
 def decide(
     config: GateConfig,
     comparisons: Mapping[str, Mapping[str, Any]],
-    benchmarks: Mapping[str, Difference] | None = None,
+    benchmarks: Mapping[str, Comparison] | None = None,
 ) -> Decision:
     """Promote when the gain on validation is no accident and no benchmark fell beyond its margin.
 
@@ -44,9 +44,8 @@ def decide(
 
     Args:
         config: The rule.
-        comparisons: Per arm and split, a :class:`toolwoz.evaluation.metrics.Comparison` with the
-        policy that
-            the round started from, as JSON.
+        comparisons: Per arm and split, the :class:`toolwoz.evaluation.metrics.Gains` on the
+            policy that the round started from, as JSON.
         benchmarks: Candidate minus base on each benchmark of ``config.margins``.
 
     Raises:
@@ -64,7 +63,7 @@ def decide(
             "the base: add it to benchmarks.names"
         )
     gained, reason = _gain(config, comparisons[config.candidate][SPLIT])
-    falls = [fell(found[name], margin) for name, margin in config.margins.items()]
+    falls = [fell(name, found[name], margin) for name, margin in config.margins.items()]
     promoted = gained and not any(fallen for fallen, _ in falls)
     reasons = "; ".join([reason, *(words for _, words in falls)])
     return Decision(config.candidate, "promoted" if promoted else "kept back", reasons)
@@ -85,7 +84,7 @@ def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[st
     return {config.candidate: {SPLIT: compare(before, after).to_json()}}
 
 
-def fell(found: Difference, margin: float) -> tuple[bool, str]:
+def fell(benchmark: str, found: Comparison, margin: float) -> tuple[bool, str]:
     """Whether a fall of the score by `margin` cannot be ruled out, and why, in words.
 
     Non-inferiority: the lower bound of the paired 95 % bootstrap interval of candidate minus base
@@ -94,7 +93,7 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
     unscored; and there must be so many items that, were a share `margin` of them to turn worse, a
     sample with no worse item would have less than 2.5 % chance: ``(1 - margin) ** items < 0.025``.
     """
-    words = f"{found.benchmark} {found.difference.value:+.3f}, margin {margin:g}"
+    words = f"{benchmark} {found.difference.value:+.3f}, margin {margin:g}"
     total = found.items + found.unscored
     if found.unscored > margin * total:
         return True, f"{words}: {found.unscored} of {total} items are unscored"
@@ -108,7 +107,7 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
 
 def read_benchmarks(
     config: GateConfig, folder: Path, policies: Sequence[str]
-) -> dict[str, Difference]:
+) -> dict[str, Comparison]:
     """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
 
     Args:
@@ -129,7 +128,7 @@ def read_benchmarks(
                     "benchmarks.names, and run `dvc repro` again"
                 )
         _require_alike(name, *runs.values())
-        one = difference(name, *(read_scored(run) for run in runs.values()))
+        one = comparison.compare(*(read_scored(run) for run in runs.values()))
         if one.unpaired:
             raise ValueError(
                 f"{name}: {one.unpaired} items were asked of one of {' and '.join(policies)} "
@@ -148,8 +147,8 @@ def _require_alike(name: str, one: Path, other: Path) -> None:
         raise ValueError(f"{one} and {other} differ in {', '.join(changed)}: run one of them anew")
 
 
-def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]:
-    gain = comparison[config.metric]["estimate"]
+def _gain(config: GateConfig, gains: Mapping[str, Any]) -> tuple[bool, str]:
+    gain = gains[config.metric]["estimate"]
     if gain["low"] is None:
         return False, f"too few scored {SPLIT} scenarios"
     found = (
@@ -160,7 +159,7 @@ def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]
         return False, f"{found} is a loss"
     if gain["low"] <= 0:
         return False, f"{found} does not exclude zero"
-    found += f", McNemar p = {comparison['p_value']:.2g}"
-    if comparison["p_value"] >= LEVEL:
+    found += f", McNemar p = {gains['p_value']:.2g}"
+    if gains["p_value"] >= LEVEL:
         return False, f"{found}: too few scenarios changed"
     return True, found

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from toolwoz.evaluation.intervals import Estimate
+from toolwoz.evaluation.statistics.intervals import Estimate
 
 WIDTH, LABELS, VALUES = 560, 140, 64
 FOREST = 760

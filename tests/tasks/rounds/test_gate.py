@@ -10,7 +10,7 @@ import pytest
 from dialogue.protocols import Completion
 from dialogue.tool_text import assistant
 from tasks.benchmarks.runner import run as play
-from tasks.benchmarks.scores.comparison import difference
+from tasks.benchmarks.scores import comparison
 from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.rounds.gate import decide, fell, read_benchmarks
@@ -92,7 +92,7 @@ def scored(scores):
 
 
 def fall(before, after):
-    return difference("bfcl", scored(before), scored(after))
+    return comparison.compare(scored(before), scored(after))
 
 
 def test_a_benchmark_that_held_lets_the_candidate_pass():
@@ -119,7 +119,7 @@ def test_a_benchmark_that_fell_keeps_the_candidate_back():
     ],
 )
 def test_what_was_not_shown_is_not_passed(before, after, why):
-    fallen, words = fell(fall(before, after), 0.05)
+    fallen, words = fell("bfcl", fall(before, after), 0.05)
     assert fallen
     assert why in words
 
@@ -132,7 +132,7 @@ def test_a_fall_by_the_margin_hardly_ever_passes():
     for _ in range(100):
         before = (rng.random(300) < 0.6).astype(float)
         after = np.where((before == 1) & (rng.random(300) < 0.05 / 0.6), 0.0, before)
-        passed += not fell(fall(before, after), 0.05)[0]
+        passed += not fell("bfcl", fall(before, after), 0.05)[0]
     assert passed <= 7
 
 

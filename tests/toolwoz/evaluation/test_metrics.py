@@ -94,26 +94,24 @@ def test_turns_and_calls_are_read_from_the_messages() -> None:
 def test_compare_counts_what_it_leaves_out() -> None:
     baseline = [result("a"), result("b"), result("c", error="timeout")]
     candidate = [result("a"), result("c"), result("d")]
-    comparison = compare(baseline, candidate)
-    assert (comparison.pairs, comparison.unpaired, comparison.unscored) == (1, 2, 1)
+    found = compare(baseline, candidate).success
+    assert (found.pairs, found.unpaired, found.unscored) == (1, 2, 1)
 
 
 def test_mcnemar_is_the_exact_sign_test_of_discordant_scenarios() -> None:
-    comparison = compare(run(*[False] * 6, True, True), run(*[True] * 6, True, False))
-    assert (comparison.wins, comparison.losses) == (6, 1)
-    assert comparison.p_value == pytest.approx(2 * (1 + 7) / 2**7)
+    found = compare(run(*[False] * 6, True, True), run(*[True] * 6, True, False)).success
+    assert (found.wins, found.losses) == (6, 1)
+    assert found.p_value == pytest.approx(2 * (1 + 7) / 2**7)
 
 
 def test_a_clear_gain_is_found_and_larger_than_what_is_detectable() -> None:
     outcomes = [i % 4 == 0 for i in range(100)]
-    comparison = compare(
-        run(*outcomes), run(*[won or i % 2 == 0 for i, won in enumerate(outcomes)])
-    )
-    gain = comparison.success
-    assert gain.estimate.value == pytest.approx(0.25)
-    assert 0 < gain.detectable < gain.estimate.value
-    assert gain.estimate.low > 0
-    assert comparison.p_value < 0.001
+    better = run(*[won or i % 2 == 0 for i, won in enumerate(outcomes)])
+    gain = compare(run(*outcomes), better).success
+    assert gain.difference.value == pytest.approx(0.25)
+    assert 0 < gain.detectable < gain.difference.value
+    assert gain.difference.low > 0
+    assert gain.p_value < 0.001
 
 
 def test_detectable_difference_matches_the_textbook() -> None:
@@ -124,7 +122,7 @@ def test_detectable_difference_matches_the_textbook() -> None:
 
 def test_identical_runs_differ_by_nothing() -> None:
     comparison = compare(run(True, False), run(True, False))
-    assert (comparison.success.estimate.value, comparison.p_value) == (0.0, 1.0)
+    assert (comparison.success.difference.value, comparison.success.p_value) == (0.0, 1.0)
     assert comparison.to_json()["success"]["detectable"] is None
 
 
@@ -132,9 +130,9 @@ def test_identical_runs_differ_by_nothing() -> None:
 def test_swapping_the_runs_flips_the_sign_alone(outcomes: list[tuple[bool, bool]]) -> None:
     a, b = (run(*side) for side in zip(*outcomes, strict=True))
     there, back = compare(a, b), compare(b, a)
-    assert there.reward.estimate.value == pytest.approx(-back.reward.estimate.value)
-    assert there.p_value == back.p_value
-    assert (there.wins, there.losses) == (back.losses, back.wins)
+    assert there.reward.difference.value == pytest.approx(-back.reward.difference.value)
+    assert there.success.p_value == back.success.p_value
+    assert (there.success.wins, there.success.losses) == (back.success.losses, back.success.wins)
 
 
 def test_a_result_survives_json() -> None:
@@ -156,3 +154,15 @@ def test_an_impossible_result_is_refused(broken: dict[str, object]) -> None:
 def test_the_reward_of_an_unscored_dialogue_is_an_error() -> None:
     with pytest.raises(ValueError, match="unscored: timeout"):
         _ = result("a", error="timeout").reward
+
+
+def test_a_tie_over_several_trials_is_no_loss() -> None:
+    """Two thirds and two thirds are a third and one: only in binary they are not."""
+    goals = ("search_hotel", "book_hotel", "search_train")
+
+    def trials(*earned: int) -> list[Result]:
+        return [Result("a", trial, goals, goals[:count]) for trial, count in enumerate(earned)]
+
+    reward = compare(trials(1, 3), trials(2, 2)).reward
+    assert reward.difference.value != 0
+    assert (reward.wins, reward.losses) == (0, 0)

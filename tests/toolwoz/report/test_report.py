@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 import pytest
 
 from dialogue.records import RecordError
-from toolwoz.evaluation.intervals import Estimate
 from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.statistics.intervals import Estimate
 from toolwoz.report import Arm, charts, lines, read_arm, render_report, write_report
 from toolwoz.report.browse import pack
 from toolwoz.world.scenario import Goal, Scenario

@@ -7,9 +7,9 @@ observation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,19 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate:
     binary = all(len(group) == 1 and group[0] in (0, 1) for group in groups)
     low, high = (wilson if binary else bootstrap)(means)
     return Estimate(float(means.mean()), low, high, len(means))
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean of numbers; NaN of none."""
+    array = np.fromiter(values, dtype=np.float64)
+    return float(array.mean()) if len(array) else math.nan
+
+
+def nulls(value: Any) -> Any:
+    """Figures as strict JSON has them: null where there was nothing to estimate from."""
+    if isinstance(value, Mapping):
+        return {str(key): nulls(one) for key, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 class Interval(NamedTuple):
