@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from dialogue.records import seal, unseal
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Entry
 
 FORMAT = 2
@@ -40,7 +40,7 @@ class JournalError(RuntimeError):
     """The journal cannot be used; the message says what to do."""
 
 
-def journal_key(config: JoshConfig, scenarios: Sequence[str], **identity: Any) -> str:
+def journal_key(config: SearchConfig, scenarios: Sequence[str], **identity: Any) -> str:
     """The name of the only journal whose answers fit this harvest.
 
     Args:

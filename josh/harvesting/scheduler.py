@@ -13,9 +13,9 @@ from tqdm import tqdm
 from dialogue.faults import Fault, Retry
 from dialogue.pool import Limits, Pool
 from dialogue.protocols import Episode, Message, Policy
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Memory
-from josh.search.search import PAPER, RETRY, harvest
+from josh.search.search import PAPER, RETRY, explore
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def harvest_all(
     scenarios: Sequence[str],
     start: Start,
     policies: Sequence[Policy],
-    config: JoshConfig = PAPER,
+    config: SearchConfig = PAPER,
     *,
     limits: Limits = LIMITS,
     retry: Retry = RETRY,
@@ -67,7 +67,7 @@ async def harvest_all(
         async with room:
             memory = journal(scenario) if journal is not None else None
             with pool.pinned() as policy:
-                tree = await _harvest(scenario, start, policy, config, memory, retry)
+                tree = await _explore(scenario, start, policy, config, memory, retry)
             progress.count(tree)
             if watch is not None:
                 watch(tree)
@@ -89,11 +89,11 @@ async def harvest_all(
         progress.close()
 
 
-async def _harvest(
+async def _explore(
     scenario: str,
     start: Start,
     policy: Policy,
-    config: JoshConfig,
+    config: SearchConfig,
     memory: Memory | None,
     retry: Retry,
 ) -> Tree:
@@ -101,7 +101,7 @@ async def _harvest(
         episode = await _start(scenario, start, memory, retry)
     except Fault as fault:
         return Tree(scenario, frozenset(), (), (), (), error=str(fault))
-    return await harvest(scenario, episode, policy, config, memory=memory, retry=retry)
+    return await explore(scenario, episode, policy, config, memory=memory, retry=retry)
 
 
 async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retry) -> Episode:
