@@ -27,7 +27,7 @@ from dialogue.protocols import Completion, Message, Policy, Tool
 from flows.params import load_section
 from josh.harvesting.scheduler import Start, harvest_all
 from josh.rows.curation import extract
-from josh.search.config import JoshConfig
+from josh.search.config import JoshConfig, RolloutsConfig, SearchConfig
 from josh.tree.tree import Tree
 from services.engines import open_engine
 from tasks.harvest.job import starter
@@ -40,23 +40,20 @@ from toolwoz.world.world import World
 
 log = logging.getLogger(__name__)
 
-STRATEGIES: Mapping[str, JoshConfig] = {
+STRATEGIES: Mapping[str, SearchConfig] = {
     "josh, exact": JoshConfig(),
     "all rewards": JoshConfig(all_rewards=True),
     "best leaf": JoshConfig(best_leaf=True),
     "refill": JoshConfig(refill=True),
-    "merge": JoshConfig(merge=True),
-    "probation 1": JoshConfig(probation=1),
     "patience 6": JoshConfig(patience=6),
     "end on error": JoshConfig(end_on_error=True),
-    "action-level": JoshConfig(branching="message"),
     "refill, end on error": JoshConfig(refill=True, end_on_error=True),
     "the same, and patience 6": JoshConfig(refill=True, end_on_error=True, patience=6),
     "the same, all and best": JoshConfig(
         refill=True, end_on_error=True, patience=6, all_rewards=True, best_leaf=True
     ),
-    "rollouts, 8": JoshConfig(strategy="rollouts"),
-    "rollouts, 4": JoshConfig(strategy="rollouts", beam=4),
+    "rollouts, 8": RolloutsConfig(),
+    "rollouts, 4": RolloutsConfig(beam=4),
 }
 
 
@@ -107,7 +104,7 @@ async def harvested(
     scenarios: Sequence[str],
     start: Start,
     policy: Policy,
-    config: JoshConfig,
+    config: SearchConfig,
     options: argparse.Namespace,
 ) -> list[Tree]:
     """Trees in the order of the scenarios, until their tokens (in thousands) are spent."""
@@ -153,7 +150,7 @@ def start_of(options: argparse.Namespace, scenarios: Mapping[str, Scenario]) -> 
     return start
 
 
-def strategies(options: argparse.Namespace) -> dict[str, JoshConfig]:
+def strategies(options: argparse.Namespace) -> dict[str, SearchConfig]:
     if not options.model:
         return dict(STRATEGIES)
     return {**STRATEGIES, "params.yaml": load_section("harvest").searches["josh"]}

@@ -80,9 +80,7 @@ async def harvested(names: list[str], engine: Engine, **options: Any) -> list[Tr
     return [tree async for tree in harvest_all(names, start, [engine], **options)]
 
 
-ALL_OPTIONS = JoshConfig(
-    all_rewards=True, best_leaf=True, refill=True, merge=True, probation=1, patience=6
-)
+ALL_OPTIONS = JoshConfig(all_rewards=True, best_leaf=True, refill=True, patience=6)
 KEY = journal_key(JoshConfig(), ["bench"])
 
 

@@ -158,13 +158,18 @@ def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapp
         # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
         return vars(TypeAdapter(document).validate_json(json.dumps(data)))
     except ValidationError as error:
-        faults = [_fault(fault, configs) for fault in error.errors()]
+        faults = [_fault(fault, configs, data) for fault in error.errors()]
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
 
 
-def _fault(fault: Any, configs: Mapping[str, type[Any]]) -> str:
-    name = ".".join(map(str, fault["loc"]))
+def _fault(fault: Any, configs: Mapping[str, type[Any]], data: Document) -> str:
+    name = ".".join(_keys(fault["loc"], data, is_missing=fault["type"] == "missing"))
     match fault["type"]:
+        case "union_tag_not_found":
+            return f"{name}.{fault['ctx']['discriminator'].strip(chr(39))} is missing"
+        case "union_tag_invalid":
+            key, known = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["expected_tags"]
+            return f"{name}.{key} = {fault['ctx']['tag']!r}: input should be one of {known}"
         case "missing":
             return f"{name} is missing"
         case "extra_forbidden" | "unexpected_keyword_argument":
@@ -174,24 +179,42 @@ def _fault(fault: Any, configs: Mapping[str, type[Any]]) -> str:
     return f"{name} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 
+def _keys(loc: Sequence[str | int], data: Any, *, is_missing: bool) -> Iterator[str]:
+    """The keys of a fault as they stand in the file: pydantic adds the tags of unions to them."""
+    for place, key in enumerate(loc):
+        inside = isinstance(data, list) or (isinstance(data, Mapping) and key in data)
+        if inside or (is_missing and place == len(loc) - 1):
+            yield str(key)
+        data = data[key] if inside else data
+
+
 def _known(configs: Mapping[str, type[Any]], parents: Sequence[str | int]) -> list[str]:
     """The keys that may stand below `parents`."""
     if not parents:
         return list(configs)
-    config = configs[str(parents[0])]
-    config = _inside(config) or config
+    held = list(_inside(configs[str(parents[0])]))
+    config = held[0]
     for key in parents[1:]:
         hints = get_type_hints(config)
-        if key in hints:  # else a key or an index of a container: its dataclass is found already
-            config = _inside(hints[str(key)]) or config
+        if key in hints:
+            held = list(_inside(hints[str(key)])) or held
+            config = held[0]
+        else:  # of a container, whose dataclass is found already; or the tag of one of several
+            config = next((one for one in held if _is_tagged(one, key)), config)
     return [field.name for field in dataclasses.fields(config)]
 
 
-def _inside(annotation: Any) -> Any | None:
-    """The dataclass that an annotation is, or holds."""
+def _inside(annotation: Any) -> Iterator[Any]:
+    """The dataclasses that an annotation is, or holds."""
     if dataclasses.is_dataclass(annotation):
-        return annotation
-    return next(filter(None, map(_inside, get_args(annotation))), None)
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from _inside(argument)
+
+
+def _is_tagged(config: Any, tag: str | int) -> bool:
+    return any(field.default == tag for field in dataclasses.fields(config))
 
 
 def _leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from dialogue.records import Format, Record
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Entry
 
 FORMAT = Format("keep the lines before it, or delete the file", version=3, sealed=True)
 
 
-def journal_key(config: JoshConfig, scenarios: Sequence[str], **identity: Any) -> str:
+def journal_key(config: SearchConfig, scenarios: Sequence[str], **identity: Any) -> str:
     """The name of the only journal whose answers fit this harvest.
 
     Args:

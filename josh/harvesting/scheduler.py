@@ -11,9 +11,9 @@ from dialogue.faults import Fault, Retry
 from dialogue.pool import Limits, Pool
 from dialogue.progress import Listener, Progress
 from dialogue.protocols import Episode, Message, Policy
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Memory
-from josh.search.search import PAPER, RETRY, harvest
+from josh.search.search import PAPER, RETRY, explore
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ async def harvest_all(
     scenarios: Sequence[str],
     start: Start,
     policies: Sequence[Policy],
-    config: JoshConfig = PAPER,
+    config: SearchConfig = PAPER,
     *,
     limits: Limits = LIMITS,
     retry: Retry = RETRY,
@@ -65,7 +65,7 @@ async def harvest_all(
         async with room:
             memory = journal(scenario) if journal is not None else None
             with pool.pinned() as policy:
-                tree = await _harvest(scenario, start, policy, config, memory, retry)
+                tree = await _explore(scenario, start, policy, config, memory, retry)
             _count(progress, tree)
             return tree
 
@@ -93,11 +93,11 @@ def _count(progress: Progress, tree: Tree) -> None:
     )
 
 
-async def _harvest(
+async def _explore(
     scenario: str,
     start: Start,
     policy: Policy,
-    config: JoshConfig,
+    config: SearchConfig,
     memory: Memory | None,
     retry: Retry,
 ) -> Tree:
@@ -105,7 +105,7 @@ async def _harvest(
         episode = await _start(scenario, start, memory, retry)
     except Fault as fault:
         return Tree(scenario, frozenset(), (), (), (), error=str(fault))
-    return await harvest(scenario, episode, policy, config, memory=memory, retry=retry)
+    return await explore(scenario, episode, policy, config, memory=memory, retry=retry)
 
 
 async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retry) -> Episode:

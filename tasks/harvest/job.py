@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 from httpx import TransportError
+from pydantic import Discriminator
 
 from dialogue.chat import EngineError as EndpointError
 from dialogue.faults import Retry
@@ -21,7 +23,7 @@ from dialogue.seeds import stable_seed
 from josh.harvesting.journal import Journal, journal_key
 from josh.harvesting.parts import regroup
 from josh.harvesting.scheduler import Start, harvest_all
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.tree.store import tree_writer
 from josh.tree.tree import Tree
 from services.engines import EngineSettings, open_engine
@@ -55,8 +57,9 @@ class HarvestConfig:
         calls: Model calls in flight.
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
             With more, the stage fails, and goes on from its journal when it is run again.
-        searches: Name -> how dialogues are explored. Each gives its own file of trees. Each round
-            has seeds of its own, made of those given and of its name.
+        searches: Name -> how dialogues are explored: the keys of ``JoshConfig`` or
+            ``RolloutsConfig``, as its ``strategy`` says. Each gives its own file of trees. Each
+            round has seeds of its own, made of those given and of its name.
         traces: Golden paths of each search that MLflow keeps as traces; the files have all.
     """
 
@@ -66,7 +69,7 @@ class HarvestConfig:
     dialogues: int
     calls: int
     max_faults: float
-    searches: Mapping[str, JoshConfig]
+    searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
     traces: int = 5
 
 

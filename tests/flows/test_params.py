@@ -85,6 +85,35 @@ def test_a_fault_is_refused_by_name(file: Path, old: str, new: str, message: str
     assert str(caught.value).startswith("params.yaml")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"refill": True},
+            "unknown key harvest.searches.josh.refill; known: strategy, beam, turns, calls, seed, "
+            "end_on_error",
+        ),
+        ({"beam": "x"}, "harvest.searches.josh.beam = 'x': input should be a valid integer"),
+        ({"beam": 0}, "harvest.searches.josh: beam must be at least 1, not 0"),
+        ({"strategy": "beam"}, "harvest.searches.josh.strategy = 'beam': input should be one of"),
+        ({"strategy": None}, "harvest.searches.josh.strategy"),
+        ({}, "harvest.searches.josh.strategy is missing"),
+    ],
+)
+def test_a_search_has_the_keys_of_its_strategy(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    search = {"strategy": "rollouts", **changes} if changes else {}
+    path = tmp_path / "params.yaml"
+    path.write_text(Path("params.yaml").read_text())
+    document = params._read(path)
+    document["harvest"]["searches"] = {"josh": search}
+    params._write(document, path)
+    with pytest.raises(params.ParamsError) as caught:
+        params.load_section("harvest", path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
 def test_what_has_a_default_may_be_left_out(file: Path) -> None:
     file.write_text(TEXT.replace(", epochs: 2", ""))
     assert params.load("learn", LearnConfig, file).arms["josh"] == Arm(lr=1e-4, epochs=1)

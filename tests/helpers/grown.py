@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from josh.rows.extractors import Row
-from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.config import JoshConfig, SearchConfig
+from josh.search.search import explore
 from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeEpisode, Script
 
 
 def grown(moves: Mapping[str, Sequence[str]], goals: str = "a", **options: Any) -> Tree:
-    episode = FakeEpisode(frozenset(goals))
-    return asyncio.run(harvest("s", episode, Script(moves), JoshConfig(**options)))
+    return played(moves, goals, JoshConfig(**options))
+
+
+def played(moves: Mapping[str, Sequence[str]], goals: str, config: SearchConfig) -> Tree:
+    return asyncio.run(explore("s", FakeEpisode(frozenset(goals)), Script(moves), config))
 
 
 def text(message: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolwoz.conversion.goals import instructions, parity_goals, requests, v2_goals
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Corpus
 from toolwoz.corpus.readers.dialogue import Dialogue
 from toolwoz.world.database import Database
@@ -64,7 +64,7 @@ def convert(corpus: Corpus, mode: Mode) -> Conversion:
 def to_scenario(dialogue: Dialogue, world: World) -> Scenario | Dropped:
     """One dialogue as a scenario of the world's mode, or the reason why it is none.
 
-    ToolWOZ keeps the dialogues whose goal lies within the four domains. In ``v2`` replaying the
+    ToolWOZ keeps the dialogues whose goal lies within the four domains. In ``v2`` making the
     scenario's own goal calls must reach every goal and every first try must fail.
     """
     if any(dialogue.goal.get(domain) for domain in _EXCLUDED):
@@ -91,7 +91,7 @@ def _scenario(dialogue: Dialogue, world: World) -> Scenario:
 
 
 def _disproof(world: World, scenario: Scenario) -> str | None:
-    outcome = replay(world, scenario)
+    outcome = prove(world, scenario)
     for goal in scenario.goals:
         if goal.id in outcome.unfailing:
             return f"{goal.id}: its first try does not fail as it should"

@@ -13,7 +13,7 @@ from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 
-class Replay(NamedTuple):
+class Proof(NamedTuple):
     """What came of the goal calls.
 
     Attributes:
@@ -25,7 +25,7 @@ class Replay(NamedTuple):
     unfailing: frozenset[str]
 
 
-def replay(world: World, scenario: Scenario) -> Replay:
+def prove(world: World, scenario: Scenario) -> Proof:
     """Make exactly the goal calls, in order, each after its first try if it has one.
 
     A booking without an entity of its own takes the first result of its domain's search.
@@ -46,7 +46,7 @@ def replay(world: World, scenario: Scenario) -> Replay:
             found[goal.domain] = _first_entity(world, goal, answer)
         if earned(world.database, scenario, answer) == goal.id:
             reached.add(goal.id)
-    return Replay(frozenset(reached), frozenset(unfailing))
+    return Proof(frozenset(reached), frozenset(unfailing))
 
 
 def _first_entity(world: World, goal: Goal, answer: Answer) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from josh.tree.store import tree_writer
 from tests.helpers.fakes import FakeEpisode, Luck, Message
 
 SCENARIOS = [f"s{number}" for number in range(20)]
-CONFIG = JoshConfig(all_rewards=True, probation=1, refill=True)
+CONFIG = JoshConfig(all_rewards=True, refill=True)
 
 
 async def start(_scenario: str, _opening: Sequence[Message] | None) -> FakeEpisode:

@@ -27,7 +27,7 @@ from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeEpisode, Luck, Message
 
 SCENARIOS = ("s0", "s1", "s2")
-CONFIG = JoshConfig(beam=4, turns=4, probation=1, refill=True)
+CONFIG = JoshConfig(beam=4, turns=4, refill=True)
 KEY = journal_key(CONFIG, SCENARIOS, policy="luck")
 
 
@@ -96,7 +96,7 @@ def test_a_fault_is_asked_again(whole: tuple[bytes, list[bytes]], tmp_path: Path
 def test_a_changed_parameter_starts_a_new_journal() -> None:
     keys = {  # and a key is the name of a file
         KEY,
-        journal_key(JoshConfig(beam=4, turns=4, probation=1), SCENARIOS, policy="luck"),
+        journal_key(JoshConfig(beam=4, turns=4), SCENARIOS, policy="luck"),
         journal_key(CONFIG, SCENARIOS[:2], policy="luck"),
         journal_key(CONFIG, SCENARIOS, policy="skill"),
         journal_key(CONFIG, SCENARIOS, policy="luck", user={"temperature": 0.7}),

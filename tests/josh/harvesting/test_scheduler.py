@@ -233,15 +233,15 @@ def test_a_recording_answers_nothing_it_was_not_asked(tmp_path: Path) -> None:
     path, prompt = tmp_path / "calls.jsonl", [{"role": "user", "content": "hi"}]
     with RecordingPolicy(Luck(), path, model="m", sampling={"top_p": 1}) as policy:
         asyncio.run(policy(prompt, [], seed=1))
-    replay = RecordedPolicy(path, sampling={"top_p": 1})
-    asyncio.run(replay(prompt, [], seed=1))
+    recorded = RecordedPolicy(path, sampling={"top_p": 1})
+    asyncio.run(recorded(prompt, [], seed=1))
     for messages, tools, seed in [
         ([*prompt, say("ho")], [], 1),
         (prompt, [{}], 1),
         (prompt, [], 2),
     ]:
         with pytest.raises(NotRecorded, match="record it again"):
-            asyncio.run(replay(messages, tools, seed=seed))
+            asyncio.run(recorded(messages, tools, seed=seed))
 
 
 def test_a_recording_is_of_one_model_and_one_sampling(tmp_path: Path) -> None:

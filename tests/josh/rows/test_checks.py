@@ -1,4 +1,4 @@
-"""The gate between trees and trainers."""
+"""Rows that break a rule are refused by its name."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ GOOD = {
         ({"colour": "red"}, "column_in_schema"),
     ],
 )
-def test_the_gate_refuses(change: Row, says: str) -> None:
+def test_a_row_that_breaks_a_rule_is_refused(change: Row, says: str) -> None:
     check_rows([GOOD])
     with pytest.raises(pandera.errors.SchemaErrors, match=says):
         check_rows([GOOD, {**GOOD, **change}])
 
 
-def test_the_gate_refuses_a_pair_of_equals() -> None:
+def test_a_pair_of_equals_is_refused() -> None:
     pair = {key: GOOD[key] for key in ("prompt", "tools", "scenario", "node")}
     check_rows([{**pair, "chosen": [call("a")], "rejected": [call("b")], "rejected_node": 1}])
     with pytest.raises(pandera.errors.SchemaErrors, match="chosen differs from rejected"):

@@ -14,7 +14,7 @@ from dialogue.messages import meaning
 from josh.rows.curation import clean, extract
 from josh.rows.extractors import EXTRACTORS, Row
 from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.search import explore
 from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeEpisode, Luck
 from tests.helpers.grown import MOVES, grown, text, told
@@ -63,8 +63,8 @@ def test_a_veto_has_the_last_word() -> None:
     def no_thanks(row: Row) -> str | None:
         return "claims a booking" if "got b" in text(row["completion"][0]) else None
 
-    extraction = extract("sft_messages", [grown(MOVES, "ab")], veto=no_thanks)
-    assert len(extraction.rows) == 3
+    extraction = extract("kto", [grown(MOVES, "ab")], veto=no_thanks)
+    assert len(extraction.rows) == 6
     assert extraction.report.dropped == {"claims a booking": 1}
 
 
@@ -84,11 +84,11 @@ def test_the_report_counts() -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 10**6), merge=st.booleans(), probation=st.integers(0, 2))
-def test_laws_of_every_set(seed: int, merge: bool, probation: int) -> None:
-    config = JoshConfig(turns=4, seed=seed, merge=merge, probation=probation, all_rewards=True)
+@given(seed=st.integers(0, 10**6), refill=st.booleans())
+def test_laws_of_every_set(seed: int, refill: bool) -> None:
+    config = JoshConfig(turns=4, seed=seed, refill=refill, all_rewards=True)
     trees = [
-        asyncio.run(harvest(f"s{number}", FakeEpisode(frozenset("abcd")), Luck(), config))
+        asyncio.run(explore(f"s{number}", FakeEpisode(frozenset("abcd")), Luck(), config))
         for number in range(3)
     ]
     for name in EXTRACTORS:

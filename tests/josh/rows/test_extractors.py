@@ -8,7 +8,8 @@ from dataclasses import replace
 from josh.rows.advantages import node_advantages
 from josh.rows.curation import extract
 from josh.rows.extractors import EXTRACTORS
-from tests.helpers.grown import MOVES, grown, said, text, told
+from josh.search.config import RolloutsConfig
+from tests.helpers.grown import MOVES, grown, played, said, text, told
 
 
 def test_sft_is_the_golden_path_down_to_the_agents_last_word() -> None:
@@ -21,19 +22,11 @@ def test_sft_is_the_golden_path_down_to_the_agents_last_word() -> None:
     assert (row["scenario"], row["node"]) == ("s", 3)
 
 
-def test_sft_messages_is_one_assistant_message_a_row() -> None:
-    rows = list(EXTRACTORS["sft_messages"](grown(MOVES, "ab")))
-    assert told(rows) == [(2, "+a", None), (4, "got a", None), (6, "+b", None), (8, "got b", None)]
+def test_a_row_is_one_assistant_message_after_all_that_stood_before_it() -> None:
+    rows = [row for row in EXTRACTORS["kto"](grown(MOVES, "ab")) if row["label"]]
     assert [row["node"] for row in rows] == [1, 1, 3, 3]
     assert all(len(row["completion"]) == 1 for row in rows)
     assert rows[2]["prompt"][-1] == {"role": "user", "content": "go on 1"}
-
-
-def test_sft_calls_is_the_rewarded_calls_alone() -> None:
-    rows = list(EXTRACTORS["sft_calls"](grown(MOVES, "ab")))
-    assert told(rows) == [(2, "+a", None), (6, "+b", None)]
-    late = grown({"0": ["+x", "no"], "1": ["+x", "no"], "0.0": ["+a"], "0.1": ["no"]})
-    assert [text for _, text, _ in told(list(EXTRACTORS["sft_calls"](late)))] == ["+a"]
 
 
 def test_kto() -> None:
@@ -77,7 +70,7 @@ def test_dpo_calls_leaves_out_speech_against_speech() -> None:
 
 def test_nothing_won_nothing_labelled() -> None:
     tree = grown({"0": ["+x"], "1": ["!"]}, turns=2)
-    for name in ("sft", "sft_messages", "kto", "kto_paired", "dpo"):
+    for name in ("sft", "kto", "kto_paired", "dpo"):
         assert list(EXTRACTORS[name](tree)) == []
 
 
@@ -112,7 +105,7 @@ def test_steps_carry_the_advantage_of_their_node() -> None:
 
 
 def test_a_node_without_siblings_carries_the_advantage_of_its_parent() -> None:
-    tree = grown({"0.0": ["+a"]}, strategy="rollouts", beam=2, turns=2)
+    tree = played({"0.0": ["+a"]}, "a", RolloutsConfig(beam=2, turns=2))
     assert node_advantages(tree) == [0.5, -0.5, 0.5, -0.5]
 
 
@@ -126,7 +119,7 @@ ROLLOUTS = {
 
 
 def test_rollouts() -> None:
-    tree = grown(ROLLOUTS, "ab", strategy="rollouts", beam=5, turns=1)
+    tree = played(ROLLOUTS, "ab", RolloutsConfig(beam=5, turns=1))
     assert [row["node"] for row in EXTRACTORS["sft"](tree)] == [1], "as good as 2, and no error"
     assert [row["node"] for row in EXTRACTORS["rejection_sampled"](tree)] == [1, 2]
     control = list(EXTRACTORS["unfiltered"](tree))
@@ -134,6 +127,6 @@ def test_rollouts() -> None:
 
 
 def test_best_of_nothing_is_nothing() -> None:
-    tree = grown({}, strategy="rollouts", beam=3, turns=1)
+    tree = played({}, "a", RolloutsConfig(beam=3, turns=1))
     assert list(EXTRACTORS["sft"](tree)) == []
     assert len(list(EXTRACTORS["unfiltered"](tree))) == 3

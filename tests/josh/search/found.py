@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.config import JoshConfig, SearchConfig
+from josh.search.search import PAPER, explore
 from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeEpisode, Script
 
@@ -47,10 +47,12 @@ class Found:
 
 
 def search(moves: Mapping[str, Sequence[str]], goals: str = "a", **options: Any) -> Found:
-    return play(FakeEpisode(frozenset(goals)), moves, **options)
+    return play(FakeEpisode(frozenset(goals)), moves, JoshConfig(**options))
 
 
-def play(episode: FakeEpisode, moves: Mapping[str, Sequence[str]], **options: Any) -> Found:
+def play(
+    episode: FakeEpisode, moves: Mapping[str, Sequence[str]], config: SearchConfig = PAPER
+) -> Found:
     policy = Script(moves)
-    tree = asyncio.run(harvest("s", episode, policy, JoshConfig(**options)))
+    tree = asyncio.run(explore("s", episode, policy, config))
     return Found(tree, len(policy.asked))

@@ -9,7 +9,7 @@ import pytest
 from bench.emulated import Engine, Episode
 from bench.published import search
 from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.search import explore
 
 
 @pytest.mark.parametrize("luck", [0, 100, 333])
@@ -18,7 +18,7 @@ def test_the_same_golden_paths_in_the_same_turns(luck: int) -> None:
     for number in range(8):
         theirs = search(f"s{number}", 0, luck)
         engine = Engine(luck=luck)
-        tree = asyncio.run(harvest(f"s{number}", Episode(), engine, JoshConfig()))
+        tree = asyncio.run(explore(f"s{number}", Episode(), engine, JoshConfig()))
         golden = None if tree.golden_leaf is None else tree.name(tree.golden_leaf)
         assert (golden, len(tree.nodes)) == (theirs.golden, theirs.turns)
         found += golden is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from dialogue.conformance import check_episode
 from dialogue.seeds import call_seed
-from josh.search.search import harvest
+from josh.search.search import explore
 from tests.helpers.fakes import FakeEpisode, Message, Script, call, say
 from tests.josh.search.found import play, search
 
@@ -145,7 +145,7 @@ class Failing(Script):
 
 def test_a_fault_stops_the_search_and_labels_nothing() -> None:
     policy = Failing(call_seed(0, "s", "1:0"))
-    tree = asyncio.run(harvest("s", FakeEpisode(frozenset("a")), policy))
+    tree = asyncio.run(explore("s", FakeEpisode(frozenset("a")), policy))
     assert tree.error == "s 1:0: policy: ValueError: engine on fire"
     assert tree.golden_leaf is None, "the leaf that was struck might have been the better one"
     assert tree.bad == set()

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.search import explore
 from josh.tree.node import Call, Node
 from josh.tree.store import read_trees, write_trees
-from josh.tree.tree import Fork, Tree
+from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeEpisode, Script, call, say
 
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=5)  # lone surrogates too
@@ -44,7 +44,7 @@ def trees(draw: st.DrawFn) -> Tree:
             messages=draw(MESSAGES),
             earned=draw(st.frozensets(st.sampled_from("abc"))),
             calls=draw(st.lists(CALLS, max_size=2).map(tuple)),
-            ended=draw(st.sampled_from([None, "done", "context", "bad_call", "merged"])),
+            ended=draw(st.sampled_from([None, "done", "context", "bad_call"])),
             error=draw(st.none() | TEXT),
         )
         for index in range(draw(st.integers(0, 6)))
@@ -81,7 +81,7 @@ def test_what_is_derived_agrees(tree: Tree) -> None:
             for below in range(len(tree.nodes))
             if index in tree.path(below)
         )
-    assert not tree.bad & (tree.fruitful | tree.excused)
+    assert not tree.bad & (tree.fruitful | tree.inconclusive)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def harvested() -> list[Tree]:
     moves = {"0": ["!", "hm"], "1": ["+a", "\ud83dé"], "1.0": ["<"], "1.1": ["+b"]}
     configs = [JoshConfig(), JoshConfig(beam=2, turns=2), JoshConfig(turns=1)]
     return [
-        asyncio.run(harvest("s", FakeEpisode(frozenset("ab")), Script(moves), config))
+        asyncio.run(explore("s", FakeEpisode(frozenset("ab")), Script(moves), config))
         for config in configs
     ]
 
@@ -127,7 +127,7 @@ def test_a_damaged_record_is_named(harvested: list[Tree], tmp_path: Path) -> Non
         list(read_trees(path))
 
 
-def test_history_forks_and_reward() -> None:
+def test_history_reward_and_what_is_bad() -> None:
     def node(parent: int | None, text: str, *earned: str) -> Node:
         return Node(parent, (say(text),), frozenset(earned))
 
@@ -137,5 +137,5 @@ def test_history_forks_and_reward() -> None:
     assert tree.golden_path == [1, 3]
     assert tree.leaves == [0, 2, 3]
     assert [message["content"] for message in tree.history(3)] == ["hi", "1", "1.1"]
-    assert list(tree.forks()) == [Fork(1, (0,)), Fork(3, (2,))]
+    assert tree.bad == {0, 2}
     assert tree.reward == 0.5

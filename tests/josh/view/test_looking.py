@@ -15,7 +15,7 @@ import pytest
 from dialogue.messages import is_error, meaning
 from josh.__main__ import main
 from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.search import explore
 from josh.tree.store import write_trees
 from josh.tree.tree import Tree
 from josh.view.html import write_page
@@ -28,7 +28,7 @@ MOVES = {"0": ["!", "sorry"], "1": ["+a", "</script><b>got a"], "1.0": ["hm"], "
 def grown(scenario: str = "s", **options: Any) -> Tree:
     episode = FakeEpisode(frozenset("ab"))
     policy = Script(MOVES, scenario=scenario)
-    return asyncio.run(harvest(scenario, episode, policy, JoshConfig(**options)))
+    return asyncio.run(explore(scenario, episode, policy, JoshConfig(**options)))
 
 
 @pytest.fixture

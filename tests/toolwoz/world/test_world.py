@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolwoz.conversion.conversion import Conversion
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.world.scenario import Mode
 from toolwoz.world.world import DEFAULT_LIMITS, PUBLISHED_LIMITS, Limits, World
 
@@ -24,7 +24,7 @@ def test_a_saved_world_answers_the_same(
     loaded = World.load(tmp_path / "toolwoz")
     assert (loaded.mode, loaded.tools, loaded.limits) == (mode, world.tools, limits)
     for scenario in tiny[mode].scenarios:
-        assert replay(loaded, scenario) == replay(world, scenario)
+        assert prove(loaded, scenario) == prove(world, scenario)
     assert sorted(p.name for p in (tmp_path / "toolwoz").iterdir()) == [
         "database.json",
         "tools.json",

@@ -16,7 +16,7 @@ from dialogue.seeds import call_seed
 from josh.harvesting.journal import Journal
 from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
-from josh.search.search import harvest
+from josh.search.search import explore
 from josh.tree.tree import Tree
 from tests.helpers.fakes import FakeCompletion, Message, say
 from tests.helpers.tau import PACKAGES, begin, call, domain, play, task
@@ -46,7 +46,7 @@ def test_a_scripted_harvest_collapses_to_each_branch_that_writes() -> None:
         "1.1.0.1:0": other,
     }
     policy = Places("retail-101", moves)
-    tree = asyncio.run(harvest("retail-101", begin("retail-101"), policy, JoshConfig()))
+    tree = asyncio.run(explore("retail-101", begin("retail-101"), policy, JoshConfig()))
     names = [tree.name(index) for index in range(len(tree.nodes))]
     assert (tree.error, tree.reward) == (None, 1.0)
     assert names[tree.golden_leaf or 0] == "1.1.0.1"

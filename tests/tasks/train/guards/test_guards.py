@@ -189,7 +189,7 @@ def test_kto_needs_two_a_batch_and_both_classes(tokenizer):
 
 
 def test_sft_does_not_imitate_what_is_bad(tokenizer):
-    refused(subject(tokenizer, [GOOD, BAD]), "1 of 2 answers are labelled bad.*sft_messages")
+    refused(subject(tokenizer, [GOOD, BAD]), "1 of 2 answers are labelled bad.*extract with sft")
 
 
 def test_an_end_that_no_engine_knows(tokenizer):
