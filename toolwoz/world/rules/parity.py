@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from toolwoz.world.calls import Answer, Call
 from toolwoz.world.database import Database
@@ -22,10 +22,7 @@ from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.index import RowMask, positions
 from toolwoz.world.rules.reference import booking_reference
 from toolwoz.world.scenario import Goal, Scenario
-
-_EMPTY: Final = frozenset(
-    {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
-)
+from toolwoz.world.values import MULTIWOZ_EMPTY
 
 
 def answer(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
@@ -67,7 +64,9 @@ def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The non-empty items, without case and apostrophes: whether one covers another is then <=."""
     return {
-        slot: plain for slot, value in arguments.items() if (plain := _plain(value)) not in _EMPTY
+        slot: plain
+        for slot, value in arguments.items()
+        if (plain := _plain(value)) not in MULTIWOZ_EMPTY
     }
 
 
