@@ -33,8 +33,8 @@ from toolwoz.corpus.sources import SyntheticConfig, fetch
 from toolwoz.world.database import Database
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.episode import Episode
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Mode, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 # The release of arXiv 2409.04617, measured on two cores.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from toolwoz.world.calls import Answer
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.index import positions
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Goal, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from toolwoz.world.values import canonical
+from toolwoz.world.values import NUMBER_WORDS, canonical
 
-_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _SYNONYMS: Mapping[tuple[str, str], str] = {
     ("area", "centre"): r"\bcent(re|er|ral)\b|downtown|middle of",
     ("pricerange", "cheap"): r"cheap|inexpensive|budget|low[- ](price|cost)",
@@ -55,7 +54,8 @@ def said(slots: Mapping[str, str], utterances: Iterable[str]) -> frozenset[str]:
 
 
 def _says_number(value: str, text: str) -> bool:
-    word = _NUMBER_WORDS[int(value)] if value.isdigit() and int(value) < 10 else value
+    known = value.isdigit() and int(value) < len(NUMBER_WORDS)
+    word = NUMBER_WORDS[int(value)] if known else value
     return re.search(rf"(?<![\d:])({re.escape(value)}|{word})(?![\d:])", text) is not None
 
 

@@ -11,8 +11,9 @@ from dialogue.chat import ModelEndpoint
 from dialogue.protocols import Message, Policy
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
 from toolwoz.world.episode import Episode
+from toolwoz.world.rules import Limits
 from toolwoz.world.scenario import Scenario
-from toolwoz.world.world import Limits, World
+from toolwoz.world.world import World
 
 OpenModel = Callable[[ModelEndpoint, str], AbstractContextManager[Policy]]
 

@@ -7,25 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from toolwoz.world.domains import AREAS, PRICE_RANGES, WEEKDAYS
+from toolwoz.world.values import SPELLINGS
+
+# A user who has no preference names the first slots asked for, in this order.
 _ASKED = {
     "area": r"\barea|part of (the )?(town|city)|side of town|locat|where (in|would)",
-    "pricerange": r"\bprice|budget|expensive|cheap",
     "food": r"\bfood|cuisine|kind of (restaurant|place)|type of restaurant",
+    "pricerange": r"\bprice|budget|expensive|cheap",
     "stars": r"\bstars?\b|rating",
     "type": r"\btypes?\b|kind of|guest ?house|sort of",
     "internet": r"wi-?fi|internet",
     "parking": r"\bparking",
     "name": r"\bnames?\b|particular|specific",
+    "departure": r"depart|leav\w+ from|coming from|starting|from where|where .*\bfrom\b|origin",
+    "destination": r"destination|(going|travel\w*|headed|heading|arriv\w*|go) to|\bwhere to\b"
+    r"|where (are|will|would|do) you (like to )?(go|travel|head)",
     "day": r"\bday\b|\bdate\b|\bwhen\b",
+    "leaveAt": r"\btime\b|\bwhen\b|leav|depart",
+    "arriveBy": r"\btime\b|\bwhen\b|arriv",
     "people": r"how many (people|guests|persons|tickets|seats|will)|party|number of (people|guests)"
     r"|people|how many of you",
     "stay": r"\bnights?\b|how long",
     "time": r"\btime\b|\bwhen\b|what hour",
-    "departure": r"depart|leav\w+ from|coming from|starting|from where|where .*\bfrom\b|origin",
-    "destination": r"destination|(going|travel\w*|headed|heading|arriv\w*|go) to|\bwhere to\b"
-    r"|where (are|will|would|do) you (like to )?(go|travel|head)",
-    "leaveAt": r"\btime\b|\bwhen\b|leav|depart",
-    "arriveBy": r"\btime\b|\bwhen\b|arriv",
 }
 _REFUSED = (
     r"\b(sorry|unfortunately|unable|cannot|can ?not|can't|could ?n't|could not|did ?n't find|"
@@ -64,13 +68,12 @@ _FACTS = {
     "type": r"\btype\b|guest ?house|hotel|\bis an?\b|museum|college|church|park|theatre|club",
 }
 _VALUES = {
-    "area": r"\b(?:in|on) the (north|south|east|west|centre|center)\b",
-    "pricerange": r"\b(cheap|moderate|expensive)(?:ly)?\b",
+    "area": rf"\b(?:in|on) the ({'|'.join(AREAS)}|center)\b",
+    "pricerange": rf"\b({'|'.join(PRICE_RANGES)})(?:ly)?\b",
     "stars": r"\b(\d)[ -]stars?\b",
-    "day": r"\bon (monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b",
+    "day": rf"\bon ({'|'.join(WEEKDAYS)})\b",
     "food": r"\bserv(?:es|ing) (\w+(?: \w+)?) (?:food|cuisine)\b",
 }
-_SPELLINGS = {"center": "centre"}
 _LACKS = r"\b(no|without|not have( free)?|n't have( free)?) {}"
 _THINGS = {"internet": r"(free )?(wi-?fi|internet)", "parking": r"(free )?parking"}
 
@@ -81,7 +84,7 @@ class Heard:
 
     Attributes:
         statement: Its sentences that are no questions, joined.
-        asked: Slots that its questions are about.
+        asked: Slots that its questions are about, always in one order.
         refused: It says that something was not found or not possible.
         offered: It proposes something that exists.
         booked: It says that a booking was made.
@@ -89,7 +92,7 @@ class Heard:
     """
 
     statement: str
-    asked: frozenset[str]
+    asked: tuple[str, ...]
     refused: bool
     offered: bool
     booked: bool
@@ -112,7 +115,7 @@ class Heard:
             return self._breaks_time(slot, value)
         if slot not in _VALUES or re.search(rf"\b{re.escape(value)}", text):
             return False
-        found = {_SPELLINGS.get(m, m) for m in re.findall(_VALUES[slot], text)}
+        found = {SPELLINGS.get(m, m) for m in re.findall(_VALUES[slot], text)}
         return len(found) == 1 and value not in found
 
     def _breaks_time(self, slot: str, value: str) -> bool:
@@ -134,7 +137,7 @@ def hear(text: str) -> Heard:
     refused = re.search(_REFUSED, statement, re.IGNORECASE) is not None
     return Heard(
         statement=statement,
-        asked=frozenset(slot for slot, key in _ASKED.items() if re.search(key, questions)),
+        asked=tuple(slot for slot, key in _ASKED.items() if re.search(key, questions)),
         refused=refused and not reference,
         offered=not refused and re.search(_OFFERED, text, re.IGNORECASE) is not None,
         booked=booked and (reference or not refused),

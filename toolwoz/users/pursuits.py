@@ -9,18 +9,12 @@ from typing import Protocol
 
 from toolwoz.users.acts import Act, Intent
 from toolwoz.users.hearing import Heard
+from toolwoz.world.domains import SEARCH_SLOTS
 
 PATIENCE = 4
 """Replies in a row that bring no progress, after which the user gives the need up."""
 MOST_SLOTS = 3
 """New values in one utterance."""
-
-_SEARCHED: Mapping[str, tuple[str, ...]] = {
-    "restaurant": ("area", "food", "pricerange", "name"),
-    "hotel": ("area", "pricerange", "stars", "type", "internet", "parking", "name"),
-    "attraction": ("area", "type", "name"),
-    "train": ("departure", "destination", "day", "leaveAt", "arriveBy"),
-}
 
 
 class Outcome(Enum):
@@ -111,12 +105,12 @@ class Search(_Telling):
         if heard.offered and broken:
             self._corrected.update(broken)  # Once each: the user may have misheard.
             return self._insist(self._act(Intent.CORRECT, broken))
-        if heard.offered or (not heard.refused and heard.asked & {"people", "stay"}):
+        if heard.offered or (not heard.refused and {"people", "stay"} & {*heard.asked}):
             return Outcome.MET
         known = [slot for slot in self._wanted if slot in heard.asked]
         if known:
             return self._insist(self._act(Intent.ANSWER, known[:MOST_SLOTS]))
-        unknown = tuple(slot for slot in _SEARCHED[self.domain] if slot in heard.asked)
+        unknown = tuple(slot for slot in heard.asked if slot in SEARCH_SLOTS[self.domain])
         if unknown:
             return self._insist(Act(Intent.INDIFFERENT, self.domain, facts=unknown[:2]))
         return self._insist(self._act(Intent.REPEAT, self._wanted))

@@ -13,7 +13,7 @@ class CallError(ValueError):
     """A call no tool accepts; the message says how to call it, for the model that made it."""
 
 
-class Call(NamedTuple):
+class AcceptedCall(NamedTuple):
     """A call with accepted arguments.
 
     Attributes:
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     """
 
     content: str
-    call: Call | None = None
+    call: AcceptedCall | None = None
     ok: bool = False
     rows: RowMask = 0
 
@@ -53,3 +53,13 @@ class Answer(NamedTuple):
 def refusal(error: CallError) -> Answer:
     """The answer to a call no tool accepts."""
     return Answer(content=json.dumps({"error": str(error)}, ensure_ascii=False))
+
+
+def check_scalar(slot: str, value: object) -> None:
+    """Refuse a list or an object as the value of a slot.
+
+    Raises:
+        CallError: the value is one.
+    """
+    if isinstance(value, list | dict):
+        raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")

@@ -11,23 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from dialogue.files import write_whole
-from toolwoz.world.domains import DOMAINS, ENTITY_KEY, Row
+from toolwoz.world.domains import DOMAINS, ENTITY_KEY, SHOWN_SLOTS, Row
 from toolwoz.world.index import Index, RowMask, positions
 from toolwoz.world.values import canonical
 
-# What a v2 answer shows of a row, and all a MultiWOZ user ever asks for.
-SHOWN_SLOTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "restaurant": ("name", "food", "pricerange", "area", "address", "postcode", "phone"),
-    "hotel": (
-        *("name", "type", "pricerange", "area", "stars", "internet", "parking"),
-        *("address", "postcode", "phone"),
-    ),
-    "attraction": ("name", "type", "area", "entrance fee", "address", "postcode", "phone"),
-    "train": (
-        *("trainID", "departure", "destination", "day"),
-        *("leaveAt", "arriveBy", "duration", "price"),
-    ),
-}
 # Words a person leaves out of, or adds to, the name of a place.
 _GENERIC: Final = frozenset({"the", "restaurant", "hotel", "cambridge"})
 

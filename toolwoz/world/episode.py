@@ -8,8 +8,8 @@ from typing import Final, Protocol, Self
 
 from dialogue.messages import ToolCall, tool_calls, tool_result, utterance
 from dialogue.protocols import Message, Step, Tool
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 SYSTEM_PROMPT: Final = (

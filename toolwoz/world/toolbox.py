@@ -5,21 +5,20 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
 from dialogue.protocols import Tool
-from toolwoz.world.calls import Call, CallError
+from toolwoz.world.calls import AcceptedCall, CallError, check_scalar
 from toolwoz.world.database import Database
-from toolwoz.world.scenario import Mode
+from toolwoz.world.rules import Rules
 from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
 
 # Arguments come from a model, so what is remembered of them must be bounded.
 _REMEMBERED: Final = 1 << 14
 _LONGEST: Final = 200
-_CONTAINERS: Final = (list, dict)
 
 Verdict = str | CallError
 
@@ -32,8 +31,8 @@ class Toolbox:
     look-ups a call.
     """
 
-    def __init__(self, tools: Sequence[Tool], database: Database, mode: Mode) -> None:
-        self._mode = mode
+    def __init__(self, tools: Sequence[Tool], database: Database, rules: Rules) -> None:
+        self._rules = rules
         self._schemas = {t["function"]["name"]: t["function"]["parameters"] for t in tools}
         self._judges = {
             (name, slot): _judge(name, slot, schema, database)
@@ -43,7 +42,7 @@ class Toolbox:
         # typed: 1, 1.0 and True are one dictionary key.
         self._verdict = lru_cache(maxsize=_REMEMBERED, typed=True)(self._judge)
 
-    def accept(self, name: object, arguments: object) -> Call:
+    def accept(self, name: object, arguments: object) -> AcceptedCall:
         """The call as the world understands it.
 
         Args:
@@ -61,24 +60,16 @@ class Toolbox:
         given = read_arguments(arguments)
         if not given.keys() <= schema["properties"].keys():
             raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
-        if self._mode == "parity":
-            return Call(name, _scalars(given))
-        accepted = {}
-        for slot, value in given.items():
-            if spelled := self._spelled(name, slot, value):
-                accepted[slot] = spelled
-        missing = [slot for slot in schema.get("required", ()) if slot not in accepted]
-        if missing:
-            raise CallError(f"{name} needs {', '.join(missing)}; ask the user, then call it again")
-        return Call(name, accepted)
+        required = schema.get("required", [])
+        return AcceptedCall(
+            name, self._rules.accept(name, given, required, partial(self._spelled, name))
+        )
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
         """The value as the database spells it; "" for no constraint."""
-        if isinstance(value, str):
-            if len(value) > _LONGEST:
-                raise CallError(f"{slot}: a value of {len(value)} characters is too long")
-        elif isinstance(value, _CONTAINERS):
-            raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
+        if isinstance(value, str) and len(value) > _LONGEST:
+            raise CallError(f"{slot}: a value of {len(value)} characters is too long")
+        check_scalar(slot, value)
         verdict = self._verdict(name, slot, value)
         if isinstance(verdict, str):
             return verdict
@@ -141,10 +132,3 @@ def _unknown_parameter(tool: str, given: list[str], slots: list[str]) -> str:
     hint = f"; did you mean {close[0]}?" if close else ""
     takes = f"it takes {', '.join(slots)}" if slots else "it takes none"
     return f"{tool} has no parameter {unknown[:80]!r}; {takes}{hint}"
-
-
-def _scalars(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    for slot, value in given.items():
-        if isinstance(value, _CONTAINERS):
-            raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
-    return given

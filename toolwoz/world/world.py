@@ -11,38 +11,15 @@ from typing import Final, Self
 
 from dialogue.files import write_whole
 from dialogue.protocols import Tool
-from toolwoz.world.calls import Answer, Call, CallError, refusal
+from toolwoz.world.calls import AcceptedCall, Answer, CallError, refusal
 from toolwoz.world.database import Database
-from toolwoz.world.rules import parity
-from toolwoz.world.rules import v2 as corrected
+from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode, Scenario
 from toolwoz.world.toolbox import Toolbox
-from toolwoz.world.tools import tool_schemas
 
 # Bounds of what a world remembers of the calls that models write.
 _REMEMBERED: Final = 1 << 14
 _LONGEST: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a dialogue is cut off.
-
-    Attributes:
-        messages: Utterances of user and agent together, tool traffic not counted.
-        model_calls: Assistant messages with tool calls the agent may write before it speaks.
-        parallel_calls: Tool calls answered per assistant message; guessing in bulk earns nothing.
-    """
-
-    messages: int
-    model_calls: int
-    parallel_calls: int
-
-
-# 15 messages and 3 model calls are the published limits. The longest human dialogue of MultiWOZ
-# has 44 utterances, 99.9 % have at most 30: 60 cut off only agents that do not get anywhere.
-PUBLISHED_LIMITS = Limits(messages=15, model_calls=3, parallel_calls=8)
-DEFAULT_LIMITS = Limits(messages=60, model_calls=6, parallel_calls=4)
 
 
 @dataclass(frozen=True)
@@ -53,7 +30,7 @@ class World:
         database: Read-only rows.
         mode: ``parity`` or ``v2``.
         tools: What the agent is given, in the OpenAI function format.
-        limits: The published ones in ``parity``, :data:`DEFAULT_LIMITS` in ``v2``.
+        limits: When a dialogue is cut off; the mode's own unless others are given.
         max_results: How many rows a ``v2`` search lists.
     """
 
@@ -63,10 +40,13 @@ class World:
     limits: Limits
     max_results: int = 3
     _toolbox: Toolbox = field(init=False, repr=False, compare=False)
-    _settled: Callable[[str, str], Answer | Call] = field(init=False, repr=False, compare=False)
+    _settled: Callable[[str, str], Answer | AcceptedCall] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_toolbox", Toolbox(self.tools, self.database, self.mode))
+        toolbox = Toolbox(self.tools, self.database, RULES[self.mode])
+        object.__setattr__(self, "_toolbox", toolbox)
         # The siblings of a search make the same calls over and over, letter by letter.
         object.__setattr__(self, "_settled", lru_cache(maxsize=_REMEMBERED)(self._settle))
 
@@ -80,8 +60,10 @@ class World:
         max_results: int = 3,
     ) -> Self:
         """The world of a database, with the tools that fit it."""
-        limits = limits or (PUBLISHED_LIMITS if mode == "parity" else DEFAULT_LIMITS)
-        return cls(database, mode, tuple(tool_schemas(database, mode)), limits, max_results)
+        rules = RULES[mode]
+        return cls(
+            database, mode, tuple(rules.tools(database)), limits or rules.LIMITS, max_results
+        )
 
     def answer(self, scenario: Scenario, name: object, arguments: object, *, seed: int) -> Answer:
         """Answer one tool call. A bad call is answered too, with an error to learn from.
@@ -98,19 +80,15 @@ class World:
             settled = self._settle(name, arguments)
         if isinstance(settled, Answer):
             return settled
-        if self.mode == "parity":
-            return parity.answer(self.database, scenario, settled, seed=seed)
-        return corrected.book(self.database, scenario, settled, seed=seed)
+        return RULES[self.mode].answer(self.database, scenario, settled, seed=seed)
 
-    def _settle(self, name: object, arguments: object) -> Answer | Call:
+    def _settle(self, name: object, arguments: object) -> Answer | AcceptedCall:
         """The answer, where it is the same in every scenario; else the call as understood."""
         try:
             call = self._toolbox.accept(name, arguments)
         except CallError as error:
             return refusal(error)
-        if self.mode == "parity" or call.is_booking:
-            return call
-        return corrected.search(self.database, call, max_results=self.max_results)
+        return RULES[self.mode].shared_answer(self.database, call, self.max_results) or call
 
     def save(self, folder: Path) -> None:
         """Write ``database.json`` and ``tools.json`` into a folder, each whole or not at all."""
@@ -129,8 +107,8 @@ class World:
         path = folder / "tools.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            mode, tools = record["mode"], tuple(record["tools"])
+            mode, tools, rules = record["mode"], tuple(record["tools"]), RULES[record["mode"]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is no tools file: {error!r}; convert again") from error
-        limits = limits or (PUBLISHED_LIMITS if mode == "parity" else DEFAULT_LIMITS)
-        return cls(Database.load(folder / "database.json"), mode, tools, limits, max_results)
+        database = Database.load(folder / "database.json")
+        return cls(database, mode, tools, limits or rules.LIMITS, max_results)

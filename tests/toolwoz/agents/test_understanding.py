@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolwoz.agents.understanding import BOOK_SLOTS, SEARCH_SLOTS, Reader
+from toolwoz.agents.understanding import Reader
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.users.acts import Act, Intent
 from toolwoz.users.phrases import say
+from toolwoz.world.domains import BOOKING_SLOTS, SEARCH_SLOTS
 from toolwoz.world.scenario import Mode
 
 
@@ -93,5 +94,5 @@ def test_every_slot_of_the_tools_is_known(synthetic: Mapping[Mode, Conversion]) 
     for tool in synthetic["v2"].world.tools:
         kind, _, domain = tool["function"]["name"].partition("_")
         slots = set(tool["function"]["parameters"]["properties"])
-        known = SEARCH_SLOTS if kind == "search" else BOOK_SLOTS
+        known = SEARCH_SLOTS if kind == "search" else BOOKING_SLOTS
         assert slots - {"name", "trainID"} == set(known[domain]) - {"name"}

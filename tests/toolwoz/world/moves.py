@@ -10,8 +10,8 @@ from typing import Any
 from dialogue.protocols import Message
 from toolwoz.world.calls import Answer
 from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Goal, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 

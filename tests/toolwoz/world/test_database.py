@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.world.database import Database
-from toolwoz.world.domains import DOMAINS, Row
+from toolwoz.world.domains import DOMAINS, SEARCH_SLOTS, Row
 from toolwoz.world.index import positions
 from toolwoz.world.scenario import Mode
 from toolwoz.world.values import canonical
-
-SEARCH_SLOTS = {
-    "restaurant": ("food", "pricerange", "name", "area"),
-    "hotel": ("name", "area", "parking", "pricerange", "stars", "internet", "type"),
-    "attraction": ("type", "name", "area"),
-    "train": ("leaveAt", "destination", "day", "arriveBy", "departure"),
-}
 
 
 @pytest.fixture(scope="session")

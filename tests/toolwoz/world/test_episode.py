@@ -19,8 +19,8 @@ from tests.toolwoz.world.moves import calls, goal_calls, limited, talker
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.conversion.proof import prove
 from toolwoz.world.episode import SYSTEM_PROMPT, Episode
+from toolwoz.world.rules import Limits
 from toolwoz.world.scenario import Mode, Scenario
-from toolwoz.world.world import Limits
 
 MODES: tuple[Mode, ...] = ("parity", "v2")
 

@@ -12,8 +12,8 @@ import pytest
 from tests.toolwoz.world.published import booking_wins, search_wins, shown
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.world.domains import DOMAINS
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Mode, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 Slots = dict[str, str]

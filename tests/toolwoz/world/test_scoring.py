@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.toolwoz.world.moves import Played
 from toolwoz.conversion.conversion import Conversion
+from toolwoz.world.rules import earned
 from toolwoz.world.rules.parity import covers
 from toolwoz.world.scenario import Goal, Mode
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 ITALIAN = {"food": "italian", "area": "centre"}

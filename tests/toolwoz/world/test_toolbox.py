@@ -13,9 +13,11 @@ from jsonschema import Draft202012Validator
 
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.world.calls import CallError
+from toolwoz.world.domains import BOOKING_SLOTS, DOMAINS, ENTITY_KEY, SEARCH_SLOTS
+from toolwoz.world.rules import RULES
 from toolwoz.world.scenario import Mode
 from toolwoz.world.toolbox import Toolbox
-from toolwoz.world.tools import tool_schemas
+from toolwoz.world.tools import BOOKINGS, SEARCHES
 from toolwoz.world.world import World
 
 JSON = st.recursive(
@@ -32,22 +34,29 @@ def world(tiny: Mapping[Mode, Conversion]) -> World:
 
 @pytest.fixture(scope="session")
 def toolbox(world: World) -> Toolbox:
-    return Toolbox(world.tools, world.database, "v2")
+    return Toolbox(world.tools, world.database, RULES["v2"])
 
 
 @pytest.fixture(scope="session")
 def parity(tiny: Mapping[Mode, Conversion]) -> Toolbox:
     world = tiny["parity"].world
-    return Toolbox(world.tools, world.database, "parity")
+    return Toolbox(world.tools, world.database, RULES["parity"])
 
 
 @pytest.mark.parametrize("mode", ["parity", "v2"])
 def test_every_schema_is_a_json_schema(world: World, mode: Mode) -> None:
-    tools = tool_schemas(world.database, mode)
+    tools = RULES[mode].tools(world.database)
     for tool in tools:
         Draft202012Validator.check_schema(tool["function"]["parameters"])
         assert tool["function"]["description"]
     assert len(tools) == {"parity": 8, "v2": 7}[mode]
+
+
+def test_the_texts_of_the_tools_cover_the_slots() -> None:
+    for domain in DOMAINS:
+        assert SEARCHES[domain].keys() == set(SEARCH_SLOTS[domain])
+        booked = {*BOOKING_SLOTS[domain], ENTITY_KEY[domain]} if BOOKING_SLOTS[domain] else set()
+        assert BOOKINGS.get(domain, {}).keys() == booked
 
 
 def test_values_are_spelled_as_the_database_does(toolbox: Toolbox) -> None:

@@ -8,12 +8,10 @@ from random import Random
 from typing import Any
 
 from toolwoz.corpus.synthetic.names import SIGHT_TYPES, Namer, words
+from toolwoz.world.domains import AREAS, PRICE_RANGES, WEEKDAYS
 
 Row = dict[str, Any]
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-AREAS = ("centre", "north", "south", "east", "west")
-PRICES = ("cheap", "moderate", "expensive")
 FOODS = words(
     "african american belgian brazilian british cajun caribbean chinese cuban danish dutch "
     "ethiopian french georgian german greek hungarian indian indonesian irish italian jamaican "
@@ -100,7 +98,7 @@ def _restaurant(draft: _Draft, number: int) -> Row:
         "food": _common_first(draft.rng, draft.foods),
         "id": str(number),
         "name": draft.namer.restaurant(),
-        "pricerange": draft.rng.choices(PRICES, (3, 4, 5))[0],
+        "pricerange": draft.rng.choices(PRICE_RANGES, (3, 4, 5))[0],
         "type": "restaurant",
     }
 
@@ -116,7 +114,7 @@ def _hotel(draft: _Draft, number: int) -> Row:
         "name": draft.namer.hotel(kind),
         "parking": rng.choices(("yes", "no"), (7, 1))[0],
         "price": {"single": str(single), "double": str(single + rng.randint(10, 40))},
-        "pricerange": rng.choices(PRICES, (3, 4, 2))[0],
+        "pricerange": rng.choices(PRICE_RANGES, (3, 4, 2))[0],
         "stars": rng.choices("02345", (1, 2, 3, 6, 1))[0],
         "takesbookings": "yes",
         "type": kind,
@@ -140,14 +138,14 @@ def _attraction(draft: _Draft, number: int) -> Row:
 
 def _trains(rng: Random, hub: str, towns: list[str]) -> list[Row]:
     """Both directions of every line, the same timetable every day, each train its own id."""
-    ids = iter(rng.sample(range(1000, 10000), 2 * len(towns) * len(DAYS) * TRAINS_A_DAY))
+    ids = iter(rng.sample(range(1000, 10000), 2 * len(towns) * len(WEEKDAYS) * TRAINS_A_DAY))
     rows: list[Row] = []
     for town in towns:
         minutes, price = rng.randint(15, 110), f"{rng.randint(400, 8000) / 100:.2f} pounds"
         for departure, destination in ((hub, town), (town, hub)):
             first = _FIRST_TRAIN + rng.randrange(50)
             gap = (_LAST_TRAIN - first) // (TRAINS_A_DAY - 1)
-            for day in DAYS:
+            for day in WEEKDAYS:
                 for leave in range(first, first + gap * TRAINS_A_DAY, gap):
                     rows.append(
                         {
