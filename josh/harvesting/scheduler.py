@@ -7,15 +7,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from dialogue.faults import Fault, Retry
-from dialogue.pool import Limits, Pool
-from dialogue.protocols import Episode, Message, Policy
+from dialogue.endpoints.retries import PATIENT, Retry
+from dialogue.errors import Fault
+from dialogue.protocols import Completion, Episode, Message, Policy, Tool
 from josh.search.config import JoshConfig
 from josh.search.dialogue import Memory
-from josh.search.search import PAPER, RETRY, harvest
+from josh.search.search import PAPER, harvest
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -29,24 +30,40 @@ AHEAD = 4
 that is slow."""
 LOG_EVERY = 30.0
 """Seconds between two lines of progress, where there is no terminal for a bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be under way at once.
+
+    Attributes:
+        dialogues: Dialogues in flight; with the beam, this bounds the calls of users.
+        calls: Calls of the policy in flight.
+    """
+
+    dialogues: int = 20
+    calls: int = 160
+
+
 LIMITS = Limits()
 
 
 async def harvest_all(
     scenarios: Sequence[str],
     start: Start,
-    policies: Sequence[Policy],
+    policy: Policy,
     config: JoshConfig = PAPER,
     *,
     limits: Limits = LIMITS,
-    retry: Retry = RETRY,
+    retry: Retry = PATIENT,
     journal: Callable[[str], Memory] | None = None,
     watch: Callable[[Tree], object] | None = None,
 ) -> AsyncGenerator[Tree, None]:
     """Harvest dialogues side by side, and give their trees in the order of the scenarios.
 
     Args:
-        policies: The same agent behind one engine or several.
+        policy: The agent.
+        retry: How long to wait for a policy that does not wait itself, and for the world.
         journal: Gives each scenario its memory: see ``josh.harvesting.journal``. Without one, a
         harvest
             that is killed starts from nothing.
@@ -60,14 +77,20 @@ async def harvest_all(
     """
     if len(set(scenarios)) < len(scenarios):
         raise ValueError("a scenario is listed twice; give each once, and other seeds for more")
-    pool = Pool(policies, limits)
     room = asyncio.Semaphore(limits.dialogues)
+    # First come, first served: siblings ask one after another, and so are sent together.
+    slots = asyncio.Semaphore(limits.calls)
+
+    async def ask(
+        messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        async with slots:
+            return await policy(messages, tools, seed=seed)
 
     async def one(scenario: str) -> Tree:
         async with room:
             memory = journal(scenario) if journal is not None else None
-            with pool.pinned() as policy:
-                tree = await _harvest(scenario, start, policy, config, memory, retry)
+            tree = await _harvest(scenario, start, ask, config, memory, retry)
             progress.count(tree)
             if watch is not None:
                 watch(tree)

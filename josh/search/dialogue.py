@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from dialogue.faults import Fault, Retry
+from dialogue.endpoints.retries import Retry
+from dialogue.errors import Fault
 from dialogue.protocols import Episode, Message, Policy, ReplayableEpisode, Step
 from dialogue.seeds import call_seed
 from josh.tree.node import Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dialogue.faults import Fault
+from dialogue.errors import Fault
 from dialogue.messages import is_error
 from dialogue.protocols import Episode, Message
 from josh.search.config import JoshConfig

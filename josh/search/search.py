@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from dialogue.faults import Retry
+from dialogue.endpoints.retries import PATIENT, Retry
 from dialogue.messages import meaning
 from dialogue.protocols import Episode, Policy
 from josh.search.config import JoshConfig
@@ -20,7 +20,6 @@ from josh.tree.node import Node
 from josh.tree.tree import Tree
 
 PAPER = JoshConfig()
-RETRY = Retry()
 
 
 async def harvest(
@@ -30,7 +29,7 @@ async def harvest(
     config: JoshConfig = PAPER,
     *,
     memory: Memory | None = None,
-    retry: Retry = RETRY,
+    retry: Retry = PATIENT,
 ) -> Tree:
     """Explore one dialogue from where the episode stands.
 
