@@ -22,10 +22,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dialogue.pool import Limits
 from dialogue.protocols import Completion, Message, Policy, Tool
 from flows.params import load_section
-from josh.harvesting.scheduler import Start, harvest_all
+from josh.harvesting.scheduler import Limits, Start, harvest_all
 from josh.rows.curation import extract
 from josh.search.config import JoshConfig, RolloutsConfig, SearchConfig
 from josh.tree.tree import Tree
@@ -111,7 +110,7 @@ async def harvested(
     trees: list[Tree] = []
     spent = 0.0
     limits = Limits(dialogues=options.dialogues, calls=16 * options.dialogues)
-    harvest = harvest_all(scenarios, start, [policy], config, limits=limits)
+    harvest = harvest_all(scenarios, start, policy, config, limits=limits)
     async with aclosing(harvest):
         async for tree in harvest:
             if tree.error:

@@ -26,8 +26,7 @@ class ScaleConfig:
         workers: Processes started here to take them, for as long as the stage runs.
         address: Of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers take them; all
             were started in this folder, which they share.
-        retries: How often a shard is tried again. It goes on where it was, at the next of
-            ``engine.urls``.
+        retries: How often a shard is tried again. It goes on where it was.
         retry_delay: Seconds before each retry.
     """
 
@@ -42,14 +41,14 @@ class ScaleConfig:
             raise ValueError("shards need either workers (started here) or an address (of Dask's)")
 
 
-def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], None]) -> None:
+def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard], None]) -> None:
     """Have Dask's workers do the work of every shard; returns when no more will come of it.
 
     Args:
         scale: How many, and where.
         stage: What the tasks are named after.
-        work: Of a shard and of how often it was tried before; it leaves its results in files, so
-            what a shard that failed for good has not done is found missing there.
+        work: Of a shard; it leaves its results in files, so what a shard that failed for good has
+            not done is found missing there.
 
     Raises:
         RuntimeError: Dask is not installed.
@@ -71,10 +70,10 @@ def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], Non
         retries=scale.retries,
         retry_delay_seconds=scale.retry_delay,
         cache_policy=NO_CACHE,
-    )(_one)
+    )(work)
 
     def all_shards() -> None:
-        waiting = {shard: one.submit(work, shard) for shard in shards(scale.shards)}
+        waiting = {shard: one.submit(shard) for shard in shards(scale.shards)}
         for shard, future in waiting.items():
             future.wait()
             if not future.state.is_completed():
@@ -82,12 +81,6 @@ def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], Non
 
     with _one_server():
         flow(name=f"{stage} in shards", task_runner=runner, validate_parameters=False)(all_shards)()
-
-
-def _one(work: Callable[[Shard, int], None], shard: Shard) -> None:
-    from prefect.runtime import task_run
-
-    work(shard, int(task_run.run_count) - 1)
 
 
 def _cluster(scale: ScaleConfig) -> dict[str, Any]:

@@ -6,14 +6,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from dialogue.faults import Fault, Retry
-from dialogue.pool import Limits, Pool
+from dialogue.endpoints.retries import PATIENT, Retry
+from dialogue.errors import Fault
 from dialogue.progress import Listener, Progress
-from dialogue.protocols import Episode, Message, Policy
+from dialogue.protocols import Completion, Episode, Message, Policy, Tool
 from josh.search.config import SearchConfig
 from josh.search.dialogue import Memory
-from josh.search.search import PAPER, RETRY, explore
+from josh.search.search import PAPER, explore
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -25,17 +26,32 @@ given: a user that might open with other words is not to be asked again."""
 AHEAD = 4
 """Trees come in the order of their scenarios; so many times ``Limits.dialogues`` may wait for one
 that is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be under way at once.
+
+    Attributes:
+        dialogues: Dialogues in flight; with the beam, this bounds the calls of users.
+        calls: Calls of the policy in flight.
+    """
+
+    dialogues: int = 20
+    calls: int = 160
+
+
 LIMITS = Limits()
 
 
 async def harvest_all(
     scenarios: Sequence[str],
     start: Start,
-    policies: Sequence[Policy],
+    policy: Policy,
     config: SearchConfig = PAPER,
     *,
     limits: Limits = LIMITS,
-    retry: Retry = RETRY,
+    retry: Retry = PATIENT,
     journal: Callable[[str], Memory] | None = None,
     name: str = "harvest",
     listeners: Sequence[Listener] = (),
@@ -43,7 +59,8 @@ async def harvest_all(
     """Harvest dialogues side by side, and give their trees in the order of the scenarios.
 
     Args:
-        policies: The same agent behind one engine or several.
+        policy: The agent.
+        retry: How long to wait for a policy that does not wait itself, and for the world.
         journal: Gives each scenario its memory: see ``josh.harvesting.journal``. Without one, a
             harvest that is killed starts from nothing.
         name: Of the harvest, in what is said of its progress.
@@ -58,14 +75,20 @@ async def harvest_all(
     """
     if len(set(scenarios)) < len(scenarios):
         raise ValueError("a scenario is listed twice; give each once, and other seeds for more")
-    pool = Pool(policies, limits)
     room = asyncio.Semaphore(limits.dialogues)
+    # First come, first served: siblings ask one after another, and so are sent together.
+    slots = asyncio.Semaphore(limits.calls)
+
+    async def ask(
+        messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        async with slots:
+            return await policy(messages, tools, seed=seed)
 
     async def one(scenario: str) -> Tree:
         async with room:
             memory = journal(scenario) if journal is not None else None
-            with pool.pinned() as policy:
-                tree = await _explore(scenario, start, policy, config, memory, retry)
+            tree = await _explore(scenario, start, ask, config, memory, retry)
             _count(progress, tree)
             return tree
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol
 
-from dialogue.faults import Fault, Retry
+from dialogue.endpoints.retries import Retry
+from dialogue.errors import Fault
 from dialogue.protocols import Episode, Message, Policy, Step
 from dialogue.seeds import call_seed
 from josh.search.contract import Answer, checked_step

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dialogue.faults import Fault
+from dialogue.errors import Fault
 from dialogue.messages import is_error
 from dialogue.protocols import Episode, Message
 from josh.search.config import SearchConfig

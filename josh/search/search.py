@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialogue.faults import Retry
+from dialogue.endpoints.retries import PATIENT, Retry
 from dialogue.protocols import Episode, Policy
 from josh.search.config import JoshConfig, SearchConfig
 from josh.search.dialogue import Dialogue, Memory
@@ -18,7 +18,6 @@ from josh.tree.node import Node, rank
 from josh.tree.tree import Tree
 
 PAPER = JoshConfig()
-RETRY = Retry()
 
 
 async def explore(
@@ -28,7 +27,7 @@ async def explore(
     config: SearchConfig = PAPER,
     *,
     memory: Memory | None = None,
-    retry: Retry = RETRY,
+    retry: Retry = PATIENT,
 ) -> Tree:
     """Explore one dialogue from where the episode stands.
 

@@ -1,4 +1,4 @@
-"""What an engine is told, and how it says that it failed."""
+"""What an engine is told."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Backend", "EngineConfig", "EngineError", "model_folder"]
+from dialogue.errors import EngineError
 
-
-class EngineError(RuntimeError):
-    """An engine that cannot start, is gone, or has no answer: asking it again does not help.
-
-    What may pass, of an endpoint, is :class:`dialogue.chat.EngineError`.
-    """
-
+__all__ = ["Backend", "EngineConfig", "model_folder"]
 
 Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
 
@@ -38,11 +32,11 @@ class EngineSettings:
         dtype: ``float32``, ``bfloat16``, or ``auto``: the model's own. On a CPU, float32 answers
             do not depend on what else is in the batch; bfloat16 ones may, and are a third faster.
         threads: Cores that an engine on a CPU uses; 0 for all this process may use.
-        urls: Of the endpoints, up to and with ``/v1``; requests are spread over them. Of a
-            ``server``, the address of one that already runs.
+        urls: Of the endpoints, up to and with ``/v1``; dialogues are spread over them, and move to
+            another while theirs is away. Of a ``server``, the address of one that already runs.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
-        timeout: Seconds an endpoint may take for an answer.
+        timeout: Seconds an endpoint may take for one answer, to its last byte.
         port: The server listens here, on loopback; 0 for any that is free.
         start_timeout: Seconds a server may take to start.
         server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import vllm_settings
-from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
 from services.engines.engine_log import last_words
 from services.processes import reaped

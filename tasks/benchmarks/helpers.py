@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dialogue.endpoints.settings import ModelEndpoint
 from services.engines import EngineSettings, open_engine
 from services.engines.config import Backend
 from tasks.benchmarks.options import Helper
 
 MAX_TOKENS = 1024
+"""Most tokens of a helper's answer: the longest protocols ask for an explanation first."""
 Role = Literal["judge", "simulator"]
 ROLES: Mapping[Role, str] = {
     "judge": "reads answers",
@@ -20,37 +21,20 @@ ROLES: Mapping[Role, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HelperModel:
-    """What plays a role; nobody, where all is empty.
-
-    Attributes:
-        url: Of an OpenAI-compatible endpoint, up to and with ``/v1``; or a recording (``.jsonl``).
-        model: Name that the endpoint knows it by.
-        api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
-        timeout: Seconds the endpoint may take for an answer.
-        max_tokens: Most tokens of an answer; the longest protocols ask for an explanation first.
-    """
-
-    url: str = ""
-    model: str = ""
-    api_key_env: str = ""
-    timeout: float = 120.0
-    max_tokens: int = MAX_TOKENS
-
-    @property
-    def title(self) -> str:
-        """What stands beside every number it had a part in."""
-        cut = self.max_tokens != MAX_TOKENS
-        return f"{self.model} (at most {self.max_tokens} tokens)" if cut else self.model
+NOBODY = ModelEndpoint(temperature=0.0, max_tokens=MAX_TOKENS)
 
 
-NOBODY = HelperModel()
+def title(named: ModelEndpoint) -> str:
+    """What stands beside every number a helper had a part in."""
+    cut = named.max_tokens != MAX_TOKENS
+    return f"{named.model} (at most {named.max_tokens} tokens)" if cut else named.model
 
 
 @contextmanager
-def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | None]:
+def open_helper(role: Role, named: ModelEndpoint, log: Path) -> Iterator[Helper | None]:
     """Who plays a role, until the context ends; None where nobody is named.
+
+    Its ``url`` may also be a recording (``.jsonl``).
 
     Raises:
         ValueError: only its address or only its name is given.
@@ -69,8 +53,8 @@ def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | 
         api_key_env=named.api_key_env,
     )
     model = named.model if is_url(named.url) else named.url
-    with open_engine(settings.of(model, 0.0), log=log) as policy:
-        yield Helper(named.title, policy)
+    with open_engine(settings.of(model, named.temperature), log=log) as policy:
+        yield Helper(title(named), policy)
 
 
 def backend_of(model: str, otherwise: Backend) -> Backend:

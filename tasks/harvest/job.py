@@ -11,18 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from httpx import TransportError
 from pydantic import Discriminator
 
-from dialogue.chat import EngineError as EndpointError
-from dialogue.faults import Retry
-from dialogue.pool import Limits
 from dialogue.progress import Listener
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import Journal, journal_key
 from josh.harvesting.parts import regroup
-from josh.harvesting.scheduler import Start, harvest_all
+from josh.harvesting.scheduler import Limits, Start, harvest_all
 from josh.search.config import SearchConfig
 from josh.tree.store import tree_writer
 from josh.tree.tree import Tree
@@ -38,9 +34,6 @@ from toolwoz.world.domains import Split
 from toolwoz.world.episode import Episode
 from toolwoz.world.scenario import Scenario, take
 from toolwoz.world.world import World
-
-RETRY = Retry(transient=(ConnectionError, TimeoutError, EndpointError, TransportError))
-"""An endpoint that dies may come back: it costs time, not data. An engine in this process won't."""
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +146,6 @@ def explore(
     paths: Mapping[str, Sequence[Path]],
     listeners: Sequence[Listener] = (),
     shard: Shard = WHOLE,
-    attempt: int = 0,
 ) -> Iterator[tuple[str, Path, float | None]]:
     """Explore a part of the scenarios with the searches of `paths`, one after the other.
 
@@ -162,7 +154,6 @@ def explore(
         paths: Search -> where its trees are written.
         listeners: Told how far each search is.
         shard: The part of the scenarios.
-        attempt: How often this was tried before.
 
     Yields:
         The search that is done, its journal, and the share of its prompts that was cached.
@@ -170,7 +161,7 @@ def explore(
     scenarios = job.scenarios()
     part = {name: scenarios[name] for name in shard.of(list(scenarios))}
     world = job.dialogue.world(job.corpus)
-    engine = shard.endpoints(job.engine, attempt).of(job.model, job.config.temperature)
+    engine = job.engine.of(job.model, job.config.temperature)
     log_file = job.logs / f"harvest-{job.name}-engine{shard.name and '-'}{shard.name}.log"
     with (
         job.dialogue.open_users(list(part.values()), open_model) as users,
@@ -185,10 +176,9 @@ def explore(
                 trees = harvest_all(
                     list(part),
                     starter(part, job.dialogue, world, users, search.seed),
-                    [metered],
+                    metered,
                     search,
                     limits=Limits(job.config.dialogues, job.config.calls),
-                    retry=RETRY,
                     journal=journal,
                     name=name,
                     listeners=listeners,

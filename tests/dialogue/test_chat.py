@@ -5,30 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
-import httpx
 import pytest
 
-from dialogue.chat import ChatClient, EngineError, sendable
+from dialogue.endpoints.client import ChatClient
+from dialogue.endpoints.retries import Retry
+from dialogue.endpoints.wire import sendable
+from dialogue.errors import EndpointError
 from dialogue.protocols import Completion, Message
-from dialogue.retries import Retries
 from dialogue.tool_text import Call, assistant, calls_of
 from tests.helpers.chat_server import Server, said, serving
 from tests.helpers.http_server import Reply
 
 USER: Message = {"role": "user", "content": "A hotel, please."}
 TOOL = {"type": "function", "function": {"name": "search_hotel", "parameters": {}}}
-QUICK = Retries(attempts=4, backoff=0.001)
+ONCE = Retry(patience=0)
+QUICK = Retry(patience=0.3, first_wait=0.001, longest_wait=0.01)
 
 
 def ask(server: Server, *messages: Message, **options: Any) -> Completion | None:
     async def once() -> Completion | None:
-        async with ChatClient(server.url, "m", **{"retries": QUICK, **options}) as client:
+        async with ChatClient(server.url, "m", **{"retry": QUICK, **options}) as client:
             return await client(messages or [USER], [TOOL], seed=7)
 
     return asyncio.run(once())
@@ -122,72 +120,6 @@ def test_a_full_context_is_no_error(error: object) -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 0])
-def test_a_busy_or_broken_server_is_asked_again(status: int) -> None:
-    with serving(Reply("", status), Reply("", status), Reply(said())) as server:
-        assert ask(server) is not None
-    assert len(server.requests) == 3
-
-
-def test_the_last_attempts_failure_is_raised() -> None:
-    with (
-        serving(*[Reply("overloaded", 503)] * 4) as server,
-        pytest.raises(EngineError, match="503 Service Unavailable: overloaded"),
-    ):
-        ask(server)
-    assert len(server.requests) == 4
-
-
-def test_a_server_that_is_not_there_is_a_transport_error() -> None:
-    with pytest.raises(httpx.ConnectError):
-        ask(Server("http://127.0.0.1:9/v1", []))
-
-
-def seconds_hence(seconds: float) -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-
-
-@pytest.mark.parametrize(
-    ("asked", "least"),
-    [(lambda: "0.3", 0.3), (lambda: seconds_hence(2), 0.9), (lambda: "soon", 0.0)],
-    ids=["seconds", "date", "nonsense"],
-)
-def test_retry_after_is_honoured(asked: Callable[[], str], least: float) -> None:
-    with serving(Reply("", 429, {"Retry-After": asked()}), Reply(said())) as server:
-        began = time.perf_counter()
-        assert ask(server) is not None
-    assert least <= time.perf_counter() - began < least + 5
-
-
-def test_no_wait_is_longer_than_the_longest() -> None:
-    patience = Retries(attempts=2, backoff=0.001, longest=0.05)
-    with serving(Reply("", 429, {"Retry-After": "3600"}), Reply(said())) as server:
-        assert ask(server, retries=patience) is not None
-
-
-def test_a_slow_server_times_out() -> None:
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async def scenario() -> None:
-        async with await asyncio.start_server(never, "127.0.0.1", 0) as server:
-            url = "http://127.0.0.1:{1}/v1".format(*server.sockets[0].getsockname())
-            async with ChatClient(url, "m", timeout=0.05, retries=Retries(attempts=1)) as client:
-                await client([USER], seed=0)
-
-    with pytest.raises(httpx.ReadTimeout):
-        asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    "body", ["<html>", "{}", '{"choices": []}', '{"choices": [{"message": 3}]}', "[]"]
-)
-def test_an_answer_that_is_no_completion_is_an_engine_error(body: str) -> None:
-    with serving(Reply(body)) as server, pytest.raises(EngineError, match="no chat completion"):
-        ask(server)
-
-
 def test_the_api_key_is_in_no_repr_log_or_error(caplog: pytest.LogCaptureFixture) -> None:
     key = "sk-very-secret"
     client = ChatClient("http://localhost/v1", "m", api_key=key)
@@ -195,7 +127,7 @@ def test_the_api_key_is_in_no_repr_log_or_error(caplog: pytest.LogCaptureFixture
     with (
         caplog.at_level(logging.DEBUG),
         serving(*replies) as server,
-        pytest.raises(EngineError, match=r"401 Unauthorized: .*\*\*\*") as caught,
+        pytest.raises(EndpointError, match=r"401 Unauthorized: .*\*\*\*") as caught,
     ):
         ask(server, api_key=key)
     assert key not in repr(client) + repr(vars(caught.value)) + str(caught.value) + caplog.text
@@ -229,7 +161,7 @@ def test_more_than_a_hundred_requests_at_once() -> None:
     async def scenario() -> list[Completion | None]:
         async with await asyncio.start_server(busy, "127.0.0.1", 0) as server:
             url = "http://127.0.0.1:{1}/v1".format(*server.sockets[0].getsockname())
-            async with ChatClient(url, "m", timeout=20, retries=Retries(attempts=1)) as client:
+            async with ChatClient(url, "m", timeout=20, retry=ONCE) as client:
                 return await asyncio.gather(*(client([USER], seed=i) for i in range(150)))
 
     assert all(asyncio.run(scenario()))

@@ -11,14 +11,17 @@ from tests.helpers.http_server import Reply, Request, answering
 
 @contextmanager
 def serving(
-    say: Callable[[dict[str, Any]], str], models: Sequence[str] = ("model",)
+    say: Callable[[dict[str, Any]], str | Reply], models: Sequence[str] = ("model",)
 ) -> Iterator[str]:
     """The URL of a server that offers these models and answers a request with what `say` says."""
 
     def respond(request: Request) -> Reply:
         if request.body is None:
             return Reply({"data": [{"id": name} for name in models]})
-        message = {"role": "assistant", "content": say(request.body)}
+        said = say(request.body)
+        if isinstance(said, Reply):
+            return said
+        message = {"role": "assistant", "content": said}
         return Reply({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 
     with answering(respond) as address:

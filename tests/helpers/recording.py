@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dialogue.chat import ModelEndpoint
+from dialogue.endpoints.settings import ModelEndpoint
 from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from services.engines import EngineSettings
@@ -76,7 +76,7 @@ async def record(folder: Path, recording: Path) -> None:
     expert = Noisy(Expert(world), 0.6)
     how = sampling(EngineSettings("recorded").of(recording, HARVEST.temperature))
     with RecordingPolicy(expert, recording, model="noisy expert", sampling=how) as policy:
-        async for tree in harvest_all(list(scenarios), start, [policy], SEARCH):
+        async for tree in harvest_all(list(scenarios), start, policy, SEARCH):
             if tree.error:
                 raise AssertionError(tree.error)
 

@@ -9,9 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-import httpx
-
-from dialogue.chat import EngineError
+from dialogue.errors import Fault
 from toolwoz.cli import convert, evaluate, fetch, play, report, show
 from toolwoz.corpus.download import FetchError
 
@@ -27,7 +25,7 @@ COMMANDS: dict[str, ModuleType] = {
 
 # What a user can put right: wrong files, folders, names, endpoints. Anything else is our bug, and
 # keeps its traceback.
-_USERS = (ValueError, OSError, FetchError, EngineError, httpx.TransportError)
+_USERS = (ValueError, OSError, FetchError, Fault)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dialogue.chat import ChatClient
+from dialogue.endpoints.client import ChatClient
+from dialogue.endpoints.settings import clean_key
 from dialogue.protocols import Policy
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
@@ -84,8 +85,12 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
 
 
 def read_key(path: Path | None) -> str:
-    """The API key in a file; empty where there is none."""
-    return path.read_text(encoding="utf-8").strip() if path else ""
+    """The API key in a file; empty where there is none.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    return clean_key(path.read_text(encoding="utf-8"), str(path)) if path else ""
 
 
 def _scripted(args: argparse.Namespace, world: World) -> Named:

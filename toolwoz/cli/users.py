@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from dialogue.chat import ChatClient
+from dialogue.endpoints.client import ChatClient
 from toolwoz.cli.policies import read_key
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
 from toolwoz.world.scenario import Scenario

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialogue.chat import ModelEndpoint
+from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.protocols import Message, Policy
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
 from toolwoz.world.episode import Episode

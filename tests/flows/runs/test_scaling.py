@@ -183,7 +183,7 @@ def test_a_sharded_harvest_killed_and_crippled_gives_the_trees_of_one(
         assert not any(worker.is_running() for worker in workers), "none outlives its stage"
         before = _asked(servers)
 
-        servers[0].refusals = 1  # a shard fails once, and goes on at the other server
+        servers[0].refusals = 1  # a shard fails once, and is tried again
         with place.started("harvest", shards=3, workers=2) as process:
             _wait_for(lambda: sum(len(server.asked) for server in servers) > 20, process)
             _workers(process)[0].kill()  # and a worker is lost

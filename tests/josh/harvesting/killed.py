@@ -10,9 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from dialogue.pool import Limits
 from josh.harvesting.journal import Journal, journal_key
-from josh.harvesting.scheduler import harvest_all
+from josh.harvesting.scheduler import Limits, harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.store import tree_writer
 from tests.helpers.fakes import FakeEpisode, Luck, Message
@@ -36,7 +35,7 @@ async def main(folder: Path, notes: int) -> None:
     print("up", flush=True)
     with Journal(folder, key) as journal, tree_writer(folder / "trees.jsonl") as write:
         async for tree in harvest_all(
-            SCENARIOS, start, [Slow()], CONFIG, limits=Limits(dialogues=4), journal=journal
+            SCENARIOS, start, Slow(), CONFIG, limits=Limits(dialogues=4), journal=journal
         ):
             write(tree)
 

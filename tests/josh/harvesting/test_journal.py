@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.faults import Retry
+from dialogue.endpoints.retries import Retry
 from dialogue.records import RecordError, unseal
 from dialogue.seeds import call_seed
 from josh.harvesting.journal import Journal, journal_key
@@ -39,7 +39,7 @@ def run(folder: Path, policy: Any, start: Any = start) -> list[Tree]:
     async def all_trees() -> list[Tree]:
         with Journal(folder, KEY) as journal:
             trees = harvest_all(
-                SCENARIOS, start, [policy], CONFIG, journal=journal, retry=Retry(give_up_after=0)
+                SCENARIOS, start, policy, CONFIG, journal=journal, retry=Retry(patience=0)
             )
             return [tree async for tree in trees]
 

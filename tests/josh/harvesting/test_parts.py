@@ -19,7 +19,7 @@ from tests.josh.harvesting.test_journal import CONFIG, KEY, SCENARIOS, run, star
 def explore(folder: Path, part: str, scenarios: tuple[str, ...], policy: Luck) -> list[Tree]:
     async def all_trees() -> list[Tree]:
         with Journal(folder, KEY, part) as journal:
-            trees = harvest_all(scenarios, start, [policy], CONFIG, journal=journal)
+            trees = harvest_all(scenarios, start, policy, CONFIG, journal=journal)
             return [tree async for tree in trees]
 
     return asyncio.run(all_trees())

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dialogue.faults import Fault, Retry
-from dialogue.pool import Limits, Pool
-from josh.harvesting.scheduler import AHEAD, harvest_all
+from dialogue.endpoints.retries import Retry
+from dialogue.errors import Fault
+from josh.harvesting.scheduler import AHEAD, Limits, harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.tree import Tree
 from services.engines.recorded import NotRecorded, RecordedPolicy, RecordingPolicy
-from tests.helpers.fakes import FakeCompletion, FakeEpisode, Luck, Message, say
+from tests.helpers.fakes import FakeEpisode, Luck, Message, say
 
-QUICK = Retry(first_wait=0.001, longest_wait=0.002, give_up_after=5)
+QUICK = Retry(first_wait=0.001, longest_wait=0.002, patience=5)
 
 
 async def start(_scenario: str, _opening: Sequence[Message] | None) -> FakeEpisode:
@@ -29,12 +30,12 @@ async def named(scenario: str, _opening: object) -> FakeEpisode:
     return FakeEpisode(frozenset("a"), [{"role": "user", "content": scenario}])
 
 
-def harvested(count: int, policies: Sequence[Any], **options: Any) -> list[Tree]:
+def harvested(count: int, policy: Any, **options: Any) -> list[Tree]:
     options = {"start": start, "config": JoshConfig(turns=4), "retry": QUICK, **options}
 
     async def all_trees() -> list[Tree]:
         names = [f"s{number}" for number in range(count)]
-        return [tree async for tree in harvest_all(names, policies=policies, **options)]
+        return [tree async for tree in harvest_all(names, policy=policy, **options)]
 
     return asyncio.run(all_trees())
 
@@ -58,15 +59,15 @@ class Slow(Luck):
 
 
 def test_trees_come_in_order_and_do_not_depend_on_the_limits() -> None:
-    serial = harvested(12, [Slow()], limits=Limits(dialogues=1, calls=1))
+    serial = harvested(12, Slow(), limits=Limits(dialogues=1, calls=1))
     assert [tree.scenario for tree in serial] == [f"s{number}" for number in range(12)]
-    assert harvested(12, [Slow()], limits=Limits(dialogues=5, calls=3)) == serial
-    assert harvested(12, [Slow(), Slow(0.003)], limits=Limits(dialogues=12)) == serial
+    assert harvested(12, Slow(), limits=Limits(dialogues=5, calls=3)) == serial
+    assert harvested(12, Slow(0.003), limits=Limits(dialogues=12)) == serial
 
 
 def test_calls_are_bounded_and_the_bound_is_used() -> None:
     policy = Slow()
-    harvested(10, [policy], limits=Limits(dialogues=10, calls=7))
+    harvested(10, policy, limits=Limits(dialogues=10, calls=7))
     assert policy.most == 7
 
 
@@ -85,7 +86,7 @@ def test_dialogues_are_bounded() -> None:
     async def counted(_scenario: str, _opening: object) -> Counted:
         return Counted(frozenset("ab"))
 
-    harvested(9, [Slow()], start=counted, config=JoshConfig(beam=1), limits=Limits(dialogues=3))
+    harvested(9, Slow(), start=counted, config=JoshConfig(beam=1), limits=Limits(dialogues=3))
     assert most == 3
 
 
@@ -101,7 +102,7 @@ def test_a_slow_dialogue_does_not_hold_up_the_others() -> None:
             return await super().__call__(*prompt, seed=seed)
 
     config = JoshConfig(beam=1, turns=1, calls=1)
-    trees = harvested(2 * AHEAD, [First()], start=named, config=config, limits=Limits(dialogues=2))
+    trees = harvested(2 * AHEAD, First(), start=named, config=config, limits=Limits(dialogues=2))
     assert ended.index("slow") == 2 * AHEAD - 1, "all the others were over before it"
     assert trees[0].scenario == "s0"
 
@@ -109,7 +110,7 @@ def test_a_slow_dialogue_does_not_hold_up_the_others() -> None:
 def test_siblings_are_sent_together() -> None:
     policy = Slow()
     config, limits = JoshConfig(turns=3), Limits(dialogues=6, calls=4)
-    harvested(12, [policy], start=named, config=config, limits=limits)
+    harvested(12, policy, start=named, config=config, limits=limits)
     first_calls = [prompt for prompt in policy.order if prompt[-1]["role"] == "user"]
     assert len(first_calls) > 30
     assert all(a == b for a, b in zip(first_calls[::2], first_calls[1::2], strict=True))
@@ -144,44 +145,33 @@ def test_an_engine_that_dies_and_comes_back_costs_time_not_data() -> None:
         outage = asyncio.create_task(fails_for_a_while(policy))
         names = [f"s{number}" for number in range(20)]
         config = JoshConfig(turns=4)
-        trees = [tree async for tree in harvest_all(names, start, [policy], config, retry=QUICK)]
+        trees = [tree async for tree in harvest_all(names, start, policy, config, retry=QUICK)]
         await outage
         assert policy.refused > 20
         return trees
 
-    assert asyncio.run(run()) == harvested(20, [Luck()])
+    assert asyncio.run(run()) == harvested(20, Luck())
 
 
-def test_a_dead_endpoint_is_left_for_a_living_one() -> None:
-    dead, living = Dying(), Dying()
-    dead.down = True
-    assert harvested(10, [dead, living]) == harvested(10, [Luck()])
-    assert dead.refused < 30
-    assert dead.asked == []
+def test_what_outlasts_the_patience_is_a_fault_in_the_end() -> None:
+    async def hangs(*_: Any, **__: Any) -> None:
+        raise TimeoutError("no answer")
 
-
-def test_a_dialogue_keeps_to_its_endpoint() -> None:
-    class Deaf(Slow):
-        async def __call__(self, *prompt: Any, seed: int) -> Any:
-            await super().__call__(*prompt, seed=seed)
-            return FakeCompletion(say("hm"))
-
-    policies = [Deaf(), Deaf(), Deaf()]
-    harvested(9, policies, start=named)
-    heard = [{prompt[0]["content"] for prompt in policy.order} for policy in policies]
-    assert [len(names) for names in heard] == [3, 3, 3]
-    assert len(set.union(*heard)) == 9
-
-
-def test_a_call_that_takes_too_long_is_a_fault_in_the_end() -> None:
-    trees = harvested(
-        2,
-        [Slow(60)],
-        limits=Limits(timeout=0.001),
-        retry=Retry(first_wait=0.001, longest_wait=0.01, give_up_after=0.05),
-    )
-    assert all(tree.error and "policy: TimeoutError" in tree.error for tree in trees)
+    trees = harvested(2, hangs, retry=replace(QUICK, patience=0.05))
+    assert all(tree.error and "policy: TimeoutError: no answer" in tree.error for tree in trees)
     assert all(tree.golden_leaf is None and not tree.bad for tree in trees)
+
+
+def test_what_an_engine_waited_for_is_not_waited_for_again() -> None:
+    tries = []
+
+    async def waited(*_: Any, seed: int) -> None:
+        tries.append(seed)
+        raise Fault("nobody there, for ten minutes")
+
+    (tree,) = harvested(1, waited, config=JoshConfig(beam=1))
+    assert tree.error == "s0 0:0: policy: nobody there, for ten minutes"
+    assert len(tries) == 1
 
 
 def test_a_start_that_fails_is_a_tree_with_an_error() -> None:
@@ -190,22 +180,17 @@ def test_a_start_that_fails_is_a_tree_with_an_error() -> None:
             raise KeyError("no such scenario")
         return await start(scenario, None)
 
-    errors = [tree.error for tree in harvested(3, [Luck()], start=fails)]
+    errors = [tree.error for tree in harvested(3, Luck(), start=fails)]
     assert errors == [None, "s1: start: KeyError: 'no such scenario'", None]
 
 
 def test_a_scenario_twice_is_refused() -> None:
     async def run() -> None:
-        async for _ in harvest_all(["s", "s"], start, [Luck()]):
+        async for _ in harvest_all(["s", "s"], start, Luck()):
             pass
 
     with pytest.raises(ValueError, match="listed twice"):
         asyncio.run(run())
-
-
-def test_a_pool_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one policy"):
-        Pool([], Limits())
 
 
 def test_what_may_not_pass_stands_at_once() -> None:
@@ -224,8 +209,8 @@ def test_what_may_not_pass_stands_at_once() -> None:
 def test_a_recording_is_played_again_bit_for_bit(tmp_path: Path) -> None:
     path, sampling = tmp_path / "calls.jsonl", {"temperature": 1.0}
     with RecordingPolicy(Slow(), path, model="m", sampling=sampling) as policy:
-        first = harvested(5, [policy])
-    again = harvested(5, [RecordedPolicy(path, model="m", sampling=sampling)])
+        first = harvested(5, policy)
+    again = harvested(5, RecordedPolicy(path, model="m", sampling=sampling))
     assert [tree.to_bytes() for tree in again] == [tree.to_bytes() for tree in first]
 
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.engines import EngineConfig, EngineError, open_engine
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
 from tests.helpers.http_server import Reply, answering
 
 
@@ -81,6 +82,37 @@ def test_the_key_comes_from_the_environment_and_stays_out_of_the_log(tmp_path, m
     assert "secret-1" not in log.read_text()
 
 
+@pytest.mark.parametrize("key", ["secret-1\n", " secret-1 ", "secret-1\r\n"])
+def test_white_space_around_a_key_is_none_of_it(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    with (
+        model_server(key="secret-1") as (url, asked),
+        open_engine(config(url, api_key_env="SOME_KEY"), log=tmp_path / "log") as policy,
+    ):
+        asyncio.run(policy([user("a")], [], seed=5))
+    assert len(asked) == 1
+
+
+def test_what_is_no_key_is_refused_by_the_name_of_its_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "secret\r\nX-Other: 1")
+    said = fails(config("http://127.0.0.1:9/v1", api_key_env="SOME_KEY"), tmp_path)
+    assert "engine.api_key_env: the key in the environment variable SOME_KEY" in said
+    assert "secret" not in said
+
+
+def test_a_server_that_is_away_at_first_is_done_without(tmp_path):
+    gone, log = "http://user:hidden@127.0.0.1:9/v1", tmp_path / "log"
+    with (
+        model_server() as (url, asked),
+        open_engine(config(gone, url), log=log) as policy,
+    ):
+        for text in "abcd":
+            asyncio.run(policy([user(text)], [], seed=5))
+    assert len(asked) == 4
+    assert "no model server answers at http://127.0.0.1:9/v1" in log.read_text()
+    assert "hidden" not in log.read_text()
+
+
 def fails(settings, tmp_path):
     with pytest.raises(EngineError) as failure, open_engine(settings, log=tmp_path / "log"):
         pass
@@ -89,7 +121,8 @@ def fails(settings, tmp_path):
 
 def test_what_is_wrong_with_an_endpoint_is_said_at_once(tmp_path):
     assert "engine.urls is empty" in fails(config(), tmp_path)
-    assert "no model server answers" in fails(config("http://127.0.0.1:9/v1"), tmp_path)
+    nobody = "http://127.0.0.1:9/v1"
+    assert f"no model server answers at {nobody}" in fails(config(nobody, nobody), tmp_path)
     with model_server(name="other") as (url, _):
         assert "one of other" in fails(config(url), tmp_path)
     assert "NO_SUCH_KEY is not set" in fails(config("x", api_key_env="NO_SUCH_KEY"), tmp_path)

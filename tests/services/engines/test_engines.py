@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from services.engines import EngineConfig, EngineError, open_engine
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
 
 
 @pytest.mark.parametrize("backend", ["vllm", "transformers", "server"])

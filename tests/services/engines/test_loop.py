@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from services.engines.config import EngineError
+from dialogue.errors import EngineError
 from services.engines.loop import EngineLoop, Sample
 
 

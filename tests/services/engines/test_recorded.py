@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Completion
-from services.engines import EngineConfig, EngineError, open_engine
+from services.engines import EngineConfig, open_engine
 from services.engines.recorded import NotRecorded, RecordingPolicy, sampling
 
 QUESTION = [{"role": "user", "content": "a hotel"}]

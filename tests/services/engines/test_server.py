@@ -12,7 +12,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from services.engines import EngineConfig, EngineError, open_engine
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
 from services.engines.server import command, running, wait_until_healthy
 
 CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)

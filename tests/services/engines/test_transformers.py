@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from services.engines import EngineConfig, EngineError, open_engine
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
 from services.engines.transformers_engine import SeededNoise, TransformersEngine, left_padded
 
 PROMPTS = [[{"role": "user", "content": "cheap hotel " * (1 + i % 7)}] for i in range(12)]

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from dialogue.chat import ModelEndpoint
+from dialogue.endpoints.settings import ModelEndpoint
+from dialogue.errors import EngineError
 from dialogue.protocols import Message
-from services.engines import EngineError
 from services.engines.endpoint import open_model
 from tests.services.engines.test_endpoint import model_server
 from toolwoz.users.agenda import AgendaUser

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.engines import EngineConfig, EngineError, open_engine
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
 
 pytestmark = pytest.mark.vllm
 PROMPTS = [[{"role": "user", "content": "cheap hotel " * (1 + i % 20)}] for i in range(24)]

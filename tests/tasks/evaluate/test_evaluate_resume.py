@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.engines import EngineError, EngineSettings
+from dialogue.errors import EngineError
+from services.engines import EngineSettings
 from tasks.evaluate.job import EvaluateConfig, Job, evaluate
 from tests.helpers.recording import DIALOGUE, write_corpus
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from dialogue.chat import ModelEndpoint
+from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.protocols import Completion, Message
 from josh.harvesting.journal import Journal
 from josh.harvesting.scheduler import harvest_all
@@ -51,7 +51,7 @@ async def main(corpus: Path, work: Path) -> None:
     config = JoshConfig(beam=4, turns=8)
     print("up", flush=True)
     with Journal(work, "moody") as journal, tree_writer(work / "trees.jsonl") as write:
-        async for tree in harvest_all(list(scenarios), start, [policy], config, journal=journal):
+        async for tree in harvest_all(list(scenarios), start, policy, config, journal=journal):
             write(tree)
 
 

@@ -82,7 +82,7 @@ def test_an_engine_that_fails_fails_the_shard_and_is_asked_again(
     done = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     recording.write_bytes(RECORDING.read_bytes())  # the engine is on its feet again
     for shard in shards(3):
-        harvest_shard(job, shard, attempt=1)
+        harvest_shard(job, shard)
     assert len([path for path in folder.iterdir() if path.stat().st_mtime_ns != done[path]]) == 1
     gather(job, 3, tmp_path / "trees")
     assert digest(tmp_path / "trees") == DIGESTS["josh.jsonl"]

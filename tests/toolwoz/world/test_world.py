@@ -11,7 +11,7 @@ import pytest
 
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.conversion.proof import prove
-from toolwoz.world.rules import RULES
+from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode
 from toolwoz.world.world import World
 

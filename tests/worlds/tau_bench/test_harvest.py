@@ -110,7 +110,7 @@ def test_a_killed_harvest_goes_on_with_a_user_that_never_repeats_itself(tmp_path
             return await Episode.start(shop, scenario, moody, opening=words)
 
         async def first(journal: Journal) -> Tree:
-            trees = harvest_all(["retail-11"], start, [policy], config, journal=journal)
+            trees = harvest_all(["retail-11"], start, policy, config, journal=journal)
             (tree,) = [tree async for tree in trees]
             return tree
 

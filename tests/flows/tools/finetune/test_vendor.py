@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.errors import EngineError
 from flows.tools.finetune.__main__ import main
 from services import endpoint_model as remote
-from services.engines import EngineError, EngineSettings
+from services.engines import EngineSettings
 from tasks.bootstrap import job as bootstrap
 from tasks.evaluate import job as evaluate
 from tasks.extract import job as extract
