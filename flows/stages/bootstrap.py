@@ -24,10 +24,10 @@ def make_base(config: BootstrapConfig, dialogue: DialogueConfig) -> dict[str, Tr
 @task()
 def tell(trained: dict[str, Trained]) -> None:
     """Write reports/bootstrap.json and log it."""
-    record = {lessons: asdict(what) for lessons, what in trained.items()}
+    record = {training: asdict(what) for training, what in trained.items()}
     reports.write(paths.REPORTS / "bootstrap.json", record)
     tracking.report(
-        {f"bootstrap.{lessons}.{n}": v for lessons, what in record.items() for n, v in what.items()}
+        {f"bootstrap.{name}.{n}": v for name, what in record.items() for n, v in what.items()}
     )
 
 

@@ -32,6 +32,7 @@ def enter(
     name = hub_id(settings["bootstrap"])
     is_first = record["rounds"][round]["start"] == "base"
     on_hub = {str(paths.ARMS / round / START): name} if name and is_first else {}
+    recipe = asdict(train.policies[arm])
     hashes = provenance.dvc_hashes(outs=False).deps
     return work.register(
         config,
@@ -40,7 +41,7 @@ def enter(
         work.figures(record["arms"][policy]),
         promote=promote,
         reason=reason,
-        card=card(policy, record, settings, hashes, adapter_base(folder, on_hub)),
+        card=card(policy, record, settings, recipe, hashes, adapter_base(folder, on_hub)),
         on_hub=on_hub,
     )
 
@@ -54,11 +55,7 @@ def tell(registration: Registration) -> None:
 @flow
 def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: TrainConfig) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
-    settings = {
-        "bootstrap": asdict(bootstrap),
-        "harvest": asdict(harvest),
-        "train": asdict(train),
-    }
+    settings = {"bootstrap": asdict(bootstrap), "harvest": asdict(harvest)}
     tell(enter(config, record, settings, train))
 
 

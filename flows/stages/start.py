@@ -15,7 +15,7 @@ from tasks.rounds.sequence import Round
 
 @task()
 def require_scenarios(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any) -> None:
-    """All rounds need scenarios that neither a round nor a lesson before them had."""
+    """All rounds need scenarios that neither a round nor a demonstration before them had."""
     policies.require_scenarios(
         paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
     )

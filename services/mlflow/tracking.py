@@ -85,7 +85,7 @@ def stage_run(
 
 @contextmanager
 def part_run(name: str) -> Iterator[None]:
-    """A run below the stage's, as ``bootstrap/employment``: the active one while the body works.
+    """A run below the stage's, as ``bootstrap/finetuning``: the active one while the body works.
 
     For a stage that trains more than once: each training has params and curves of its own.
     Without an active run, or with a store that takes none, the body works all the same.

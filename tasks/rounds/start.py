@@ -16,7 +16,7 @@ from toolwoz.world.scenario import take
 def require_scenarios(
     corpus: Path, split: Split, each: int, rounds: int, demonstrated: int
 ) -> None:
-    """Every round is to have scenarios that neither a round nor a lesson before it had.
+    """Every round is to have scenarios that neither a round nor a demonstration before it had.
 
     Args:
         corpus: Folder of the converted corpus.
@@ -32,8 +32,8 @@ def require_scenarios(
     try:
         take(corpus, split, each * rounds + shown)
     except ValueError as error:
-        lessons = f", beside {shown} that bootstrap shows" if shown else ""
-        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{lessons}: {error}") from None
+        beside = f", beside {shown} that bootstrap shows" if shown else ""
+        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{beside}: {error}") from None
 
 
 def start(policy: Path, out: Path) -> None:

@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from services.processes import reaped
-from tasks.train.recipe import Arm, Continued, Holdout, TrainConfig, TrainError
+from tasks.train.recipe import TrainConfig, TrainError
 
 
 def launch(
@@ -44,13 +46,7 @@ def launch(
 
 def config_of(record: Mapping[str, Any]) -> TrainConfig:
     """The configuration that a job's file holds, for this process alone."""
-    made: dict[str, Any] = {
-        "holdout": Holdout(**record["holdout"]),
-        "accelerate": "",
-        "arms": {name: Arm(**arm) for name, arm in record["arms"].items()},
-        "continued": {name: Continued(**arm) for name, arm in record["continued"].items()},
-    }
-    return TrainConfig(**{**record, **made})
+    return TypeAdapter(TrainConfig).validate_python({**record, "accelerate": ""})
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:

@@ -68,7 +68,6 @@ def build_trainer(
     policy: PreTrainedModel | str,
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
-    quantization: Options,
 ) -> Trainer:
     """TRL's trainer of the recipe's method; what it needs as a reference it makes itself."""
     import trl
@@ -90,7 +89,7 @@ def build_trainer(
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
         callbacks=callbacks if held_out is None else [*callbacks, early],
-        quantization_config=quantization_config(recipe, quantization),
+        quantization_config=quantization_config(recipe),
     )
     outlive_mlflow(trainer)
     say_by_lines(trainer)
@@ -113,13 +112,13 @@ def lora_config(recipe: Recipe) -> Any:
         raise TrainError(f"params.yaml: LoraConfig of PEFT: {error}") from error
 
 
-def quantization_config(recipe: Recipe, quantization: Options) -> Any:
+def quantization_config(recipe: Recipe) -> Any:
     """transformers' ``BitsAndBytesConfig`` for QLoRA, or None for a base as it is.
 
     Raises:
         TrainError: there is no LoRA to train, no GPU, or no bitsandbytes.
     """
-    if not quantization:
+    if not recipe.quantization:
         return None
     if not recipe.lora:
         raise TrainError("quantization needs a lora: weights in 4 or 8 bits cannot be trained")
@@ -132,4 +131,4 @@ def quantization_config(recipe: Recipe, quantization: Options) -> Any:
         )
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(**quantization)
+    return BitsAndBytesConfig(**recipe.quantization)

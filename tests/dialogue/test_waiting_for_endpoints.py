@@ -20,8 +20,8 @@ from dialogue.endpoints.retries import Retry, retry_after
 from dialogue.endpoints.settings import clean_key
 from dialogue.errors import EndpointBusy, EndpointError, Fault
 from dialogue.protocols import Completion
-from tests.helpers.http_server import Reply
 from tests.helpers.chat_server import said, serving
+from tests.helpers.http_server import Reply
 
 QUICK = Retry(patience=0.3, first_wait=0.001, longest_wait=0.01)
 ONCE = Retry(patience=0)

@@ -72,15 +72,16 @@ def params(url: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     found["fetch"]["synthetic"] = dict(CORPUS)
     found["bootstrap"]["model"] |= MODEL
-    lessons = [one for one in found["bootstrap"].values() if isinstance(one, dict) and "trl" in one]
-    for one in lessons:
+    trainings = [found["bootstrap"][name] for name in ("pretraining", "finetuning")]
+    for one in trainings:
         one["scenarios"] = 4
-    for trl in (one["trl"] for one in (*lessons, *found["train"]["arms"].values())):
-        trl |= STEPS
+    for one in (*trainings, found["train"]):
+        one["trl"] |= STEPS
     found["engine"] |= {"backend": "endpoint", "urls": [url]}
     found["harvest"]["scenarios"] = 4
     for search in found["harvest"]["searches"].values():
-        search |= {"beam": 4, "turns": 8, "patience": 0}
+        search |= {"beam": 4, "turns": 8}
+    found["harvest"]["searches"]["josh"]["patience"] = 0
     found["evaluate"] |= {"scenarios": {"val": 2, "test": 2}, "traces": 1}
     return found
 

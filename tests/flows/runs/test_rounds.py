@@ -97,10 +97,9 @@ def write_pipeline(url: str) -> None:
     }
     params["harvest"]["searches"]["josh"] |= {"beam": 4, "turns": 8}
     params["extract"]["sets"] = {"sft": {"search": "josh", "extractor": "sft"}}
-    arm = params["train"]["arms"]["josh_sft"]
-    arm |= {"method": "sft", "dataset": "sft", "lora": {}}
-    arm["trl"] |= {"max_steps": 1, "per_device_train_batch_size": 1}
-    params["train"] |= {"max_rewritten": 1.0, "arms": {"josh_sft": arm}}
+    arms = {"josh_sft": {"method": "sft", "dataset": "sft"}}
+    params["train"] |= {"max_rewritten": 1.0, "arms": arms}
+    params["train"]["trl"] |= {"max_steps": 1, "per_device_train_batch_size": 1}
     params["evaluate"]["scenarios"] = {"val": 16, "test": 4}
     params["gate"] = {"candidate": "josh_sft", "metric": "reward", "margins": {}}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -17,8 +17,8 @@ def estimate(value: float | None) -> dict[str, Any]:
 
 RECORD = {
     "arms": {
-        "base": {"test": {"reward": estimate(0.3), "success": estimate(None)}},
-        "r1/kto": {"test": {"reward": estimate(0.5), "success": estimate(0.2)}},
+        "base": {"test": {"reward": estimate(0.3), "success": estimate(None), "dialogues": 60}},
+        "r1/kto": {"test": {"reward": estimate(0.5), "success": estimate(0.2), "dialogues": 60}},
     },
     "comparisons": {"r1/kto": {"test": {"reward": {"estimate": estimate(0.2)}}}},
     "rounds": {
@@ -45,6 +45,15 @@ def test_a_base_that_no_round_improved_is_said_to_stand() -> None:
     told = {**RECORD, "rounds": rounds, "policy": "base"}
     assert "Policy in the end: base (no round improved it)" in summary.summary(told)
     assert "* r1: kto is kept back: a loss" in summary.markdown(told)
+
+
+def test_a_run_of_few_scenarios_says_that_its_figures_mean_nothing() -> None:
+    assert "mean nothing" not in summary.summary(RECORD)
+    few = {"base": {"test": {**RECORD["arms"]["base"]["test"], "dialogues": 10}}}
+    told = {**RECORD, "arms": few}
+    said = "Of 10 test scenarios: at this size the figures mean nothing (`make repro SIZE=full`)"
+    assert said in summary.summary(told).splitlines()
+    assert f"* {said}" in summary.markdown(told)
 
 
 def test_without_a_report_it_says_what_to_run(

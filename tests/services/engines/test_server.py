@@ -67,12 +67,12 @@ def test_a_server_that_ends_early_shows_its_last_words(log):
 
 
 def test_a_server_that_never_gets_ready_is_given_up(log):
-    hurried = replace(CONFIG, start_timeout=0.2)
+    impatient = replace(CONFIG, start_timeout=0.2)
     with (
         pytest.raises(EngineError, match="not ready after 0 s"),
         running([sys.executable, "-c", SLEEP], os.environ, log) as process,
     ):
-        wait_until_healthy(process, "http://127.0.0.1:9/health", hurried, log)
+        wait_until_healthy(process, "http://127.0.0.1:9/health", impatient, log)
 
 
 def test_a_port_in_use_is_named(tiny_model, tmp_path):

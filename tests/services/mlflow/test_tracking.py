@@ -92,7 +92,7 @@ def test_each_training_of_a_stage_has_a_run_with_params_of_its_own() -> None:
     import mlflow
 
     with tracking.stage_run("bootstrap", {}):
-        for name, rate in (("apprenticeship", 0.1), ("employment", 0.2)):
+        for name, rate in (("pretraining", 0.1), ("finetuning", 0.2)):
             with tracking.part_run(name):
                 mlflow.log_param("learning_rate", rate)
         tracking.report({"loss": 0.5})
@@ -100,8 +100,8 @@ def test_each_training_of_a_stage_has_a_run_with_params_of_its_own() -> None:
             raise ValueError("diverged")
     stage, *parts = runs()
     assert [run.info.run_name for run in parts] == [
-        "bootstrap/apprenticeship",
-        "bootstrap/employment",
+        "bootstrap/pretraining",
+        "bootstrap/finetuning",
         "bootstrap/third",
     ]
     rates = [run.data.params.get("learning_rate") for run in parts]
@@ -115,7 +115,7 @@ def test_each_training_of_a_stage_has_a_run_with_params_of_its_own() -> None:
 def test_a_training_outside_a_stage_has_no_run() -> None:
     import mlflow
 
-    with tracking.part_run("employment"):
+    with tracking.part_run("finetuning"):
         assert mlflow.active_run() is None
 
 

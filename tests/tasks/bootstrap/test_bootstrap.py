@@ -1,4 +1,4 @@
-"""The base policy's two courses of lessons, at toy size."""
+"""The base policy's two trainings, at toy size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows import params
 from tasks.bootstrap import job as bootstrap
-from tasks.bootstrap.job import BootstrapConfig, Lessons
+from tasks.bootstrap.job import BootstrapConfig, Imitation
 from tests.helpers.recording import write_corpus
 from toolwoz.users.dialogues import DialogueConfig
 
@@ -33,14 +33,14 @@ def toy() -> BootstrapConfig:
     return replace(
         config,
         model=replace(config.model, vocab_size=512, hidden_size=32, intermediate_size=32, layers=2),
-        apprenticeship=_few(config.apprenticeship, 2),
-        employment=_few(config.employment, 1),
+        pretraining=_few(config.pretraining, 2),
+        finetuning=_few(config.finetuning, 1),
     )
 
 
-def _few(lessons: Lessons, scenarios: int) -> Lessons:
-    trl = {**lessons.trl, "report_to": "none", "max_steps": 1, "warmup_steps": 0}
-    return replace(lessons, scenarios=scenarios, trl=trl)
+def _few(training: Imitation, scenarios: int) -> Imitation:
+    trl = {**training.trl, "report_to": "none", "max_steps": 1, "warmup_steps": 0}
+    return replace(training, scenarios=scenarios, trl=trl)
 
 
 def _stands_for_smollm2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
@@ -49,11 +49,11 @@ def _stands_for_smollm2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
     return tiny
 
 
-def test_skill_comes_first_and_habits_then(
+def test_the_expert_is_imitated_first_and_noisy_demonstrations_then(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
     trained = bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
-    assert list(trained) == ["apprenticeship", "employment"]
+    assert list(trained) == ["pretraining", "finetuning"]
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
@@ -68,7 +68,7 @@ def test_what_was_finished_is_made_again_the_same(
     assert weights[0] == weights[1]
 
 
-def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
+def test_a_pretraining_that_a_killed_run_finished_is_not_done_again(
     toy: BootstrapConfig,
     dialogue: DialogueConfig,
     corpus: Path,
@@ -79,29 +79,29 @@ def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bootstrap, "_employment", killed)
+    monkeypatch.setattr(bootstrap, "_finetune", killed)
     with pytest.raises(KeyboardInterrupt):
         bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     monkeypatch.undo()
     assert not (tmp_path / "base").exists()
     with caplog.at_level(logging.INFO):
         bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
-    assert "the apprenticeship was finished before" in caplog.text
+    assert "the pretraining was finished before" in caplog.text
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
-def test_without_employment_the_apprentice_is_the_base(
+def test_without_finetuning_the_pretrained_model_is_the_base(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    config = replace(toy, employment=replace(toy.employment, scenarios=0))
+    config = replace(toy, finetuning=replace(toy.finetuning, scenarios=0))
     trained = bootstrap.bootstrap(
         config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work"
     )
-    assert list(trained) == ["apprenticeship"]
+    assert list(trained) == ["pretraining"]
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
-def test_smollm2_without_lessons_is_taken_as_it_is(
+def test_smollm2_without_demonstrations_is_taken_as_it_is(
     toy: BootstrapConfig,
     dialogue: DialogueConfig,
     corpus: Path,
@@ -110,16 +110,16 @@ def test_smollm2_without_lessons_is_taken_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tiny = _stands_for_smollm2(tiny_model, monkeypatch)
-    untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
-    untaught = replace(untaught, employment=_few(toy.employment, 0))
+    plain = replace(toy, kind="smollm2", pretraining=_few(toy.pretraining, 0))
+    plain = replace(plain, finetuning=_few(toy.finetuning, 0))
     base = tmp_path / "base"
-    assert not bootstrap.bootstrap(untaught, dialogue, corpus, base, work=tmp_path / "work")
+    assert not bootstrap.bootstrap(plain, dialogue, corpus, base, work=tmp_path / "work")
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     assert all(weights[name].equal(value) for name, value in tiny[0].state_dict().items())
     assert AutoTokenizer.from_pretrained(base).chat_template == tiny[1].chat_template
 
 
-def test_smollm2_may_be_employed_without_an_apprenticeship(
+def test_smollm2_may_be_finetuned_without_pretraining(
     toy: BootstrapConfig,
     dialogue: DialogueConfig,
     corpus: Path,
@@ -129,9 +129,9 @@ def test_smollm2_may_be_employed_without_an_apprenticeship(
 ) -> None:
     tiny = _stands_for_smollm2(tiny_model, monkeypatch)
     tiny[0].config.max_position_embeddings = toy.model.max_length
-    untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
+    plain = replace(toy, kind="smollm2", pretraining=_few(toy.pretraining, 0))
     base, work = tmp_path / "base", tmp_path / "work"
-    assert list(bootstrap.bootstrap(untaught, dialogue, corpus, base, work=work)) == ["employment"]
+    assert list(bootstrap.bootstrap(plain, dialogue, corpus, base, work=work)) == ["finetuning"]
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     before = tiny[0].state_dict()
     assert {name: value.shape for name, value in weights.items()} == {
@@ -140,15 +140,15 @@ def test_smollm2_may_be_employed_without_an_apprenticeship(
     assert not all(value.equal(before[name]) for name, value in weights.items())
 
 
-def test_an_embedded_model_needs_its_apprenticeship(
+def test_an_embedded_model_needs_its_pretraining(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    config = replace(toy, apprenticeship=_few(toy.apprenticeship, 0))
-    with pytest.raises(ValueError, match=r"bootstrap\.apprenticeship\.scenarios is 0"):
+    config = replace(toy, pretraining=_few(toy.pretraining, 0))
+    with pytest.raises(ValueError, match=r"bootstrap\.pretraining\.scenarios is 0"):
         bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
-def test_other_habits_do_not_cost_the_apprenticeship_anew(
+def test_another_noise_rate_does_not_cost_the_pretraining_anew(
     toy: BootstrapConfig,
     dialogue: DialogueConfig,
     corpus: Path,
@@ -156,22 +156,22 @@ def test_other_habits_do_not_cost_the_apprenticeship_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
-    hasty = replace(toy, employment=replace(toy.employment, hurry=1.0))
+    noisier = replace(toy, finetuning=replace(toy.finetuning, noise=1.0))
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(hasty, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
-    assert "the apprenticeship was finished before" in caplog.text
+        bootstrap.bootstrap(noisier, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    assert "the pretraining was finished before" in caplog.text
 
 
-def test_lessons_that_the_train_split_is_too_small_for_are_not_begun(
+def test_a_training_that_the_train_split_is_too_small_for_is_not_begun(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    config = replace(toy, employment=replace(toy.employment, scenarios=2))
+    config = replace(toy, finetuning=replace(toy.finetuning, scenarios=2))
     with pytest.raises(ValueError, match=r"the train split has 3 scenarios, .* asks for 4"):
         bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("embedded", 3), ("smollm2", 3), ("pretrained", 0)])
-def test_only_lessons_take_scenarios_from_the_harvest(
+def test_only_demonstrations_take_scenarios_from_the_harvest(
     toy: BootstrapConfig, kind: str, shown: int
 ) -> None:
     assert replace(toy, kind=kind).demonstrated == shown

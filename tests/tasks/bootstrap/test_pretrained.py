@@ -194,7 +194,7 @@ def test_llama_3_gets_a_template_that_renders_tools_and_only_appends(tmp_path):
     assert parse(said)["tool_calls"][0]["function"] == CALL
     assert '<tool_response>{"count": 1}</tool_response>' in rest
     options = {"use_cpu": True, "bf16": False, "max_length": None, "assistant_only_loss": True}
-    args = arguments(Recipe("sft", "sft", options, {}), tmp_path, 0, watched=False)
+    args = arguments(Recipe("sft", "sft", options), tmp_path, 0, watched=False)
     renderer = Renderer(tokenizer, masked=True)
     rows = [{"messages": messages, "tools": json.dumps(tools), "scenario": "s", "node": 0}]
     ends = frozenset({tokenizer.eos_token_id})

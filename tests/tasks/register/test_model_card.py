@@ -12,8 +12,8 @@ from toolwoz.evaluation.result import Result
 SETTINGS = {
     "bootstrap": {"kind": "embedded", "pretrained": "", "seed": 4},
     "harvest": {"scenarios": 17},
-    "train": {"arms": {"kto": {"method": "kto", "trl": {"learning_rate": 5e-7}, "lora": {"r": 3}}}},
 }
+RECIPE = {"method": "kto", "trl": {"learning_rate": 5e-7}, "lora": {"r": 3}}
 GATE = {"start": "base", "candidate": "kto", "decision": "promoted", "reason": "it gained"}
 ROUNDS = {"r1": GATE, "r2": {"stopped": {"round": "r1", "reason": "no gain"}}}
 
@@ -32,7 +32,8 @@ RECORD = {
 
 def written(adapter_base=None, **bootstrap):
     settings = {**SETTINGS, "bootstrap": {**SETTINGS["bootstrap"], **bootstrap}}
-    return ModelCard(card("r1/kto", RECORD, settings, {"data/trees": "abc123"}, adapter_base))
+    hashes = {"data/trees": "abc123"}
+    return ModelCard(card("r1/kto", RECORD, settings, RECIPE, hashes, adapter_base))
 
 
 def test_it_holds_scores_with_intervals_data_and_values():
@@ -66,7 +67,7 @@ def test_it_reads_the_evaluations_own_figures():
     none = summarise(list[Result]()).to_json()
     record = {"arms": {"r1/kto": {"val": none}}, "rounds": ROUNDS}
     assert "| r1/kto | val | reward | not measured | 0 | 0 |" in card(
-        "r1/kto", record, SETTINGS, {}, None
+        "r1/kto", record, SETTINGS, RECIPE, {}, None
     )
 
 

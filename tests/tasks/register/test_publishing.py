@@ -69,7 +69,7 @@ def published(migrated_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
         part.save_pretrained(root / "arms" / "r1" / "start")
     row = {"messages": [*ASKED, ANSWER], "tools": json.dumps(TOOLS), "scenario": "s", "node": 0}
     (root / "sft.jsonl").write_text(8 * (json.dumps(row) + "\n"))
-    arm = Arm("sft", "sft", TRL, LORA, {})
+    arm = Arm(method="sft", dataset="sft", trl=TRL, lora=LORA)
     config = TrainConfig(0, Holdout(0.0, 1, 0.0), 0.0, "", {"arm": arm})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -64,7 +64,7 @@ def places(tiny_model, tmp_path, monkeypatch):
 def config(places: Path, text: str, **trl) -> TrainConfig:
     accelerate = places / "accelerate.yaml"
     accelerate.write_text(text)
-    arm = Arm("sft", "sft", {**TRL, **trl}, {}, quantization={})
+    arm = Arm(method="sft", dataset="sft", trl={**TRL, **trl})
     return TrainConfig(0, Holdout(0.0, 1, 0.0), 1.0, str(accelerate), {"arm": arm})
 
 

@@ -30,9 +30,9 @@ def test_memory_of_an_8b_model():
     }
 
     def gib(method="sft", lora=lora, quantization=None, shards=1):
-        recipe = Recipe(method, method, trl, lora)
+        recipe = Recipe(method, method, trl, lora, quantization or {})
         args = arguments(recipe, Path("work"), 0, watched=False)
-        return estimate(llama, recipe, args, quantization or {}, 2048, shards)
+        return estimate(llama, recipe, args, 2048, shards)
 
     plain = gib()
     assert plain.weights == pytest.approx(8.03e9 * 2 / GIB, rel=0.01)

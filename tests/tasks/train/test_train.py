@@ -63,14 +63,7 @@ ROWS = {
 
 
 def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
-    recipe = {
-        "method": "sft",
-        "dataset": "sft",
-        "trl": TRL,
-        "lora": {},
-        "quantization": {},
-        **recipe,
-    }
+    recipe = {"method": "sft", "dataset": "sft", "trl": TRL, **recipe}
     return TrainConfig(
         seed=0,
         holdout=Holdout(share, early_stopping_patience=1, early_stopping_threshold=0.0),
@@ -233,7 +226,7 @@ def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
 
     model = AutoModelForCausalLM.from_pretrained(base)
     rows = read_rows(datasets / "sft.jsonl", "sft")
-    recipe = Recipe("sft", "sft", TRL, {})
+    recipe = Recipe("sft", "sft", TRL)
     tokenizer = AutoTokenizer.from_pretrained(base)
     fit(recipe, rows, model, tokenizer, tmp_path / "out", work=tmp_path / "work", seed=0)
     assert (tmp_path / "out" / "model.safetensors").exists()

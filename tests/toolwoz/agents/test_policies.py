@@ -15,7 +15,7 @@ from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.agents.oracle import Oracle
 from toolwoz.agents.random import RandomCalls
-from toolwoz.agents.shortcut import Hurried
+from toolwoz.agents.shortcut import Shortcut
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.evaluation.audit import Failure, audit
 from toolwoz.users.agenda import AgendaUser
@@ -110,10 +110,10 @@ def test_noise_costs_rewards_and_none_is_none(town: Conversion) -> None:
     assert shares[2] < 0.2
 
 
-def test_hurry_costs_rewards_but_makes_no_call_that_fails(town: Conversion) -> None:
+def test_shortcuts_cost_rewards_but_make_no_call_that_fails(town: Conversion) -> None:
     expert = Expert(town.world)
     games = [
-        play_all(lambda _: Hurried(expert, share), town.scenarios[:40], town.world)  # noqa: B023
+        play_all(lambda _: Shortcut(expert, share), town.scenarios[:40], town.world)  # noqa: B023
         for share in (0.0, 0.5, 1.0)
     ]
     shares = [won(episodes) for episodes in games]
@@ -122,16 +122,18 @@ def test_hurry_costs_rewards_but_makes_no_call_that_fails(town: Conversion) -> N
     assert not any("error" in str(m["content"]) for m in _answers(games[2]))
 
 
-def test_who_is_always_in_a_hurry_says_it_booked_and_books_nothing(town: Conversion) -> None:
-    hurried = Hurried(Expert(town.world), 1.0)
-    episodes = play_all(lambda _: hurried, town.scenarios[:40], town.world)
+def test_who_always_takes_shortcuts_says_it_booked_and_books_nothing(town: Conversion) -> None:
+    hasty = Shortcut(Expert(town.world), 1.0)
+    episodes = play_all(lambda _: hasty, town.scenarios[:40], town.world)
     assert not any(m["name"].startswith("book") for m in _answers(episodes))
     said = [m["content"] for e in episodes for m in e.messages if m["role"] == "assistant"]
     assert any("booked" in text for text in said)
 
 
-def test_who_is_in_a_hurry_searches_with_the_last_words_alone(town: Conversion) -> None:
-    episodes = play_all(lambda _: Hurried(Expert(town.world), 1.0), town.scenarios[:40], town.world)
+def test_who_takes_shortcuts_searches_with_the_last_words_alone(town: Conversion) -> None:
+    episodes = play_all(
+        lambda _: Shortcut(Expert(town.world), 1.0), town.scenarios[:40], town.world
+    )
     for episode in episodes:
         for before, message in pairwise(episode.messages):
             for call in message.get("tool_calls", ()):
@@ -145,9 +147,9 @@ def _answers(episodes: Iterable[Episode]) -> list[Message]:
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1])
-@pytest.mark.parametrize("spoilt", [Noisy, Hurried])
+@pytest.mark.parametrize("spoilt", [Noisy, Shortcut])
 def test_a_rate_is_a_probability(
-    town: Conversion, spoilt: type[Noisy | Hurried], rate: float
+    town: Conversion, spoilt: type[Noisy | Shortcut], rate: float
 ) -> None:
     with pytest.raises(ValueError, match="not between 0 and 1"):
         spoilt(Expert(town.world), rate)
@@ -171,7 +173,7 @@ def test_no_agents_mistakes_are_blamed_on_the_agenda_user(town: Conversion, rate
     expert = Expert(town.world)
     agents: list[Callable[[Scenario], Policy]] = [
         lambda _: Noisy(expert, rate),
-        lambda _: Hurried(expert, rate),
+        lambda _: Shortcut(expert, rate),
         lambda scenario: Noisy(Oracle(scenario), rate),
         lambda _: RandomCalls(),
     ]

@@ -37,7 +37,7 @@ def settings(server: Vendor) -> EngineSettings:
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, Path]:
     """The base as bootstrap makes it, and what the vendor made of it."""
-    none = bootstrap.Lessons(0, 0.0, {})
+    none = bootstrap.Imitation(0, 0.0)
     size = bootstrap.EmbeddedConfig(0, 0, 0, 0, 0, 0, 0)
     folders = {"base": tmp_path / "models" / "base", "tuned": tmp_path / "models" / "tuned"}
     for folder, name in zip(folders.values(), (BASE, TUNED), strict=True):
@@ -99,7 +99,9 @@ def test_a_round_starts_from_it_but_does_not_train_it(
     tmp_path: Path, models: dict[str, Path]
 ) -> None:
     policies.start(models["base"], tmp_path / "r1" / "start")
-    config = TrainConfig(0, Holdout(0.0, 1, 0.0), 0.0, "", {"arm": Arm("sft", "sft", {}, {}, {})})
+    config = TrainConfig(
+        0, Holdout(0.0, 1, 0.0), 0.0, "", {"arm": Arm(method="sft", dataset="sft")}
+    )
     with pytest.raises(TrainError, match=r"vendor-4o, which an endpoint.*flows\.tools\.finetune"):
         train_arm(config, "arm", tmp_path / "r1", tmp_path, work=tmp_path / "work")
 

@@ -45,7 +45,7 @@ def subject(tokenizer, rows, method="sft", *, ends=None, context=512, **trl):
     if method == "sft":
         trl = {"assistant_only_loss": True, **trl}
     options = {"use_cpu": True, "bf16": False, "max_length": None, **trl}
-    args = arguments(Recipe(method, method, options, {}), Path("work"), 0, watched=False)
+    args = arguments(Recipe(method, method, options), Path("work"), 0, watched=False)
     renderer = Renderer(tokenizer, masked=getattr(args, "assistant_only_loss", False))
     ends = frozenset({tokenizer.eos_token_id}) if ends is None else ends
     return Subject(render(rows, renderer), renderer, args, ends, context, max_rewritten=0.0)
@@ -97,7 +97,7 @@ def test_a_prompt_that_is_cut_at_its_start_loses_nothing_that_is_trained(tokeniz
 def test_trls_own_max_length_is_looked_at_too(tokenizer):
     long = {**DIALOGUE, "messages": [{"role": "user", "content": "north " * 1100}, SPEAKS]}
     defaulted = {"use_cpu": True, "bf16": False, "assistant_only_loss": True}
-    args = arguments(Recipe("sft", "sft", defaulted, {}), Path("work"), 0, watched=False)
+    args = arguments(Recipe("sft", "sft", defaulted), Path("work"), 0, watched=False)
     whole = subject(tokenizer, [long], context=4096)
     cut = Subject(whole.texts, whole.renderer, args, whole.ends, 4096, 0.0)
     refused(cut, "trl.max_length is 1024")
