@@ -10,7 +10,7 @@ from dialogue.progress import Progress
 from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
 from tasks.harvest import job as harvest
-from tests.tasks.recording import RECORDING, job, write_corpus
+from tests.helpers.recording import RECORDING, job, write_corpus
 
 
 def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from services.engines import EngineSettings
 from tasks.evaluate import job as evaluate
 from tasks.harvest import job as harvest
-from tests.flows.agents import Agents, serving
-from tests.tasks.recording import DIALOGUE, HARVEST, write_corpus
+from tests.helpers.agents import Agents, serving
+from tests.helpers.recording import DIALOGUE, HARVEST, write_corpus
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 
