@@ -14,6 +14,7 @@ from dialogue.pool import Limits, Pool
 from josh.harvesting.scheduler import AHEAD, harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.tree import Tree
+from josh.tree.tree_json import to_bytes
 from services.engines.recorded import NotRecorded, RecordedPolicy, RecordingPolicy
 from tests.josh.fakes import FakeCompletion, FakeEpisode, Luck, Message, say
 
@@ -226,7 +227,7 @@ def test_a_recording_is_played_again_bit_for_bit(tmp_path: Path) -> None:
     with RecordingPolicy(Slow(), path, model="m", sampling=sampling) as policy:
         first = harvested(5, [policy])
     again = harvested(5, [RecordedPolicy(path, model="m", sampling=sampling)])
-    assert [tree.to_bytes() for tree in again] == [tree.to_bytes() for tree in first]
+    assert [to_bytes(tree) for tree in again] == [to_bytes(tree) for tree in first]
 
 
 def test_a_recording_answers_nothing_it_was_not_asked(tmp_path: Path) -> None:
