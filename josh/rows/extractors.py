@@ -38,7 +38,7 @@ def kto(tree: Tree, *, paired: bool = False) -> Iterator[Row]:
     """Good: messages of the golden path. Bad: messages of the tree's bad nodes.
 
     Args:
-        tree: Where they are from.
+        tree: The tree they are taken from.
         paired: Whether a bad message is kept only where a good one has the same prompt, as in the
             paper's data: the message that left the golden path, and none after it.
     """
@@ -57,7 +57,7 @@ def dpo(tree: Tree, *, speech: bool = True) -> Iterator[Row]:
     """Pairs of messages for one prompt: the golden path's, and the first that left it.
 
     Args:
-        tree: Where they are from.
+        tree: The tree they are taken from.
         speech: Whether speech is paired with speech too. Rewards look at calls, so it is often
             luck which of two sentences stood in the branch that won.
     """

@@ -76,7 +76,7 @@ class Dialogue:
         """The world's answer. The episode given stays as it is: siblings may still need it.
 
         Args:
-            place: Where the message stands.
+            place: The place of the message.
             episode: The world before the message.
             message: What the agent says or calls.
             earned: Goals that were earned before on this path.

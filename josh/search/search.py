@@ -7,6 +7,7 @@ and only the leaves that are left hear the user, so that a losing leaf never cos
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dialogue.endpoints.retries import PATIENT, Retry
 from dialogue.protocols import Episode, Policy
@@ -37,27 +38,20 @@ async def explore(
     Args:
         scenario: Id of the scenario; every model call's seed depends on it.
         episode: The dialogue; it stays as it is.
-        policy: The agent.
-        config: How the dialogue is explored.
         memory: Answers that an earlier run of this search was given before it was killed; the
             search goes on from them, and adds new ones.
-        retry: What is tried again, and for how long.
     """
     dialogue = Dialogue(scenario, policy, config.seed, memory, retry)
     root = Leaf(None, "", None, episode)
+    golden_leaf: int | None = None
     if isinstance(config, JoshConfig):
         search = Search(root, dialogue, config)
         await search.run()
-        return _tree(dialogue, episode, search.nodes, search.golden.index)
-    nodes = await play_rollouts(root, dialogue, config)
-    return _tree(dialogue, episode, nodes, _tree(dialogue, episode, nodes).best_leaf)
-
-
-def _tree(
-    dialogue: Dialogue, episode: Episode, nodes: Sequence[Node], golden_leaf: int | None = None
-) -> Tree:
-    return Tree(
-        scenario=dialogue.scenario,
+        nodes, golden_leaf = search.nodes, search.golden.index
+    else:
+        nodes = await play_rollouts(root, dialogue, config)
+    tree = Tree(
+        scenario=scenario,
         goals=frozenset(episode.goals),
         tools=tuple(episode.tools),
         messages=tuple(episode.messages),
@@ -65,6 +59,7 @@ def _tree(
         golden_leaf=golden_leaf,
         error=next((node.error for node in nodes if node.error), None),
     )
+    return tree if isinstance(config, JoshConfig) else replace(tree, golden_leaf=tree.best_leaf)
 
 
 class Search:

@@ -63,7 +63,7 @@ class Node:
         messages: The messages of this turn alone: the agent's, the tool results, and the user's
             reply if that was played.
         earned: Goals first reached in it.
-        calls: How each assistant message was sampled, in order.
+        calls: The model call of each assistant message, in order.
         ended: Why nothing can grow from it; None if something did or could have.
         error: The fault of an engine or of the world that cut it short. Never a label.
     """

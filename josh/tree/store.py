@@ -1,4 +1,4 @@
-"""Trees in files: JSON lines to read, Parquet to analyse; either way the same trees come back."""
+"""Files of trees: JSON lines to read, Parquet to analyse; both give the same trees back."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import Any
 from dialogue.files import replacing
 from dialogue.strict_json import compact_json
 from josh.tree.tree import Tree
+from josh.tree.tree_json import from_json, to_bytes, to_json
 
 TREES_PER_GROUP = 100
-"""Trees in a Parquet row group: what is in memory at once, reading or writing."""
+"""Trees in a Parquet row group, and so in memory at once when one is read or written."""
 
 
 @contextmanager
 def tree_writer(path: Path) -> Iterator[Callable[[Tree], None]]:
-    """A function that writes one tree a line (``.jsonl``) or a row (``.parquet``).
+    """A function that writes a tree as one line (``.jsonl``) or one row (``.parquet``).
 
     The file appears when the block ends, complete; or, after an exception, not at all.
 
     Raises:
-        ValueError: the name ends otherwise.
+        ValueError: the name has another suffix.
     """
     open_format = _WRITERS[_format(path)]
     with replacing(path) as part, open_format(part) as write:
@@ -44,14 +45,12 @@ def read_trees(path: Path) -> Iterator[Tree]:
     """The trees of a file, in its order, a few in memory at a time.
 
     Raises:
-        ValueError: the name ends otherwise than in ``.jsonl`` or ``.parquet``, or a record is no
-            tree; the message names the file and the line or row.
+        ValueError: the name does not end in ``.jsonl`` or ``.parquet``, or a record is no tree;
+            the message names the file and the line or row.
     """
     for number, record in enumerate(_READERS[_format(path)](path), 1):
         try:
-            yield Tree.from_json(
-                _from_row(record) if isinstance(record, dict) else json.loads(record)
-            )
+            yield from_json(_from_row(record) if isinstance(record, dict) else json.loads(record))
         except ValueError as error:
             raise ValueError(f"{path}:{number}: {error}") from error
 
@@ -67,7 +66,7 @@ def _write_jsonl(path: Path) -> Iterator[Callable[[Tree], None]]:
     with path.open("wb") as file:
 
         def write(tree: Tree) -> None:
-            file.write(tree.to_bytes() + b"\n")
+            file.write(to_bytes(tree) + b"\n")
 
         yield write
 
@@ -146,7 +145,7 @@ def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 def _to_row(tree: Tree) -> dict[str, Any]:
     # Messages and schemas stay JSON text: Arrow would give every object the keys of all of them.
-    data = tree.to_json()
+    data = to_json(tree)
     nodes = [{**node, "messages": _text(node["messages"])} for node in data["nodes"]]
     return {
         **data,

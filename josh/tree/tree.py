@@ -7,17 +7,14 @@ golden path, rewards and bad branches are computed, not flagged.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from dialogue.messages import is_error
 from dialogue.protocols import Message, Tool
 from dialogue.strict_json import compact_json
 from josh.tree.node import Node, rank
-
-SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -134,49 +131,3 @@ class Tree:
             if beaten or node.parent in found:
                 found.add(index)
         return frozenset(found)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scenario": self.scenario,
-            "goals": sorted(self.goals),
-            "tools": list(self.tools),
-            "messages": list(self.messages),
-            "nodes": [node.to_json() for node in self.nodes],
-            "golden_leaf": self.golden_leaf,
-            "error": self.error,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Tree:
-        """The inverse of :meth:`to_json`.
-
-        Raises:
-            ValueError: the record was written with another schema version, or lacks a field.
-        """
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(
-                f"tree {data.get('scenario', '?')}: schema version {data.get('schema_version')!r}, "
-                f"this josh reads {SCHEMA_VERSION}; harvest again"
-            )
-        try:
-            return cls(
-                scenario=data["scenario"],
-                goals=frozenset(data["goals"]),
-                tools=tuple(data["tools"]),
-                messages=tuple(data["messages"]),
-                nodes=tuple(Node.from_json(node) for node in data["nodes"]),
-                golden_leaf=data["golden_leaf"],
-                error=data["error"],
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"tree {data.get('scenario', '?')}: {error!r} in its record"
-            ) from error
-
-    def to_bytes(self) -> bytes:
-        """One JSON line, the same bytes for equal trees.
-
-        Keys keep their order: a chat template renders tool schemas in it.
-        """
-        return compact_json(self.to_json())

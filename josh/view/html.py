@@ -1,4 +1,4 @@
-"""Trees on one page that needs nothing else: drawn, searchable, every message a click away."""
+"""A page of trees that needs no other file: drawn, searchable, every message a click away."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_page(path: Path, trees: Iterable[Tree], title: str = "JOSH trees") -> 
 
 
 def _summary(tree: Tree) -> dict[str, Any]:
-    """What the list of trees shows."""
+    """The entry of a tree in the list."""
     return {
         "scenario": tree.scenario,
         "goals": sorted(tree.goals),
@@ -57,7 +57,7 @@ def _summary(tree: Tree) -> dict[str, Any]:
 
 
 def _content(tree: Tree) -> dict[str, Any]:
-    """A tree with all that is derived from it, so that the page derives nothing."""
+    """A tree with everything that the page shows of it, so that the page computes nothing."""
     golden = set(tree.golden_path)
     nodes = [
         {

@@ -14,7 +14,7 @@ from toolwoz.world.world import World
 
 
 class Proof(NamedTuple):
-    """What came of the goal calls.
+    """The result of the goal calls.
 
     Attributes:
         earned: Ids of the goals reached.

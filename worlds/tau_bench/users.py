@@ -1,4 +1,4 @@
-"""Who talks to the agent in τ-bench: a model that plays the customer, or a script."""
+"""The users of τ-bench: a model that plays the customer, or a script."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dialogue.seeds import call_seed
 from worlds.tau_bench.domain import Scenario
 
 GREETING: Final = "Hi! How can I help you today?"
-"""What every user hears first, as in τ-bench; the agent does not see that it said it."""
+"""The first message that every user hears, as in τ-bench; the agent's history lacks it."""
 HANGS_UP: Final = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
-"""What τ-bench tells the user's model to write at the end."""
+"""The tokens that τ-bench tells the user's model to end a dialogue with."""
 
 
 class User(Protocol):
@@ -24,7 +24,7 @@ class User(Protocol):
         """The next utterance, or None when the user hangs up.
 
         Args:
-            messages: What user and agent said so far, user first; nothing of the tools.
+            messages: The speech of user and agent so far, user first, without tool calls.
 
         Raises:
             Exception: the user's engine failed. Never reported as hanging up.

@@ -24,6 +24,7 @@ from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.store import read_trees
 from josh.tree.tree import Tree
+from josh.tree.tree_json import to_bytes
 from tests.helpers.fakes import FakeEpisode, Luck, Message
 
 SCENARIOS = ("s0", "s1", "s2")
@@ -50,7 +51,7 @@ def run(folder: Path, policy: Any, start: Any = start) -> list[Tree]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[bytes]]:
     """The journal of a harvest nobody killed, and its trees."""
     folder, policy = tmp_path_factory.mktemp("whole"), Luck()
-    trees = [tree.to_bytes() for tree in run(folder, policy)]
+    trees = [to_bytes(tree) for tree in run(folder, policy)]
     with Journal(folder, KEY) as journal:
         assert journal.earlier > len(policy.asked) > 40
     return (folder / f"{KEY}.jsonl").read_bytes(), trees
@@ -74,7 +75,7 @@ def test_a_journal_cut_at_any_byte_resumes(whole: tuple[bytes, list[bytes]], dat
     with TemporaryDirectory() as name:
         folder, policy = Path(name), Luck()
         (folder / f"{KEY}.jsonl").write_bytes(left)
-        assert [tree.to_bytes() for tree in run(folder, policy)] == trees
+        assert [to_bytes(tree) for tree in run(folder, policy)] == trees
         assert not answered(left) & set(policy.asked), "no finished model call is repeated"
         assert answered((folder / f"{KEY}.jsonl").read_bytes()) == answered(journal)
 
@@ -82,7 +83,7 @@ def test_a_journal_cut_at_any_byte_resumes(whole: tuple[bytes, list[bytes]], dat
 def test_a_finished_harvest_asks_nothing(whole: tuple[bytes, list[bytes]], tmp_path: Path) -> None:
     (tmp_path / f"{KEY}.jsonl").write_bytes(whole[0])
     policy = Luck()
-    assert [tree.to_bytes() for tree in run(tmp_path, policy)] == whole[1]
+    assert [to_bytes(tree) for tree in run(tmp_path, policy)] == whole[1]
     assert policy.asked == []
     assert (tmp_path / f"{KEY}.jsonl").read_bytes() == whole[0]
 
@@ -90,7 +91,7 @@ def test_a_finished_harvest_asks_nothing(whole: tuple[bytes, list[bytes]], tmp_p
 def test_a_fault_is_asked_again(whole: tuple[bytes, list[bytes]], tmp_path: Path) -> None:
     trees = run(tmp_path, Luck(failing=5))
     assert any(tree.error for tree in trees)
-    assert [tree.to_bytes() for tree in run(tmp_path, Luck())] == whole[1]
+    assert [to_bytes(tree) for tree in run(tmp_path, Luck())] == whole[1]
 
 
 def test_a_changed_parameter_starts_a_new_journal() -> None:
@@ -136,8 +137,8 @@ def test_a_user_is_not_asked_twice(tmp_path: Path) -> None:
         return Recalling(frozenset("abc"))
 
     first = run(tmp_path, Luck(), start_recalling)
-    assert [t.to_bytes() for t in run(tmp_path, Luck(), start_recalling)] == [
-        t.to_bytes() for t in first
+    assert [to_bytes(t) for t in run(tmp_path, Luck(), start_recalling)] == [
+        to_bytes(t) for t in first
     ]
 
 

@@ -12,6 +12,7 @@ from josh.harvesting.journal import Journal, journal_path
 from josh.harvesting.parts import regroup
 from josh.harvesting.scheduler import harvest_all
 from josh.tree.tree import Tree
+from josh.tree.tree_json import to_bytes
 from tests.helpers.fakes import Luck
 from tests.josh.harvesting.test_journal import CONFIG, KEY, SCENARIOS, run, start
 
@@ -31,7 +32,7 @@ def files(folder: Path) -> list[str]:
 
 def test_a_harvest_that_one_began_is_finished_by_two_and_read_by_one(tmp_path: Path) -> None:
     policy = Luck()
-    whole = [tree.to_bytes() for tree in run(tmp_path / "alone", policy)]
+    whole = [to_bytes(tree) for tree in run(tmp_path / "alone", policy)]
     explore(tmp_path, "", SCENARIOS[:2], first := Luck())
 
     parts = dict(zip(SCENARIOS, ("a", "b", "b"), strict=True))
@@ -39,13 +40,13 @@ def test_a_harvest_that_one_began_is_finished_by_two_and_read_by_one(tmp_path: P
     assert files(tmp_path) == sorted(["alone", f"{KEY}.a.jsonl", f"{KEY}.b.jsonl"])
     trees = explore(tmp_path, "a", SCENARIOS[:1], second := Luck())
     trees += explore(tmp_path, "b", SCENARIOS[1:], second)
-    assert [tree.to_bytes() for tree in trees] == whole
+    assert [to_bytes(tree) for tree in trees] == whole
     assert sorted(first.asked + second.asked) == sorted(policy.asked)
 
     regroup(tmp_path, KEY, dict.fromkeys(SCENARIOS, ""))
     assert files(tmp_path) == sorted(["alone", f"{KEY}.jsonl"])
     trees = explore(tmp_path, "", SCENARIOS, nobody := Luck())
-    assert ([tree.to_bytes() for tree in trees], nobody.asked) == (whole, [])
+    assert ([to_bytes(tree) for tree in trees], nobody.asked) == (whole, [])
 
 
 def test_regrouping_that_was_killed_is_done_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from dialogue.errors import Fault
 from josh.harvesting.scheduler import AHEAD, Limits, harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.tree import Tree
+from josh.tree.tree_json import to_bytes
 from services.engines.recorded import NotRecorded, RecordedPolicy, RecordingPolicy
 from tests.helpers.fakes import FakeEpisode, Luck, Message, say
 
@@ -211,7 +212,7 @@ def test_a_recording_is_played_again_bit_for_bit(tmp_path: Path) -> None:
     with RecordingPolicy(Slow(), path, model="m", sampling=sampling) as policy:
         first = harvested(5, policy)
     again = harvested(5, RecordedPolicy(path, model="m", sampling=sampling))
-    assert [tree.to_bytes() for tree in again] == [tree.to_bytes() for tree in first]
+    assert [to_bytes(tree) for tree in again] == [to_bytes(tree) for tree in first]
 
 
 def test_a_recording_answers_nothing_it_was_not_asked(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from josh.rows.curation import clean, extract
 from josh.rows.extractors import EXTRACTORS, Row
 from josh.search.config import JoshConfig
 from josh.search.search import explore
-from josh.tree.tree import Tree
+from josh.tree.tree_json import from_json, to_bytes
 from tests.helpers.fakes import FakeEpisode, Luck
 from tests.helpers.grown import MOVES, grown, text, told
 
@@ -30,8 +30,8 @@ def test_a_text_that_is_good_and_bad_for_one_prompt_is_dropped() -> None:
 
 def test_and_so_across_trees_whatever_the_ids_of_its_calls() -> None:
     one, other = grown({"0": ["+x"], "1": ["+a"]}), grown({"0": ["+x", "+a"], "1": ["no"]})
-    renamed = json.loads(other.to_bytes().replace(b"call_0", b"chatcmpl-7"))
-    extraction = extract("kto", [one, Tree.from_json(renamed)])
+    renamed = json.loads(to_bytes(other).replace(b"call_0", b"chatcmpl-7"))
+    extraction = extract("kto", [one, from_json(renamed)])
     assert extraction.report.dropped["good and bad"] == 2
     assert "+x" not in [told_row[1] for told_row in told(extraction.rows)]
 
@@ -52,9 +52,9 @@ def test_a_refused_call_on_the_golden_path_is_not_taught() -> None:
 
 def test_a_truncated_or_empty_message_is_not_taught() -> None:
     tree = grown({"0": ["+a", ""], "1": ["+x", "no"]})
-    cut = json.loads(tree.to_bytes())
+    cut = json.loads(to_bytes(tree))
     cut["nodes"][1]["calls"][0]["finish_reason"] = "length"
-    extraction = extract("kto", [Tree.from_json(cut)])
+    extraction = extract("kto", [from_json(cut)])
     assert told(extraction.rows) == [(2, "+a", True), (4, "no", False)]
     assert extraction.report.dropped == {"empty": 1, "truncated": 1}
 
