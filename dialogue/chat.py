@@ -14,7 +14,7 @@ import httpx
 from dialogue.protocols import Completion, Message, Tool
 from dialogue.retries import PATIENT, Retries
 from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import Call, assistant, parse
+from dialogue.tool_text import FunctionCall, assistant, parse
 
 # How servers word a 400 for a full context: OpenAI and vLLM "maximum context length" and
 # "maximum model length", SGLang "context length", llama.cpp "available context size".
@@ -193,9 +193,11 @@ def sendable(message: Message) -> Message:
     return known
 
 
-def _call(function: Mapping[str, Any]) -> Call:
+def _call(function: Mapping[str, Any]) -> FunctionCall:
     arguments = function.get("arguments") or "{}"  # llama.cpp may send the object itself
-    return Call(function["name"], arguments if isinstance(arguments, str) else dumps(arguments))
+    return FunctionCall(
+        function["name"], arguments if isinstance(arguments, str) else dumps(arguments)
+    )
 
 
 def _sendable_function(function: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import pytest
 from dialogue.chat import ChatClient, EngineError, sendable
 from dialogue.protocols import Completion, Message
 from dialogue.retries import Retries
-from dialogue.tool_text import Call, assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of
 from tests.http_server import Reply
 from tests.toolwoz.chat_server import Server, said, serving
 
@@ -78,7 +78,10 @@ def test_native_tool_calls_get_ids_by_position() -> None:
     assert completion is not None
     assert completion.message == assistant(
         "",
-        [Call("search_hotel", text) for text in ('{"area": "north"}', '{"area": "east"}', "{}")],
+        [
+            FunctionCall("search_hotel", text)
+            for text in ('{"area": "north"}', '{"area": "east"}', "{}")
+        ],
     )
 
 
@@ -203,7 +206,7 @@ def test_the_api_key_is_in_no_repr_log_or_error(caplog: pytest.LogCaptureFixture
 
 def test_malformed_calls_are_sent_in_a_form_that_servers_read() -> None:
     message = {
-        **assistant("Hm.", [Call("find hotel!", '{"area": '), Call("", "[1]")]),
+        **assistant("Hm.", [FunctionCall("find hotel!", '{"area": '), FunctionCall("", "[1]")]),
         "reasoning": "x",
     }
     sent = sendable(message)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolwoz.conversion.conversion import Conversion, Dropped, to_scenario
 from toolwoz.conversion.goals import domains, instructions
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Dialogue
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.scenario import Mode, Scenario
@@ -48,9 +48,9 @@ def test_no_synthetic_dialogue_is_dropped(synthetic: Mapping[Mode, Conversion]) 
 def test_every_v2_scenario_can_be_won(synthetic: Mapping[Mode, Conversion]) -> None:
     v2 = synthetic["v2"]
     for scenario in v2.scenarios:
-        outcome = replay(v2.world, scenario)
+        outcome = prove(v2.world, scenario)
         assert outcome.earned == {goal.id for goal in scenario.goals}
-        assert not outcome.unfailing
+        assert not outcome.succeeded_first
 
 
 def test_a_first_try_that_is_no_valid_call_disproves_a_scenario(
@@ -108,7 +108,7 @@ def test_any_goal_is_a_winnable_scenario_or_a_reason(
     if isinstance(made, Dropped):
         assert made.reason
         return
-    assert replay(world, made).earned == {goal.id for goal in made.goals}
+    assert prove(world, made).earned == {goal.id for goal in made.goals}
     assert len({goal.id for goal in made.goals}) == len(made.goals)
     for goal in made.goals:
         assert not {*goal.arguments.values(), *goal.first_try.values()} & {"dontcare", ""}

@@ -17,7 +17,7 @@ from dialogue.conformance import SPEECH, check_episode
 from dialogue.protocols import Message
 from tests.toolwoz.moves import calls, goal_calls, limited, talker
 from toolwoz.conversion.conversion import Conversion
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.world.episode import SYSTEM_PROMPT, Episode
 from toolwoz.world.rules import Limits
 from toolwoz.world.scenario import Mode, Scenario
@@ -34,7 +34,7 @@ async def dead(_: Scenario, messages: Sequence[Message]) -> str | None:
 @pytest.mark.parametrize("mode", MODES)
 def test_toolwoz_is_an_episode(synthetic: Mapping[Mode, Conversion], mode: Mode) -> None:
     world = synthetic[mode].world
-    longest = max(synthetic[mode].scenarios, key=lambda s: len(replay(world, s).earned))
+    longest = max(synthetic[mode].scenarios, key=lambda s: len(prove(world, s).earned))
     script = goal_calls(world, longest)
     spoken = [message for call in script for message in (call, SPEECH)]
     asyncio.run(check_episode(lambda: Episode.start(longest, world, talker), spoken))
@@ -50,7 +50,7 @@ def test_the_goal_calls_earn_what_the_replay_says(
             episode = await Episode.start(scenario, world, talker)
             for message in goal_calls(world, scenario):
                 await episode.step(message)
-            assert episode.earned == replay(world, scenario).earned
+            assert episode.earned == prove(world, scenario).earned
 
     asyncio.run(run())
 

@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 
 from toolwoz.conversion.conversion import NO_GOALS, OTHER_DOMAINS, Conversion
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Corpus
 from toolwoz.world.domains import Split
 from toolwoz.world.scenario import Mode, Scenario
@@ -23,7 +23,7 @@ def of_split(conversion: Conversion, split: Split) -> list[Scenario]:
 
 def oracle_rewards(conversion: Conversion, split: Split) -> list[float]:
     return [
-        len(replay(conversion.world, scenario).earned) / len(scenario.goals)
+        len(prove(conversion.world, scenario).earned) / len(scenario.goals)
         for scenario in of_split(conversion, split)
     ]
 
@@ -80,7 +80,7 @@ def test_the_searches_it_loses_are_the_published_ones(
         goal.id
         for scenario in of_split(parity, "test")
         for goal in scenario.goals
-        if goal.id not in replay(parity.world, scenario).earned
+        if goal.id not in prove(parity.world, scenario).earned
     )
     assert lost == {
         "search_train": 19,

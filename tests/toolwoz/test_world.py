@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolwoz.conversion.conversion import Conversion
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode
 from toolwoz.world.world import World
@@ -25,7 +25,7 @@ def test_a_saved_world_answers_the_same(
     loaded = World.load(tmp_path / "toolwoz")
     assert (loaded.mode, loaded.tools, loaded.limits) == (mode, world.tools, RULES[mode].LIMITS)
     for scenario in tiny[mode].scenarios:
-        assert replay(loaded, scenario) == replay(world, scenario)
+        assert prove(loaded, scenario) == prove(world, scenario)
     assert sorted(p.name for p in (tmp_path / "toolwoz").iterdir()) == [
         "database.json",
         "tools.json",
@@ -47,8 +47,8 @@ def test_a_folder_that_is_no_world_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"tools\.json"):
         World.load(tmp_path)
     (tmp_path / "tools.json").write_text('{"mode": "v2"}')
-    with pytest.raises(ValueError, match=r"tools\.json is no tools file: KeyError\('tools'\)"):
+    with pytest.raises(ValueError, match=r"tools\.json is not a tools file: KeyError\('tools'\)"):
         World.load(tmp_path)
     (tmp_path / "tools.json").write_text('{"mode": "v3", "tools": []}')
-    with pytest.raises(ValueError, match=r"tools\.json is no tools file: KeyError\('v3'\)"):
+    with pytest.raises(ValueError, match=r"tools\.json is not a tools file: KeyError\('v3'\)"):
         World.load(tmp_path)

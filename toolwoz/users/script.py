@@ -1,4 +1,4 @@
-"""A user that says what the human said, whatever the agent answers."""
+"""A user that repeats the human's utterances and ignores the agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toolwoz.world.scenario import Scenario
 
 
 class ScriptUser:
-    """Replays the user's side of the scenario's human dialogue, then hangs up."""
+    """Says the user's side of the scenario's human dialogue, then hangs up."""
 
     async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
         """The human's next utterance; None after the last.
