@@ -8,7 +8,7 @@ from typing import Any
 
 from dialogue.protocols import Completion, Message
 from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import Call, assistant, parse
+from dialogue.tool_text import FunctionCall, assistant, parse
 
 _MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
@@ -61,9 +61,11 @@ def _message(received: Mapping[str, Any], text_tools: bool) -> Message:
     return assistant(content, [_call(function) for function in functions])
 
 
-def _call(function: Mapping[str, Any]) -> Call:
+def _call(function: Mapping[str, Any]) -> FunctionCall:
     arguments = function.get("arguments") or "{}"  # llama.cpp may send the object itself
-    return Call(function["name"], arguments if isinstance(arguments, str) else dumps(arguments))
+    return FunctionCall(
+        function["name"], arguments if isinstance(arguments, str) else dumps(arguments)
+    )
 
 
 def _sendable_function(function: Mapping[str, Any]) -> dict[str, str]:

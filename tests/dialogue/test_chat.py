@@ -14,7 +14,7 @@ from dialogue.endpoints.retries import Retry
 from dialogue.endpoints.wire import sendable
 from dialogue.errors import EndpointError
 from dialogue.protocols import Completion, Message
-from dialogue.tool_text import Call, assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of
 from tests.helpers.chat_server import Server, said, serving
 from tests.helpers.http_server import Reply
 
@@ -76,7 +76,10 @@ def test_native_tool_calls_get_ids_by_position() -> None:
     assert completion is not None
     assert completion.message == assistant(
         "",
-        [Call("search_hotel", text) for text in ('{"area": "north"}', '{"area": "east"}', "{}")],
+        [
+            FunctionCall("search_hotel", text)
+            for text in ('{"area": "north"}', '{"area": "east"}', "{}")
+        ],
     )
 
 
@@ -135,7 +138,7 @@ def test_the_api_key_is_in_no_repr_log_or_error(caplog: pytest.LogCaptureFixture
 
 def test_malformed_calls_are_sent_in_a_form_that_servers_read() -> None:
     message = {
-        **assistant("Hm.", [Call("find hotel!", '{"area": '), Call("", "[1]")]),
+        **assistant("Hm.", [FunctionCall("find hotel!", '{"area": '), FunctionCall("", "[1]")]),
         "reasoning": "x",
     }
     sent = sendable(message)

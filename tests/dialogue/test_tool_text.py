@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.tool_text import Call, assistant, calls_of, parse, render
+from dialogue.tool_text import FunctionCall, assistant, calls_of, parse, render
 
 
 def block(body: str) -> str:
@@ -15,7 +15,7 @@ def block(body: str) -> str:
 
 
 SEARCH = '{"name": "search_hotel", "arguments": {"area": "north"}}'
-SEARCHED = Call("search_hotel", '{"area": "north"}')
+SEARCHED = FunctionCall("search_hotel", '{"area": "north"}')
 
 CASES = {
     "speech": ("  Hello there!\n", "Hello there!", []),
@@ -62,7 +62,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "content", "calls"), CASES.values(), ids=CASES)
-def test_parse(text: str, content: str, calls: list[Call]) -> None:
+def test_parse(text: str, content: str, calls: list[FunctionCall]) -> None:
     message = parse(text)
     assert (message["content"], calls_of(message)) == (content, calls)
 
@@ -93,7 +93,7 @@ json_values = st.recursive(
 )
 calls = st.lists(
     st.builds(
-        lambda name, arguments: Call(name, json.dumps(arguments, ensure_ascii=False)),
+        lambda name, arguments: FunctionCall(name, json.dumps(arguments, ensure_ascii=False)),
         st.text(),
         st.dictionaries(st.text(), json_values, max_size=4),
     ),
@@ -102,7 +102,9 @@ calls = st.lists(
 
 
 @given(st.text().map(str.strip), calls)
-def test_a_well_formed_message_survives_the_round_trip(content: str, calls: list[Call]) -> None:
+def test_a_well_formed_message_survives_the_round_trip(
+    content: str, calls: list[FunctionCall]
+) -> None:
     message = assistant(content, calls)
     assert parse(render(message)) == message
 

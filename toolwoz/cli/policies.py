@@ -1,4 +1,4 @@
-"""The policies a command line can name."""
+"""The policies that a command line can name."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SCRIPTED = ("oracle", "expert", "noisy", "random")
 FORMATS = ("function_calling", "hermes", "react")
 
 
-class Named(NamedTuple):
-    """A policy, and what its results depend on: never an address or a key."""
+class NamedPolicy(NamedTuple):
+    """A policy, and the configuration its results depend on, without addresses and keys."""
 
     policy: Policy | PerScenario
     configuration: dict[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add ``--policy`` and what goes with it."""
+    """Add ``--policy`` and its options."""
     parser.add_argument(
         "--policy",
         required=required,
@@ -50,12 +50,14 @@ def configure(parser: argparse.ArgumentParser, *, required: bool) -> None:
         help="how it calls tools: the endpoint parses its calls; or its text is parsed here, as "
         "Hermes <tool_call> tags, or as PLAN, APICALL and SPEAK commands",
     )
-    group.add_argument("--temperature", type=float, default=0.0, help="of sampling")
-    group.add_argument("--max-tokens", type=int, default=512, metavar="N", help="of one message")
+    group.add_argument("--temperature", type=float, default=0.0, help="temperature of sampling")
+    group.add_argument(
+        "--max-tokens", type=int, default=512, metavar="N", help="tokens of one message"
+    )
 
 
 @asynccontextmanager
-async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[Named]:
+async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[NamedPolicy]:
     """The policy that the arguments name, until the context ends.
 
     Raises:
@@ -81,7 +83,7 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
         "max_tokens": args.max_tokens,
     }
     async with client:
-        yield Named(ReactPolicy(client) if args.agent == "react" else client, configuration)
+        yield NamedPolicy(ReactPolicy(client) if args.agent == "react" else client, configuration)
 
 
 def read_key(path: Path | None) -> str:
@@ -93,17 +95,17 @@ def read_key(path: Path | None) -> str:
     return clean_key(path.read_text(encoding="utf-8"), str(path)) if path else ""
 
 
-def _scripted(args: argparse.Namespace, world: World) -> Named:
+def _scripted(args: argparse.Namespace, world: World) -> NamedPolicy:
     configuration: dict[str, Any] = {"policy": args.policy}
     match args.policy:
         case "oracle":
-            return Named(PerScenario(Oracle), configuration)
+            return NamedPolicy(PerScenario(Oracle), configuration)
         case "expert":
-            return Named(Expert(world), configuration)
+            return NamedPolicy(Expert(world), configuration)
         case "random":
-            return Named(RandomCalls(), configuration)
+            return NamedPolicy(RandomCalls(), configuration)
         case "noisy":
-            return Named(_noisy(args.noise), {**configuration, "noise": args.noise})
+            return NamedPolicy(_noisy(args.noise), {**configuration, "noise": args.noise})
     raise ValueError(f"no policy {args.policy!r}: {', '.join(SCRIPTED)}, or a URL (http...)")
 
 

@@ -1,4 +1,4 @@
-"""Where a corpus comes from: made here, a pinned public release, or a folder of one's own."""
+"""Sources of a corpus: the synthetic one, a pinned public release, or a folder of your own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from toolwoz.corpus.synthetic import write_corpus
 
 SYNTHETIC: Final = "synthetic"
 SOURCES: Final = (SYNTHETIC, *RELEASES)
-"""The names :func:`fetch` knows; anything else is taken for a path."""
+"""The names that :func:`fetch` knows; any other name is a path."""
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ class SyntheticConfig:
     """The synthetic corpus.
 
     Attributes:
-        seed: Of the city and its dialogues.
-        train, val, test: Dialogues per split.
+        seed: Seed of the city and its dialogues.
+        train, val, test: Numbers of dialogues per split.
     """
 
     seed: int = 0
@@ -53,17 +53,19 @@ def fetch(
     Args:
         source: One of :data:`SOURCES`, or the path of a folder with a release's files.
         out: The corpus folder; made if needed.
-        mirror: A folder laid out as :mod:`toolwoz.corpus.releases` says, tried before the network.
-        synthetic: Size and seed of the synthetic corpus.
+        mirror: A folder in the layout of :mod:`toolwoz.corpus.releases`, tried before the network.
+        synthetic: The size and seed of the synthetic corpus.
 
     Returns:
         ``out``.
 
     Raises:
-        FetchError: no such source, a file that cannot be had, or one with a wrong checksum.
+        FetchError: there is no such source, or a file is not available or has a wrong checksum.
     """
     if source not in SOURCES and not Path(source).is_dir():
-        raise FetchError(f"no source {source!r}: it is no folder, nor {', '.join(SOURCES)}")
+        raise FetchError(
+            f"no source {source!r}: it is neither a folder nor one of {', '.join(SOURCES)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if source == SYNTHETIC:
         paths = write_corpus(out, **asdict(synthetic or SyntheticConfig()))

@@ -1,4 +1,4 @@
-"""What runs show, in lines for a terminal."""
+"""The report of runs as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REASONS = {kind: kind.value.replace("_", " ") for kind in Failure}
 
 
 def lines(arms: Sequence[Arm]) -> Iterator[str]:
-    """The figures of every arm, and how each but the first compares with the first."""
+    """The figures of every arm, and its comparison with the first arm."""
     for arm in arms:
         yield from _figures(arm)
     for arm in arms[1:]:

@@ -1,4 +1,4 @@
-"""What a user makes of an agent's utterance, by key words, whoever the agent is."""
+"""The user's reading of an agent's utterance, by key words; works for any agent."""
 
 from __future__ import annotations
 
@@ -75,20 +75,20 @@ _VALUES = {
     "food": r"\bserv(?:es|ing) (\w+(?: \w+)?) (?:food|cuisine)\b",
 }
 _LACKS = r"\b(no|without|not have( free)?|n't have( free)?) {}"
-_THINGS = {"internet": r"(free )?(wi-?fi|internet)", "parking": r"(free )?parking"}
+_FLAGS = {"internet": r"(free )?(wi-?fi|internet)", "parking": r"(free )?parking"}
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One agent utterance as the user takes it.
+    """One agent utterance as the user understands it.
 
     Attributes:
-        statement: Its sentences that are no questions, joined.
-        asked: Slots that its questions are about, always in one order.
-        refused: It says that something was not found or not possible.
-        offered: It proposes something that exists.
-        booked: It says that a booking was made.
-        reference: It gives a reference number.
+        statement: Its sentences that are not questions, joined.
+        asked: The slots that its questions are about, always in the same order.
+        refused: Whether it says that something was not found or not possible.
+        offered: Whether it proposes something that exists.
+        booked: Whether it says that a booking was made.
+        reference: Whether it gives a reference number.
     """
 
     statement: str
@@ -104,13 +104,13 @@ class Heard:
         return re.search(pattern, self.statement, re.IGNORECASE) is not None
 
     def broken(self, wanted: Mapping[str, str]) -> tuple[str, ...]:
-        """Those wanted slots that it offers with another value."""
+        """The wanted slots that it offers with another value."""
         return tuple(slot for slot, value in wanted.items() if self._breaks(slot, value))
 
     def _breaks(self, slot: str, value: str) -> bool:
         text = self.statement.lower()
-        if slot in _THINGS:
-            return value == "yes" and re.search(_LACKS.format(_THINGS[slot]), text) is not None
+        if slot in _FLAGS:
+            return value == "yes" and re.search(_LACKS.format(_FLAGS[slot]), text) is not None
         if slot in ("leaveAt", "arriveBy"):
             return self._breaks_time(slot, value)
         if slot not in _VALUES or re.search(rf"\b{re.escape(value)}", text):
@@ -126,9 +126,9 @@ class Heard:
         return bool(times) and all((t > value) if late else (t < value) for t in times)
 
 
-@lru_cache(maxsize=4096)  # A user goes through its whole dialogue again at every turn.
+@lru_cache(maxsize=4096)  # A user reads its whole dialogue again at every turn.
 def hear(text: str) -> Heard:
-    """Take an agent's utterance apart."""
+    """The meaning of an agent's utterance."""
     sentences = re.split(r"(?<=[.!?])\s+", text.strip())
     questions = " ".join(s for s in sentences if s.endswith("?")).lower()
     statement = " ".join(s for s in sentences if not s.endswith("?"))

@@ -10,7 +10,7 @@ from dialogue.seeds import stable_seed
 from toolwoz.world.scenario import Scenario
 
 END = "END_CONVERSATION"
-"""What the model writes to hang up."""
+"""The word that the model writes to hang up."""
 
 _ROLE = """\
 Play a visitor who phones the information desk of a city. I am the clerk at the desk; write what \
@@ -45,13 +45,13 @@ _GREETING = "Information desk, how can I help you?"
 
 
 class GoalUser:
-    """Knows the goal's text, and tells it piece by piece."""
+    """A user whose model is told the goal's text."""
 
     def __init__(self, policy: Policy, seed: int = 0) -> None:
         """
         Args:
             policy: The model that plays the user.
-            seed: Of the dialogue.
+            seed: Seed of the dialogue.
         """
         self._policy = policy
         self._seed = seed
@@ -79,7 +79,7 @@ class GoalUser:
 
 
 class GuideUser(GoalUser):
-    """Also sees the human dialogue of its scenario, and takes the same course."""
+    """A user whose model also sees the human dialogue of its scenario as an example."""
 
     def instructions(self, scenario: Scenario) -> str:
         """The system prompt of the user's model.

@@ -1,4 +1,4 @@
-"""User acts put into words: short, plain, varied English, every value said as it stands."""
+"""The user's sentences: each act in short, varied English; values are said unchanged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("stay", "1"): ("for 1 night",),
     ("stars", "1"): ("with 1 star",),
 }
-# What comes last in a phrase, so that it reads as English.
+# Slots said last in a phrase, so that it reads as English.
 _LATE = ("stars", "pricerange", "internet", "parking")
 _YES_NO = {"internet": "if there is wifi", "parking": "if there is parking"}
 
@@ -116,7 +116,7 @@ _SENTENCES: Mapping[Intent, tuple[str, ...]] = {
 }
 _THANKS = ("Thanks.", "Thank you.", "Great, thanks.", "Perfect.", "Good.")
 _GIVING_UP = ("Never mind.", "Forget about that.")
-_THINGS = {
+_BOOKED_THINGS = {
     "restaurant": ("it", "a table"),
     "hotel": ("it", "a room"),
     "train": ("it", "tickets", "seats"),
@@ -127,7 +127,7 @@ def say(act: Act, rng: Random) -> str:
     """The act in words."""
     sentence = rng.choice(_SENTENCES[act.intent]).format(
         kind=rng.choice(_KINDS.get(act.domain, ("one",))),
-        it=rng.choice(_THINGS.get(act.domain, ("it",))),
+        it=rng.choice(_BOOKED_THINGS.get(act.domain, ("it",))),
         values=_values(act.slots, rng),
         topics=" or the ".join(SLOT_NAMES.get(slot, slot) for slot in act.facts),
         facts=_list_facts(act.facts),

@@ -1,4 +1,4 @@
-"""A user that says what the human said, whatever the agent answers."""
+"""A user that repeats the human's utterances and ignores the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four read-only databases of a world, searched by meaning (v2) or to the letter (parity)."""
+"""The four read-only databases of a world, searched by meaning (v2) or by exact text (parity)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from toolwoz.world.domains import DOMAINS, ENTITY_KEY, SHOWN_SLOTS, Row
 from toolwoz.world.index import Index, RowMask, positions
 from toolwoz.world.values import canonical
 
-# Words a person leaves out of, or adds to, the name of a place.
+# Words that people leave out of, or add to, the name of a place.
 _GENERIC: Final = frozenset({"the", "restaurant", "hotel", "cambridge"})
 
 
@@ -61,7 +61,7 @@ class Database:
         return self._loose[domain].mask(constraints)
 
     def exact_mask(self, domain: str, constraints: Mapping[str, str]) -> RowMask:
-        """The rows equal to the constraints to the letter, times strictly later or earlier."""
+        """The rows with exactly these values; times are strictly later or earlier."""
         return self._exact[domain].mask(constraints)
 
     def search(self, domain: str, constraints: Mapping[str, str]) -> list[Row]:
@@ -106,7 +106,7 @@ class Database:
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, AttributeError) as error:
-            raise ValueError(f"{path} is no database file: {error}") from error
+            raise ValueError(f"{path} is not a database file: {error}") from error
 
 
 def _shown(domain: str, row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Which tool calls are accepted: read, spelled as the database does, checked by schema."""
+"""Validation of tool calls: arguments are parsed, spelled as in the database, checked by schema."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from toolwoz.world.database import Database
 from toolwoz.world.rules import Rules
 from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
 
-# Arguments come from a model, so what is remembered of them must be bounded.
-_REMEMBERED: Final = 1 << 14
+# Arguments come from a model, so the cache must be bounded.
+_CACHE_SIZE: Final = 1 << 14
 _LONGEST: Final = 200
 
 Verdict = str | CallError
@@ -26,28 +26,27 @@ Verdict = str | CallError
 class Toolbox:
     """Validates calls against the tools' schemas.
 
-    The schemas are flat objects, valid if and only if each property is: so each (tool, parameter,
-    value) is judged by jsonschema once and remembered, which makes validation cost a few dictionary
-    look-ups a call.
+    The schemas are flat objects, valid if and only if each property is. So jsonschema checks each
+    (tool, parameter, value) once; after that, validation costs a few look-ups per call.
     """
 
     def __init__(self, tools: Sequence[Tool], database: Database, rules: Rules) -> None:
         self._rules = rules
         self._schemas = {t["function"]["name"]: t["function"]["parameters"] for t in tools}
-        self._judges = {
-            (name, slot): _judge(name, slot, schema, database)
+        self._checks = {
+            (name, slot): _value_check(name, slot, schema, database)
             for name, parameters in self._schemas.items()
             for slot, schema in parameters["properties"].items()
         }
         # typed: 1, 1.0 and True are one dictionary key.
-        self._verdict = lru_cache(maxsize=_REMEMBERED, typed=True)(self._judge)
+        self._verdict = lru_cache(maxsize=_CACHE_SIZE, typed=True)(self._check)
 
     def accept(self, name: object, arguments: object) -> AcceptedCall:
-        """The call as the world understands it.
+        """The accepted call.
 
         Args:
-            name: What the model called.
-            arguments: The JSON text the model wrote, or the object already read from it.
+            name: The tool's name as the model wrote it.
+            arguments: The JSON text the model wrote, or the object parsed from it.
 
         Raises:
             CallError: unknown tool or parameter, unreadable arguments, a value outside the schema,
@@ -66,24 +65,24 @@ class Toolbox:
         )
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
-        """The value as the database spells it; "" for no constraint."""
+        """The value in the database's spelling; "" for no constraint."""
         if isinstance(value, str) and len(value) > _LONGEST:
             raise CallError(f"{slot}: a value of {len(value)} characters is too long")
         check_scalar(slot, value)
         verdict = self._verdict(name, slot, value)
         if isinstance(verdict, str):
             return verdict
-        raise CallError(*verdict.args)  # a fresh one: a remembered traceback would grow
+        raise CallError(*verdict.args)  # a new one: the traceback of a cached error would grow
 
-    def _judge(self, name: str, slot: str, value: object) -> Verdict:
-        return "" if is_empty(value) else self._judges[name, slot](value)
+    def _check(self, name: str, slot: str, value: object) -> Verdict:
+        return "" if is_empty(value) else self._checks[name, slot](value)
 
 
 def read_arguments(arguments: object) -> Mapping[str, Any]:
-    """The arguments object; nothing at all counts as an empty one.
+    """The arguments object; no arguments count as an empty object.
 
     Raises:
-        CallError: the text is no JSON, or no object.
+        CallError: the text is not JSON, or not an object.
     """
     if isinstance(arguments, str):
         try:
@@ -97,14 +96,14 @@ def read_arguments(arguments: object) -> Mapping[str, Any]:
     return arguments
 
 
-def _judge(
+def _value_check(
     tool: str, slot: str, schema: Mapping[str, Any], database: Database
 ) -> Callable[[object], Verdict]:
     validator = Draft202012Validator(schema)
     allowed = {canonical(slot, value): value for value in schema.get("enum", ())}
     domain = tool.partition("_")[2]
 
-    def judge(value: object) -> Verdict:
+    def check(value: object) -> Verdict:
         assert isinstance(value, str | int | float | bool)
         form = canonical(slot, value)
         if slot in TIME_SLOTS | NUMBER_SLOTS | FLAG_SLOTS:
@@ -114,7 +113,7 @@ def _judge(
         error = next(validator.iter_errors(spelled), None)
         return spelled if error is None else CallError(f"{slot}: {_explain(value, schema)}")
 
-    return judge
+    return check
 
 
 def _explain(value: object, schema: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The texts of the world's tools: what each does, and what its parameters mean."""
+"""Descriptions of the world's tools and their parameters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ PURPOSES: Final = {
     "attraction": ("Search the attractions of the city.", "Book an attraction."),
     "train": ("Search the trains of the region.", "Book tickets for a train."),
 }
-"""Domain -> what its search and its booking do."""
+"""Domain -> description of its search and of its booking."""
 
 
 def function(

@@ -1,4 +1,4 @@
-"""When two slot values are the same: one canonical form per slot, whatever the spelling."""
+"""Canonical forms of slot values: two spellings of one value have the same form."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def canonical(slot: str, value: str | int | float | bool) -> str:
 
     Times become HH:MM ("5:45", "5.45 am" -> "05:45"), counts digits (3, "three" -> "3"), flags
     yes or no; any other text loses case, accents, punctuation, spaces and a leading "the", so
-    that "The King's-College" equals "kings college". What fits no form stays as text and
-    equals nothing but itself.
+    that "The King's-College" equals "kings college". Any other value stays as text and
+    equals only itself.
     """
     text = " ".join(str(value).casefold().split())
     if is_empty(text):

@@ -1,4 +1,4 @@
-"""The world all episodes of one mode share: databases, tools, limits, and the answer to a call."""
+"""The world that all episodes of one mode share: databases, tools, limits, answers to calls."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode, Scenario
 from toolwoz.world.toolbox import Toolbox
 
-# Bounds of what a world remembers of the calls that models write.
-_REMEMBERED: Final = 1 << 14
+# Models write the calls, so the cache must be bounded.
+_CACHE_SIZE: Final = 1 << 14
 _LONGEST: Final = 1000
 
 
 @dataclass(frozen=True)
 class World:
-    """Frozen and shared by all episodes.
+    """The databases, tools and limits of one mode; immutable.
 
     Attributes:
         database: Read-only rows.
         mode: ``parity`` or ``v2``.
-        tools: What the agent is given, in the OpenAI function format.
-        limits: When a dialogue is cut off; the mode's own unless others are given.
-        max_results: How many rows a ``v2`` search lists.
+        tools: The agent's tools in the OpenAI function format.
+        limits: The limits that end a dialogue; the mode's own by default.
+        max_results: Number of rows a ``v2`` search lists at most.
     """
 
     database: Database
@@ -40,15 +40,15 @@ class World:
     limits: Limits
     max_results: int = 3
     _toolbox: Toolbox = field(init=False, repr=False, compare=False)
-    _settled: Callable[[str, str], Answer | AcceptedCall] = field(
+    _cached: Callable[[str, str], Answer | AcceptedCall] = field(
         init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
         toolbox = Toolbox(self.tools, self.database, RULES[self.mode])
         object.__setattr__(self, "_toolbox", toolbox)
-        # The siblings of a search make the same calls over and over, letter by letter.
-        object.__setattr__(self, "_settled", lru_cache(maxsize=_REMEMBERED)(self._settle))
+        # The branches of a search repeat the same calls.
+        object.__setattr__(self, "_cached", lru_cache(maxsize=_CACHE_SIZE)(self._accept))
 
     @classmethod
     def build(
@@ -66,24 +66,24 @@ class World:
         )
 
     def answer(self, scenario: Scenario, name: object, arguments: object, *, seed: int) -> Answer:
-        """Answer one tool call. A bad call is answered too, with an error to learn from.
+        """Answer one tool call; the answer to a bad call is an error message.
 
         Args:
-            scenario: Must be of this world's mode.
+            scenario: The scenario being played, of this world's mode.
             name: The tool's name as the model wrote it.
-            arguments: The JSON text it wrote, or the object read from it.
-            seed: Of the episode; varies nothing but booking references.
+            arguments: The JSON text it wrote, or the object parsed from it.
+            seed: Seed of the episode; only booking references depend on it.
         """
         if isinstance(name, str) and isinstance(arguments, str) and len(arguments) <= _LONGEST:
-            settled = self._settled(name, arguments)
+            result = self._cached(name, arguments)
         else:
-            settled = self._settle(name, arguments)
-        if isinstance(settled, Answer):
-            return settled
-        return RULES[self.mode].answer(self.database, scenario, settled, seed=seed)
+            result = self._accept(name, arguments)
+        if isinstance(result, Answer):
+            return result
+        return RULES[self.mode].answer(self.database, scenario, result, seed=seed)
 
-    def _settle(self, name: object, arguments: object) -> Answer | AcceptedCall:
-        """The answer, where it is the same in every scenario; else the call as understood."""
+    def _accept(self, name: object, arguments: object) -> Answer | AcceptedCall:
+        """The answer where it is the same in every scenario; else the accepted call."""
         try:
             call = self._toolbox.accept(name, arguments)
         except CallError as error:
@@ -109,6 +109,6 @@ class World:
             record = json.loads(path.read_text(encoding="utf-8"))
             mode, tools, rules = record["mode"], tuple(record["tools"]), RULES[record["mode"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no tools file: {error!r}; convert again") from error
+            raise ValueError(f"{path} is not a tools file: {error!r}; convert again") from error
         database = Database.load(folder / "database.json")
         return cls(database, mode, tools, limits or rules.LIMITS, max_results)

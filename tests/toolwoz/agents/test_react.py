@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from dialogue.protocols import Completion, Message
 from dialogue.strict_json import dumps
-from dialogue.tool_text import Call, assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of
 from toolwoz.agents.react import PLAN_KEY, ReactPolicy, parse, render, render_answer
 
 SEARCH = '{"name": "search_hotel", "arguments": {"area": "north"}}'
-SEARCHED = Call("search_hotel", '{"area": "north"}')
+SEARCHED = FunctionCall("search_hotel", '{"area": "north"}')
 TOOL = {"type": "function", "function": {"name": "search_hotel", "parameters": {}}}
 
 CASES = {
@@ -54,7 +54,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("text", "plan", "speech", "calls"), CASES.values(), ids=CASES)
-def test_parse(text: str, plan: str, speech: str, calls: list[Call]) -> None:
+def test_parse(text: str, plan: str, speech: str, calls: list[FunctionCall]) -> None:
     message = parse(text)
     assert (message.get(PLAN_KEY, ""), message["content"]) == (plan, speech)
     assert calls_of(message) == calls
@@ -84,14 +84,16 @@ def test_the_dialogue_as_the_model_reads_it() -> None:
 
 words = st.text(max_size=30).map(str.strip)
 calls = st.lists(
-    st.builds(Call, st.text(max_size=9), st.dictionaries(st.text(), st.text()).map(dumps)),
+    st.builds(FunctionCall, st.text(max_size=9), st.dictionaries(st.text(), st.text()).map(dumps)),
     max_size=3,
 )
 
 
 @given(words, words, calls)
 @settings(max_examples=300)
-def test_a_message_survives_the_round_trip(plan: str, speech: str, calls: list[Call]) -> None:
+def test_a_message_survives_the_round_trip(
+    plan: str, speech: str, calls: list[FunctionCall]
+) -> None:
     message = {**assistant(speech, calls), **({PLAN_KEY: plan} if plan else {})}
     if not speech and not calls:
         message = assistant(plan)

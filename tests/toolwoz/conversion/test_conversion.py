@@ -50,7 +50,7 @@ def test_every_v2_scenario_can_be_won(synthetic: Mapping[Mode, Conversion]) -> N
     for scenario in v2.scenarios:
         outcome = prove(v2.world, scenario)
         assert outcome.earned == {goal.id for goal in scenario.goals}
-        assert not outcome.unfailing
+        assert not outcome.succeeded_first
 
 
 def test_a_first_try_that_is_no_valid_call_disproves_a_scenario(

@@ -113,6 +113,6 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "database.json"
     path.write_text('{"restaurant": []}')
     with pytest.raises(
-        ValueError, match=r"database\.json is no database file: .* no rows for rest"
+        ValueError, match=r"database\.json is not a database file: .* no rows for rest"
     ):
         Database.load(path)

@@ -47,8 +47,8 @@ def test_a_folder_that_is_no_world_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"tools\.json"):
         World.load(tmp_path)
     (tmp_path / "tools.json").write_text('{"mode": "v2"}')
-    with pytest.raises(ValueError, match=r"tools\.json is no tools file: KeyError\('tools'\)"):
+    with pytest.raises(ValueError, match=r"tools\.json is not a tools file: KeyError\('tools'\)"):
         World.load(tmp_path)
     (tmp_path / "tools.json").write_text('{"mode": "v3", "tools": []}')
-    with pytest.raises(ValueError, match=r"tools\.json is no tools file: KeyError\('v3'\)"):
+    with pytest.raises(ValueError, match=r"tools\.json is not a tools file: KeyError\('v3'\)"):
         World.load(tmp_path)

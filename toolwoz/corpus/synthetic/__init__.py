@@ -1,4 +1,4 @@
-"""A corpus of a fictional city in MultiWOZ's own files: the offline default."""
+"""The synthetic corpus: a fictional city in MultiWOZ's file layout, the offline default."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class City:
     """A city of one seed.
 
     Attributes:
-        name: The hub of all its train lines.
-        databases: Rows per domain, all values strings, as MultiWOZ ships them.
+        name: Name of the city, the hub of all its train lines.
+        databases: The rows per domain; all values are strings, as in MultiWOZ.
     """
 
     name: str
@@ -44,7 +44,7 @@ class City:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What the rows of one city share while it is being built."""
+    """The state shared by the rows of one city while it is generated."""
 
     rng: Random
     namer: Namer
@@ -54,7 +54,7 @@ class _Draft:
 
 
 def build_city(seed: int) -> City:
-    """The city of that seed: another seed gives other names, streets, towns and trains."""
+    """The city of a seed; another seed gives other names, streets, towns and trains."""
     rng = Random(f"toolwoz synthetic city {seed}")
     namer = Namer(rng)
     name = namer.town()
@@ -88,7 +88,7 @@ def _location(draft: _Draft) -> Row:
 
 
 def _common_first(rng: Random, values: list[str]) -> str:
-    """A value, the first ones far more often: the real corpus is as uneven."""
+    """A random value, the first ones far more often, as in the real corpus."""
     return values[int(rng.expovariate(3 / len(values))) % len(values)]
 
 
@@ -137,7 +137,7 @@ def _attraction(draft: _Draft, number: int) -> Row:
 
 
 def _trains(rng: Random, hub: str, towns: list[str]) -> list[Row]:
-    """Both directions of every line, the same timetable every day, each train its own id."""
+    """The trains of both directions of every line, with the same timetable every day."""
     ids = iter(rng.sample(range(1000, 10000), 2 * len(towns) * len(WEEKDAYS) * TRAINS_A_DAY))
     rows: list[Row] = []
     for town in towns:

@@ -1,4 +1,4 @@
-"""Goals in MultiWOZ's layout, drawn so that the city can fulfil every one of them."""
+"""Random goals in MultiWOZ's layout, all of which the city can fulfil."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _domain_goal(city: City, rng: Random, domain: str, day: str) -> GoalDict:
 
 
 def _constraint(rng: Random, slot: str, value: str) -> str:
-    """The value; for times a quarter of an hour that leaves 1 to 60 minutes to spare."""
+    """The value; for times a quarter of an hour that is 1 to 60 minutes less strict."""
     if slot not in ("arriveBy", "leaveAt"):
         return value
     minutes = int(value[:2]) * 60 + int(value[3:])
@@ -77,7 +77,7 @@ def _failing(city: City, rng: Random, domain: str, info: dict[str, str]) -> dict
 
 
 def _shuffled(city: City, rng: Random, domain: str, slot: str) -> list[str]:
-    """Values to try. Kinds of attraction the city lacks are no part of its tools' schemas."""
+    """Values to try; the tools' schemas lack types of attraction that the city has not."""
     if (domain, slot) == ("attraction", "type"):
         values = sorted({row["type"] for row in city.databases[domain]})
     else:
@@ -95,7 +95,7 @@ def _unknown_name(city: City, rng: Random, domain: str) -> str:
 
 
 def _booking(rng: Random, domain: str, people: str, day: str) -> GoalDict:
-    """``book`` and ``fail_book``: the slots that work, and the one that is tried in vain first."""
+    """``book`` and ``fail_book``: the slots that succeed, and the one that fails first."""
     book = {"people": people}
     if domain != "train":
         book["day"] = day

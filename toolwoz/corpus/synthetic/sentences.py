@@ -1,4 +1,4 @@
-"""The text of a goal: what the user is told to want, a sentence a line."""
+"""The text of a goal: the user's instructions, one sentence per line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FACTS = {
 
 
 def message(goal: Mapping[str, Any], city: str) -> list[str]:
-    """The goal's sentences, in the order in which the user raises them."""
+    """The goal's sentences, in the order of its domains."""
     lines = [f"You are visiting {city}."]
     for domain, part in goal.items():
         lines += _domain_lines(domain, part)

@@ -1,4 +1,4 @@
-"""What the rules of a mode provide; each mode is one module of this shape."""
+"""The interface of a mode's rules, which one module per mode implements."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Spell = Callable[[str, object], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a dialogue is cut off.
+    """The limits that end a dialogue.
 
     Attributes:
-        messages: Utterances of user and agent together, tool traffic not counted.
-        model_calls: Assistant messages with tool calls the agent may write before it speaks.
-        parallel_calls: Tool calls answered per assistant message; guessing in bulk earns nothing.
+        messages: Maximum number of utterances of user and agent together.
+        model_calls: Maximum number of assistant messages with tool calls before the agent speaks.
+        parallel_calls: Maximum number of tool calls answered per assistant message, so that
+            guessing in bulk earns nothing.
     """
 
     messages: int

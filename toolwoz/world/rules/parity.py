@@ -3,11 +3,11 @@
 The behaviour is that of the ToolWOZ release of arXiv 2409.04617: searches show one row chosen with
 the goal in view, values are compared as text, times strictly.
 
-Two comparisons are told apart. A call and a goal *cover* one another by equal values. A row
+There are two comparisons. A call and a goal *cover* one another by equal values. A row
 *satisfies* a goal if a search with the goal's constraints would find it: a train that leaves later
-satisfies a leaveAt that it does not equal. (By equality nearly every train would be a wrong one; of
+satisfies a leaveAt that it does not equal. (By equality nearly every train would be a wrong one: of
 3,916 train searches of val and test with one constraint left out, 27 % would show another train and
-20 % score otherwise. No reward of any other search there depends on it, and none of the oracle's.)
+20 % would score differently. No other search there, and none of the oracle's, depends on it.)
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The non-empty items, without case and apostrophes: whether one covers another is then <=."""
+    """The non-empty items, without case and apostrophes."""
     return {
         slot: plain
         for slot, value in arguments.items()
@@ -126,7 +126,7 @@ def _choice(
     given: Mapping[str, Any],
     rows: RowMask,
 ) -> RowMask:
-    """The rows of which the first is shown: the answer key shapes what is found.
+    """The rows of which the first is shown; the scenario's goal selects them.
 
     Only what the search found is shown, the booked entity too. It may itself violate the goal, as
     corpora do: then it is one of the wrong rows.

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, cast
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import Call, calls_of
+from dialogue.tool_text import FunctionCall, calls_of
 from tasks.benchmarks import files
 from tasks.benchmarks.ask import JudgeError, Talk, ask
 from tasks.benchmarks.options import Helper, Options
@@ -79,7 +79,7 @@ def open_benchmark(options: Options) -> Benchmark:
     )
 
 
-def final_answer(call: Call) -> str | None:
+def final_answer(call: FunctionCall) -> str | None:
     """What a call of Finish tells the user; None for another call, or where it tells nothing."""
     try:
         given = loads(call.arguments)
@@ -167,7 +167,7 @@ class Protocol:
                 )
         return None, f"no Finish in {MAX_STEPS} messages"
 
-    async def _respond(self, item: Item, call: Call, seed: int) -> str:
+    async def _respond(self, item: Item, call: FunctionCall, seed: int) -> str:
         offered = {one["function"]["name"]: one["function"] for one in item.tools}
         if call.name not in offered:
             return dumps({"error": f"No such function name: {call.name}", "response": ""})
