@@ -63,7 +63,7 @@ async def harvest_all(
         retry: How long to wait for a policy that does not wait itself, and for the world.
         journal: Gives each scenario its memory: see ``josh.harvesting.journal``. Without one, a
             harvest that is killed starts from nothing.
-        name: Of the harvest, in what is said of its progress.
+        name: Name of the harvest, in what is said of its progress.
         listeners: Told how far it is; dialogues count as soon as they are over, whatever their
             turn.
 

@@ -213,7 +213,7 @@ def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, messa
     with pytest.raises(params.ParamsError, match=message):
         params.change([override], (), file)
     assert file.read_text() == TEXT
-    assert list(file.parent.glob("*.tmp")) == []
+    assert list(file.parent.glob("*.part")) == []
 
 
 def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
