@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-CHANCE = {"cached", "seconds"}
+CHANCE = {"seconds"}
 """Figures that the same work gives anew each time: MLflow has them, DVC does not."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from josh.tree.tree import Tree
+from services.engines.metered import Metered
 from services.mlflow import tracking
 
 TOLD = 20
@@ -27,6 +28,7 @@ class Standing:
     Attributes:
         name: Of the search.
         total: Dialogues to explore; one at least.
+        policy: The one that is asked.
         show: Told how far it is, beside MLflow.
         done, golden, faults: Dialogues that are over; those with a reward; those cut short.
         reward: Sum over those that are over.
@@ -35,6 +37,7 @@ class Standing:
 
     name: str
     total: int
+    policy: Metered
     show: Show = to_nobody
     done: int = 0
     golden: int = 0
@@ -62,6 +65,8 @@ class Standing:
             "faults": self.faults,
             "tokens": self.tokens,
         }
+        if self.policy.cached is not None:  # it depends on what ran at once
+            figures["cached"] = self.policy.cached
         return {f"progress.{self.name}.{name}": value for name, value in figures.items()}
 
     def _line(self) -> str:

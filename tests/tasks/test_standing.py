@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from services.engines.metered import Metered
 from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
-from tasks.harvest import job as harvest
 from tasks.harvest import progress as standing
 from tests.josh.grown import grown
-from tests.tasks.recording import RECORDING, job, write_corpus
+from tests.tasks.recording import RECORDING, job, whole_harvest, write_corpus
+
+
+async def silent(*_: object, **__: object) -> None:
+    """A policy whose context is full."""
 
 
 def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -> None:
@@ -20,7 +24,7 @@ def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -
     told = []
     corpus = write_corpus(mlflow_root)
     with tracking.stage_run("harvest", {}) as run:
-        found = harvest.harvest(
+        found = whole_harvest(
             job(corpus, RECORDING, mlflow_root),
             mlflow_root / "trees",
             lambda *news: told.append(news),
@@ -42,7 +46,7 @@ def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -
 def test_outside_a_run_nothing_is_logged_and_no_run_is_opened() -> None:
     import mlflow
 
-    standing.Standing("josh", 1).count(grown({"0": ["+a"]}))
+    standing.Standing("josh", 1, Metered(silent)).count(grown({"0": ["+a"]}))
     assert mlflow.active_run() is None
     experiment = mlflow_store.connect()  # first: a client keeps the store it was made with
     assert mlflow.MlflowClient().search_runs([experiment]) == []
@@ -50,7 +54,9 @@ def test_outside_a_run_nothing_is_logged_and_no_run_is_opened() -> None:
 
 def test_a_large_search_is_told_of_twenty_times() -> None:
     told: list[float] = []
-    one = standing.Standing("josh", 1000, lambda _name, share, _line: told.append(share))
+    one = standing.Standing(
+        "josh", 1000, Metered(silent), lambda _name, share, _line: told.append(share)
+    )
     tree = grown({"0": ["+a"]})
     for _ in range(1000):
         one.count(tree)
