@@ -190,3 +190,11 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
 
 def test_the_file_as_it_comes_is_the_embedded_config() -> None:
     assert Path("params.yaml").read_text() == Path("configs/embedded.yaml").read_text()
+
+
+def test_a_field_is_what_its_dataclass_makes_of_it() -> None:
+    """Also one that the file does not have: what the base policy was shown follows from others."""
+    file = ROOT / "params.yaml"
+    section = params.load_section("bootstrap", file)
+    assert params.load_section("bootstrap.demonstrated", file) == section.demonstrated > 0
+    assert params.load_section("harvest.split", file) == "train"

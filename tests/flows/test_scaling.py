@@ -103,7 +103,7 @@ class Workspace:
             "WOZ_PREFECT": "off",
         }
         with subprocess.Popen(
-            [sys.executable, "-m", f"flows.{stage}", "r1"],
+            [sys.executable, "-m", f"flows.stages.{stage}", "r1"],
             cwd=self.folder, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip
