@@ -194,7 +194,7 @@ def test_the_file_as_it_comes_is_the_embedded_config() -> None:
 
 def test_a_field_is_what_its_dataclass_makes_of_it() -> None:
     """Also one that the file does not have: what the base policy was shown follows from others."""
-    file = ROOT / "params.yaml"
+    file = Path("params.yaml")
     section = params.load_section("bootstrap", file)
     assert params.load_section("bootstrap.demonstrated", file) == section.demonstrated > 0
     assert params.load_section("harvest.split", file) == "train"
