@@ -19,13 +19,11 @@ def cost(found: Mapping[str, float], options: argparse.Namespace) -> dict[str, A
     """Tokens, GPU-hours, price, and hours on so many GPUs, of one search."""
     each = options.dialogues / found["trees"]
     written = each * found["completion_tokens"]
-    cached = found["cached"] or 0.0  # none is known where another process asked
-    read = each * found["prompt_tokens"] * (1 - cached)
+    read = each * found["prompt_tokens"] * (1 - options.cached)
     hours = (written / options.writes + read / options.reads) / 3600
     return {
         "written_tokens_a_dialogue": round(written / options.dialogues),
         "read_tokens_a_dialogue": round(read / options.dialogues),
-        "cached_share": round(cached, 3),
         "million_tokens_written": round(written / 1e6),
         "million_tokens_read": round(read / 1e6),
         "gpu_hours": round(hours, 1),
@@ -40,6 +38,9 @@ def main() -> None:
     parser.add_argument("--dialogues", type=int, default=100_000)
     parser.add_argument("--writes", type=float, default=5000, help="tokens a GPU writes a second")
     parser.add_argument("--reads", type=float, default=40_000, help="tokens a GPU reads a second")
+    parser.add_argument(
+        "--cached", type=float, default=0.0, help="share of the prompts: MLflow's progress.*.cached"
+    )
     parser.add_argument("--price", type=float, default=0.0, help="of a GPU-hour")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8, 64])
     options = parser.parse_args()

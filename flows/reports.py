@@ -9,7 +9,7 @@ from typing import Any
 
 from dialogue.files import write_whole
 
-CHANCE = {"cached", "seconds"}
+CHANCE = {"seconds"}
 """Figures that the same work gives anew each time: MLflow has them, DVC does not."""
 
 

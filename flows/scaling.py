@@ -1,4 +1,4 @@
-"""Harvest and evaluation over many machines: a Prefect task a shard, on Dask's workers.
+"""The parts of harvest and evaluation: in this process, or over many machines on Dask's workers.
 
 Only a `scale` section that asks for shards imports any of it; `pip install 'toolwoz-josh[scale]'`.
 """
@@ -6,12 +6,13 @@ Only a `scale` section that asks for shards imports any of it; `pip install 'too
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from services.shards import Shard, shards
+from flows.server import runtime
+from services.shards import Work, in_this_process, shards
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +41,33 @@ class ScaleConfig:
         if self.shards and bool(self.workers) == bool(self.address):
             raise ValueError("shards need either workers (started here) or an address (of Dask's)")
 
+    @property
+    def parts(self) -> int:
+        """How many parts there are: one where all is done in this process."""
+        return self.shards or 1
 
-def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard], None]) -> None:
-    """Have Dask's workers do the work of every shard; returns when no more will come of it.
+
+def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
+    """Have every part done; returns when no more will come of it.
 
     Args:
         scale: How many, and where.
         stage: What the tasks are named after.
-        work: Of a shard; it leaves its results in files, so what a shard that failed for good has
-            not done is found missing there.
+        work: What a part that failed for good has not done is found missing in its files.
 
     Raises:
         RuntimeError: Dask is not installed.
         OSError: no scheduler answers at the address.
+        Exception: in this process, what the work raises, but for
+            :class:`services.shards.SpoiledError`.
     """
+    if scale.shards:
+        _on_workers(scale, stage, work)
+    else:
+        runtime.task()(in_this_process)(work)
+
+
+def _on_workers(scale: ScaleConfig, stage: str, work: Work) -> None:
     try:
         from prefect_dask import DaskTaskRunner
     except ImportError as error:

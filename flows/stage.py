@@ -41,11 +41,12 @@ def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ())
 
     Args:
         flow: Called with one config a section, in their order.
-        sections: Sections of params.yaml; the one of the flow's name if none is given.
+        sections: Sections of params.yaml, or fields of them, as :func:`flows.params.load_section`
+            takes them; the section of the flow's name if none is given.
         items: Names of the arguments that say which of a `foreach` or `matrix` stage this is, as
             round and arm; they are read from the command line and handed to the flow.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m flows.{flow.__name__}")
+    parser = argparse.ArgumentParser(prog=f"python -m flows.stages.{flow.__name__}")
     for item in items:
         parser.add_argument(item)
     sys.exit(run(flow, sections or (flow.__name__,), vars(parser.parse_args())))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from flows import paths, reports
-from flows.scaling import ScaleConfig, over_shards
+from flows.scaling import ScaleConfig, over_parts
 from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import is_passed
@@ -14,9 +14,8 @@ from services.engines import EngineSettings
 from services.mlflow import tracking
 from services.mlflow.flat_metrics import flat
 from services.mlflow.traces import trace_dialogues
-from tasks.evaluate import job as work
-from tasks.evaluate import sharded as sharded_evaluate
-from tasks.evaluate.job import Arms, EvaluateConfig, Job
+from tasks.evaluate import parts
+from tasks.evaluate.job import Arms, EvaluateConfig, Job, report
 from tasks.rounds import sequence as all_rounds
 from tasks.rounds.sequence import EVALUATION, Round
 from tasks.train.recipe import TrainConfig
@@ -24,22 +23,15 @@ from toolwoz.users.dialogues import DialogueConfig
 
 
 @task()
-def play(job: Job) -> Arms:
-    """Let the policy the round started from, and every arm, play every scenario."""
-    return work.evaluate(job)
-
-
-def share(job: Job, scale: ScaleConfig) -> Arms:
-    """Let many machines play the same."""
-    sharded_evaluate.prepare(job)
-    over_shards(scale, "evaluate", partial(sharded_evaluate.evaluate_shard, job))
-    return sharded_evaluate.gather(job)
+def gather(job: Job) -> Arms:
+    """Put the results of the round's policies together."""
+    return parts.gather(job)
 
 
 @task()
 def tell(arms: Arms, round: str) -> None:
     """Write reports/evaluation/ROUND.json and log it."""
-    record = work.report(arms)
+    record = report(arms)
     reports.write(paths.report("evaluation", round), record)
     for name, by_split in record["arms"].items():
         figures = {f"{name}.{figure}": value for figure, value in flat(by_split).items()}
@@ -74,17 +66,19 @@ def evaluate(
     before = rounds[round].after
     trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
     job = Job(
-        config,
-        dialogue,
-        engine,
-        {before: paths.start(round), **trained},
-        paths.CORPUS,
-        out,
-        paths.WORK / "evaluate" / round,
-        paths.LOGS,
-        {before: paths.MODELS / before / EVALUATION},
+        config=config,
+        dialogue=dialogue,
+        engine=engine,
+        models={before: paths.start(round), **trained},
+        corpus=paths.CORPUS,
+        out=out,
+        work=paths.WORK / "evaluate" / round,
+        logs=paths.LOGS,
+        played={before: paths.MODELS / before / EVALUATION},
     )
-    arms = share(job, scale) if scale.shards else play(job)
+    parts.prepare(job)
+    over_parts(scale, "evaluate", partial(parts.play_part, job))
+    arms = gather(job)
     tell(arms, round)
     trace(config, arms, round)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 
+from dialogue.progress import Listener
 from flows import paths, reports
-from flows.scaling import ScaleConfig, over_shards
+from flows.scaling import ScaleConfig, over_parts
 from flows.server.progress import ProgressBars
 from flows.server.runtime import flow, task
 from flows.stage import main
@@ -15,9 +16,8 @@ from flows.stopped import is_passed
 from josh.tree.store import read_trees
 from services.engines import EngineSettings
 from services.mlflow import tracking
-from tasks.harvest import job as work
-from tasks.harvest import sharded as sharded_harvest
-from tasks.harvest.job import HarvestConfig, Job
+from tasks.harvest import parts
+from tasks.harvest.job import HarvestConfig, Job, of_round
 from tasks.harvest.summary import Yield
 from tasks.harvest.traces import trace_trees
 from tasks.rounds import sequence as rounds
@@ -25,16 +25,9 @@ from toolwoz.users.dialogues import DialogueConfig
 
 
 @task()
-def search(job: Job, round: str) -> dict[str, Yield]:
-    """Grow the round's trees."""
-    return work.harvest(job, paths.TREES / round, [tracking.report_progress, ProgressBars()])
-
-
-def share(job: Job, scale: ScaleConfig, round: str) -> dict[str, Yield]:
-    """Grow the same trees on many machines."""
-    sharded_harvest.prepare(job, scale.shards)
-    over_shards(scale, "harvest", partial(sharded_harvest.harvest_shard, job))
-    return sharded_harvest.gather(job, scale.shards, paths.TREES / round)
+def gather(job: Job, scale: ScaleConfig, round: str) -> dict[str, Yield]:
+    """Put the round's trees together."""
+    return parts.gather(job, scale.parts, paths.TREES / round)
 
 
 @task()
@@ -69,18 +62,21 @@ def harvest(
     if is_passed(paths.start(round), paths.TREES / round, paths.report("harvest", round)):
         return
     job = Job(
-        work.of_round(config, round),
-        dialogue,
-        engine,
-        paths.start(round),
-        paths.CORPUS,
-        paths.WORK / "harvest" / round,
-        paths.LOGS,
-        round,
+        config=of_round(config, round),
+        dialogue=dialogue,
+        engine=engine,
+        model=paths.start(round),
+        corpus=paths.CORPUS,
+        work=paths.WORK / "harvest" / round,
+        logs=paths.LOGS,
+        name=round,
         skip=config.scenarios * (rounds.number(round) - 1),
     )
-    found = share(job, scale, round) if scale.shards else search(job, round)
-    tell(found, round)
+    # workers have a task run each to look at
+    listeners: list[Listener] = [] if scale.shards else [tracking.report_progress, ProgressBars()]
+    parts.prepare(job, scale.parts)
+    over_parts(scale, "harvest", partial(parts.harvest_part, job, listeners=listeners))
+    tell(gather(job, scale, round), round)
     trace(config, round)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
 
 from flows import paths
 from flows.server.runtime import flow, task
@@ -14,11 +14,11 @@ from tasks.rounds.sequence import Round
 
 
 @task()
-def require_scenarios(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any) -> None:
+def require_scenarios(split: str, each: int, rounds: int, demonstrated: int) -> None:
     """All rounds need scenarios that neither a round nor a demonstration before them had."""
-    policies.require_scenarios(
-        paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
-    )
+    report = json.loads((paths.REPORTS / "conversion.json").read_text(encoding="utf-8"))
+    found = report["scenarios"].get(split, 0)
+    policies.require_scenarios(found, split, each, rounds, demonstrated)
 
 
 @task()
@@ -28,12 +28,21 @@ def begin(rounds: Mapping[str, Round], round: str) -> None:
 
 
 @flow
-def start(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any, round: str) -> None:
+def start(
+    rounds: Mapping[str, Round], split: str, each: int, demonstrated: int, round: str
+) -> None:
     if is_passed(paths.MODELS / rounds[round].after, paths.start(round)):
         return
-    require_scenarios(rounds, harvest, bootstrap)
+    require_scenarios(split, each, len(rounds), demonstrated)
     begin(rounds, round)
 
 
 if __name__ == "__main__":
-    main(start, "rounds", "harvest", "bootstrap", items=["round"])
+    main(
+        start,
+        "rounds",
+        "harvest.split",
+        "harvest.scenarios",
+        "bootstrap.demonstrated",
+        items=["round"],
+    )

@@ -9,17 +9,13 @@ from pathlib import Path
 
 from services import endpoint_model as remote
 from tasks.rounds.sequence import EVALUATION
-from toolwoz.world.domains import Split
-from toolwoz.world.scenario import take
 
 
-def require_scenarios(
-    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int
-) -> None:
+def require_scenarios(found: int, split: str, each: int, rounds: int, demonstrated: int) -> None:
     """Every round is to have scenarios that neither a round nor a demonstration before it had.
 
     Args:
-        corpus: Folder of the converted corpus.
+        found: Scenarios of the split.
         split: Of the harvest.
         each: Scenarios of a round.
         rounds: How many.
@@ -29,11 +25,12 @@ def require_scenarios(
         ValueError: the split has too few for all of them.
     """
     shown = demonstrated if split == "train" else 0
-    try:
-        take(corpus, split, each * rounds + shown)
-    except ValueError as error:
-        beside = f", beside {shown} that bootstrap shows" if shown else ""
-        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{beside}: {error}") from None
+    if (asked := each * rounds + shown) > found:
+        shown_too = f", and {shown} that bootstrap demonstrates" if shown else ""
+        raise ValueError(
+            f"{rounds} rounds of {each} fresh scenarios{shown_too}: the {split} split has {found} "
+            f"scenarios, params.yaml asks for {asked}: lower the number, or fetch a larger corpus"
+        )
 
 
 def start(policy: Path, out: Path) -> None:

@@ -1,20 +1,25 @@
 """A harvest in parts: each is explored by whoever takes it, and put together they are the harvest.
 
 All who take part see the same folders. A part stands in ``work``, in its journal and, once it is
-explored, in its trees; a harvest that was killed goes on from these, in as many parts as before or
-in another number.
+explored, in its trees, as DVC empties a stage's outs before it runs it again: a harvest that was
+killed goes on from these, in as many parts as before or in another number.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
+from dialogue.progress import Listener
 from josh.harvesting.parts import regroup
 from josh.tree.store import read_trees, tree_writer
-from services.shards import Shard, shards
-from tasks.harvest.job import Job, explore
+from josh.tree.tree import Tree
+from services.shards import Shard, SpoiledError, shards
+from tasks.harvest.explore import explore
+from tasks.harvest.job import Job
 from tasks.harvest.summary import Yield, take_stock
 
 
@@ -26,31 +31,36 @@ def prepare(job: Job, count: int) -> None:
         regroup(job.work, job.key(search, scenarios), parts)
 
 
-def harvest_shard(job: Job, shard: Shard) -> None:
-    """Explore one part, or what is still missing of it.
+def harvest_part(job: Job, shard: Shard, *, listeners: Sequence[Listener] = ()) -> None:
+    """Explore one part, or what is still missing of it, with every search and one engine.
 
     Args:
         job: The harvest.
         shard: The part.
+        listeners: Told how far each search is.
 
     Raises:
-        OSError: the engine failed in some of its dialogues; tried again, those alone are played.
+        SpoiledError: the engine failed in some of its dialogues.
     """
     paths = {name: _trees(folder, shard) for name, folder in _folders(job).items()}
-    missing = {name: [path] for name, path in paths.items() if not _is_done(path)}
-    if missing:
-        for _ in explore(job, missing, shard=shard):
-            pass
-    spoiled = [name for name, path in paths.items() if not _is_done(path)]
+    missing = {name: path for name, path in paths.items() if not _is_done(path)}
+    if not missing:
+        return
+    spoiled = []
+    for name, faults in explore(job, shard, missing, listeners):
+        if faults:
+            spoiled.append(name)
+        if faults > job.config.max_faults * job.config.scenarios:
+            break  # too many for the whole harvest: the other searches can wait
     if spoiled:
-        raise OSError(
+        raise SpoiledError(
             f"shard {shard}: the engine failed in dialogues of {', '.join(spoiled)}; "
             "what it answered is kept"
         )
 
 
 def gather(job: Job, count: int, out: Path) -> dict[str, Yield]:
-    """Put the parts together: the trees in ``out/NAME.parquet`` and ``.jsonl``, as of one harvest.
+    """Put the parts together: the trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Raises:
         OSError: a part is missing, or the engine failed in too many dialogues; what was found is
@@ -64,14 +74,21 @@ def gather(job: Job, count: int, out: Path) -> dict[str, Yield]:
                 f"{name}: {len(missing)} of {count} shards have no trees ({missing[0].stem}, ...); "
                 "run the same command again: finished work is kept"
             )
-        parquet, jsonl = out / f"{name}.parquet", out / f"{name}.jsonl"
-        with tree_writer(parquet) as write_row, tree_writer(jsonl) as write_line:
-            for tree in chain.from_iterable(map(read_trees, parts)):
-                write_row(tree)
-                write_line(tree)
-        yields[name] = take_stock(name, parquet, job.config.max_faults)
+        trees = chain.from_iterable(map(read_trees, parts))
+        kept = _written(trees, out / f"{name}.parquet", out / f"{name}.jsonl")
+        yields[name] = take_stock(name, kept, job.config.max_faults)
     _clear(job)
     return yields
+
+
+def _written(trees: Iterable[Tree], *paths: Path) -> Iterator[Tree]:
+    """The trees as they are written to all the files, which appear after the last."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(tree_writer(path)) for path in paths]
+        for tree in trees:
+            for write in writers:
+                write(tree)
+            yield tree
 
 
 def _folders(job: Job) -> dict[str, Path]:
