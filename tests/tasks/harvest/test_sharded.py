@@ -13,7 +13,7 @@ from tasks.harvest import job as whole
 from tasks.harvest.job import Job
 from tasks.harvest.sharded import gather, harvest_shard, prepare
 from tests.helpers.recording import DIALOGUE, HARVEST, RECORDING, write_corpus
-from tests.tasks.harvest.test_recorded_pipeline import DIGESTS
+from tests.tasks.harvest.digests import DIGESTS
 
 ENGINE = EngineSettings("recorded")
 
