@@ -19,7 +19,7 @@ from tasks.harvest.job import Job
 from tasks.harvest.parts import gather, harvest_part, prepare
 from tests.helpers.recording import RECORDING, SEARCH, whole_harvest, write_corpus
 from tests.helpers.recording import job as recorded
-from tests.tasks.harvest.test_recorded_pipeline import DIGESTS
+from tests.tasks.harvest.digests import DIGESTS
 
 
 @pytest.fixture
