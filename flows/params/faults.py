@@ -23,7 +23,7 @@ def describe(fault: Any, configs: Mapping[str, type[Any]]) -> str:
             return f"{name}.{_unquoted(fault, 'discriminator')} is missing"
         case "union_tag_invalid":
             tag = f"{name}.{_unquoted(fault, 'discriminator')} = {fault['ctx']['tag']!r}"
-            return f"{tag}: input should be {fault['ctx']['expected_tags']}"
+            return f"{tag}: input should be one of {fault['ctx']['expected_tags']}"
     return f"{name} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 

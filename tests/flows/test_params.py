@@ -112,7 +112,7 @@ def test_a_section_becomes_its_dataclass(file: Path) -> None:
         ("beam", "patience", "unknown key learn.searches.plain.patience; known: strategy, beam"),
         ("beam: 2", "beam: x", "learn.searches.plain.beam = 'x': input should be a valid integer"),
         ("strategy: plain, ", "", "learn.searches.plain.strategy is missing"),
-        (": plain,", ": none,", "strategy = 'none': input should be 'tree', 'plain'"),
+        (": plain,", ": none,", "strategy = 'none': input should be one of 'tree', 'plain'"),
         ("learn:", "teach:", "unknown key teach; known: learn"),
         ("learn:", "learn: [", "params.yaml is not YAML"),
         (TEXT, "", "expected sections, found NoneType"),
