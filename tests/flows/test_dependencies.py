@@ -15,7 +15,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PACKAGES = ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 PLUMBING = (
     "flows/__init__.py",
-    "flows/params.py",
+    "flows/params/",
     "flows/paths.py",
     "flows/reports.py",
     "flows/scaling.py",

@@ -12,6 +12,8 @@ import pytest
 from pydantic import Field
 
 from flows import params
+from flows.params.__main__ import main
+from flows.params.document import NOTE, read, write
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,9 @@ def test_a_search_has_the_keys_of_its_strategy(
     search = {"strategy": "rollouts", **changes} if changes else {}
     path = tmp_path / "params.yaml"
     path.write_text(Path("params.yaml").read_text())
-    document = params._read(path)
+    document = read(path)
     document["harvest"]["searches"] = {"josh": search}
-    params._write(document, path, ())
+    write(document, path, ())
     with pytest.raises(params.ParamsError) as caught:
         params.load_section("harvest", path)
     assert str(caught.value).startswith(f"{path}: {message}")
@@ -217,13 +219,13 @@ def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, messa
 
 
 def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert params.main(["check"]) == 0
-    assert params.main(["set", "big", "learn.limit=3"]) == 0
+    assert main(["check"]) == 0
+    assert main(["set", "big", "learn.limit=3"]) == 0
     assert "learn.seed: 1 -> 5" in capsys.readouterr().out
-    assert params.main(["set", "huge"]) == 1
+    assert main(["set", "huge"]) == 1
     assert capsys.readouterr().err == "no config 'huge' in configs/; known: big, default\n"
     file.unlink()
-    assert params.main(["check"]) == 1
+    assert main(["check"]) == 1
     assert "run from the repository's root" in capsys.readouterr().err
 
 
@@ -296,7 +298,7 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
 
 
 def test_the_file_as_it_comes_is_the_default() -> None:
-    assert not Path("params.yaml").read_text().startswith(params.NOTE)
+    assert not Path("params.yaml").read_text().startswith(NOTE)
 
 
 def test_a_field_is_what_its_dataclass_makes_of_it() -> None:

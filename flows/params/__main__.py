@@ -1,0 +1,34 @@
+"""``python -m flows.params``: its command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from flows.params import ParamsError, change, check
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m flows.params", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="validate the whole file")
+    setter = commands.add_parser("set", help="merge a config and overrides into the file")
+    setter.add_argument("changes", nargs="+", metavar="[CONFIG ...] key=value")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "check":
+            check()
+            return 0
+        names = [word for word in options.changes if "=" not in word]
+        overrides = [word for word in options.changes if "=" in word]
+        print("\n".join(change(overrides, names)) or "params.yaml: nothing to change")
+    except ParamsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
