@@ -35,6 +35,7 @@ class _Server(ThreadingHTTPServer):
     """A client that is killed is nothing to report."""
 
     daemon_threads = True
+    request_queue_size = 256  # of 5, a busy machine hangs up on a hundred dialogues
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError | json.JSONDecodeError):
