@@ -1,6 +1,6 @@
-"""Harvest and evaluation over many machines: a Prefect task a shard, on Dask's workers.
+"""Harvest and evaluation over many machines: one Prefect task per shard, on Dask's workers.
 
-Only a `scale` section that asks for shards imports any of it; `pip install 'toolwoz-josh[scale]'`.
+Dask is imported only if the section `scale` has shards; `pip install 'toolwoz-josh[scale]'`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScaleConfig:
-    """The section ``scale``: who does the work of harvest and evaluate. What they find is the same.
+    """The section ``scale``: the workers of harvest and evaluate, on which no result depends.
 
     Attributes:
-        shards: Parts that the scenarios are cut into, a task each; 0 does all in this process.
-            Several for each worker share the work more evenly; each of them opens its engine.
-        workers: Processes started here to take them, for as long as the stage runs.
-        address: Of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers take them; all
-            were started in this folder, which they share.
-        retries: How often a shard is tried again. It goes on where it was, at the next of
-            ``engine.urls``.
+        shards: Number of parts of the scenarios, one task each; 0 does all work in this process.
+            Several per worker balance the load better, but each opens its own engine.
+        workers: Number of worker processes to start here while the stage runs.
+        address: Address of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers to
+            use; all of them must have been started in this folder, which they share.
+        retries: Number of further attempts of a shard. Each continues the work of the one before,
+            with the next of ``engine.urls``.
         retry_delay: Seconds before each retry.
     """
 
@@ -43,13 +43,13 @@ class ScaleConfig:
 
 
 def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], None]) -> None:
-    """Have Dask's workers do the work of every shard; returns when no more will come of it.
+    """Have Dask's workers do every shard; returns when each has succeeded or failed for good.
 
     Args:
-        scale: How many, and where.
-        stage: What the tasks are named after.
-        work: Of a shard and of how often it was tried before; it leaves its results in files, so
-            what a shard that failed for good has not done is found missing there.
+        scale: The shards and the workers.
+        stage: Name of the stage, for the names of the tasks.
+        work: Does a shard, given the number of earlier attempts. It writes its results to files,
+            where the caller finds what is missing of a shard that failed.
 
     Raises:
         RuntimeError: Dask is not installed.
@@ -94,13 +94,13 @@ def _cluster(scale: ScaleConfig) -> dict[str, Any]:
     if scale.address:
         return {"address": scale.address}
     local = {"n_workers": scale.workers, "threads_per_worker": 1, "host": "127.0.0.1"}
-    # An engine takes what its settings say: Dask's own limit would kill a worker at its share.
+    # The engine's settings limit its memory; Dask's own limit would kill a worker earlier.
     return {"cluster_kwargs": {**local, "memory_limit": None, "dashboard_address": None}}
 
 
 @contextmanager
 def _one_server() -> Iterator[None]:
-    """The workers report to this process's Prefect server, be it one started for it alone."""
+    """Have the workers report to this process's Prefect server, even a temporary one."""
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

@@ -1,4 +1,4 @@
-"""Progress of a stage as an artifact of its Prefect run: a bar in the UI that fills."""
+"""Progress of a stage as an artifact of its Prefect run: a bar in the UI."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """A bar for each name it is told of; nothing where no Prefect server records the run."""
+    """A bar for each name; nothing if no Prefect server records the run."""
 
     def __init__(self) -> None:
         self._bars: dict[str, UUID] = {}
         self._lost = False
 
     def __call__(self, name: str, share: float, line: str) -> None:
-        """Move a bar; a server that fails is a warning, once, and never the stage's end.
+        """Move a bar. A server that fails causes one warning and does not end the stage.
 
         Args:
-            name: Of the bar.
-            share: Done, 0 to 1.
-            line: Stands below it.
+            name: Name of the bar.
+            share: Share of the work that is done, 0 to 1.
+            line: Text below the bar.
         """
         if self._lost or not runtime.is_tracked():
             return
@@ -41,7 +41,7 @@ class Progress:
     def _draw(self, name: str, percent: float, line: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-        # Called inside an event loop, where Prefect would give a coroutine unless told otherwise.
+        # _sync: inside an event loop Prefect would return a coroutine.
         if name in self._bars:
             update_progress_artifact(self._bars[name], percent, line, _sync=True)  # type: ignore[call-arg]
         else:

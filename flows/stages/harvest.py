@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
-from flows import paths, reports
+from flows import paths
+from flows.reports import report
 from flows.scaling import ScaleConfig, over_shards
 from flows.server.progress import Progress
 from flows.server.runtime import flow, task
 from flows.stage import main
-from flows.stopped import is_passed
+from flows.stopped import skip_if_stopped
 from josh.tree.store import read_trees
 from services.engines import EngineSettings
-from services.mlflow import tracking
-from tasks.harvest import job as work
-from tasks.harvest import sharded as sharded_harvest
-from tasks.harvest.job import HarvestConfig, Job
+from tasks.harvest import sharded
+from tasks.harvest.job import HarvestConfig, Job, of_round
+from tasks.harvest.job import harvest as harvest_trees
 from tasks.harvest.summary import Yield
 from tasks.harvest.traces import trace_trees
-from tasks.rounds import sequence as rounds
+from tasks.rounds.sequence import number
 from toolwoz.users.dialogues import DialogueConfig
 
 
-@task()
-def search(job: Job, round: str) -> dict[str, Yield]:
-    """Grow the round's trees."""
-    return work.harvest(job, paths.TREES / round, Progress())
-
-
-def share(job: Job, scale: ScaleConfig, round: str) -> dict[str, Yield]:
+def run_shards(job: Job, scale: ScaleConfig, trees: Path) -> dict[str, Yield]:
     """Grow the same trees on many machines."""
-    sharded_harvest.prepare(job, scale.shards)
-    over_shards(scale, "harvest", partial(sharded_harvest.harvest_shard, job))
-    return sharded_harvest.gather(job, scale.shards, paths.TREES / round)
+    sharded.prepare(job, scale.shards)
+    over_shards(scale, "harvest", partial(sharded.harvest_shard, job))
+    return sharded.gather(job, scale.shards, trees)
 
 
-@task()
-def tell(yields: Mapping[str, Yield], round: str) -> None:
-    """Write reports/harvest/ROUND.json and log it."""
-    record = {name: asdict(found) for name, found in yields.items()}
-    reports.write(paths.report("harvest", round), record)
-    figures = {
-        f"harvest.{name}.{figure}": value
-        for name, figures in record.items()
-        for figure, value in figures.items()
-    }
-    tracking.report(figures, step=rounds.number(round))
-
-
-@task()
+@task
 def trace(config: HarvestConfig, round: str) -> None:
-    """Keep some golden paths where MLflow shows them turn by turn; a side output, so last."""
+    """Log some golden paths as MLflow traces: a side output, so last."""
     for name in config.searches:
         trees = read_trees(paths.TREES / round / f"{name}.parquet")
         trace_trees(trees, name, config.split, config.traces)
@@ -66,10 +47,11 @@ def harvest(
     scale: ScaleConfig,
     round: str,
 ) -> None:
-    if is_passed(paths.start(round), paths.TREES / round, paths.report("harvest", round)):
+    trees, report_file = paths.TREES / round, paths.report("harvest", round)
+    if skip_if_stopped(paths.start(round), trees, report_file):
         return
     job = Job(
-        work.of_round(config, round),
+        of_round(config, round),
         dialogue,
         engine,
         paths.start(round),
@@ -77,10 +59,14 @@ def harvest(
         paths.WORK / "harvest" / round,
         paths.LOGS,
         round,
-        skip=config.scenarios * (rounds.number(round) - 1),
+        skip=config.scenarios * (number(round) - 1),
     )
-    found = share(job, scale, round) if scale.shards else search(job, round)
-    tell(found, round)
+    if scale.shards:
+        found = run_shards(job, scale, trees)
+    else:
+        found = task(harvest_trees)(job, trees, Progress())
+    record = {name: asdict(one) for name, one in found.items()}
+    report(report_file, record, {"harvest": record}, step=number(round))
     trace(config, round)
 
 

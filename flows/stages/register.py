@@ -11,14 +11,19 @@ from flows import paths, reports
 from flows.server.runtime import flow, task
 from flows.stage import main
 from services.mlflow import provenance
-from tasks.register import job as work
-from tasks.register.job import RegisterConfig, Registration
+from tasks.register.job import (
+    RegisterConfig,
+    Registration,
+    choose,
+    figures,
+    register_policy,
+)
 from tasks.register.model_card import card, hub_id
 from tasks.register.packing import adapter_base
 from tasks.train.recipe import START, TrainConfig
 
 
-@task()
+@task
 def enter(
     config: RegisterConfig,
     record: Mapping[str, Any],
@@ -26,18 +31,18 @@ def enter(
     train: TrainConfig,
 ) -> Registration:
     """Make a version of the policy accepted last, or of the candidate where none was."""
-    policy, promote, reason = work.choose(record)
+    policy, promote, reason = choose(record)
     round, _, arm = policy.partition("/")
     folder = paths.ARMS / round / train.place(arm)
     name = hub_id(settings["bootstrap"])
     is_first = record["rounds"][round]["start"] == "base"
     on_hub = {str(paths.ARMS / round / START): name} if name and is_first else {}
     hashes = provenance.dvc_hashes(outs=False).deps
-    return work.register(
+    return register_policy(
         config,
         policy,
         folder,
-        work.figures(record["arms"][policy]),
+        figures(record["arms"][policy]),
         promote=promote,
         reason=reason,
         card=card(policy, record, settings, hashes, adapter_base(folder, on_hub)),
@@ -45,21 +50,13 @@ def enter(
     )
 
 
-@task()
-def tell(registration: Registration) -> None:
-    """Write reports/registration.json."""
-    reports.write(paths.REPORTS / "registration.json", asdict(registration))
-
-
 @flow
 def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: TrainConfig) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
-    settings = {
-        "bootstrap": asdict(bootstrap),
-        "harvest": asdict(harvest),
-        "train": asdict(train),
-    }
-    tell(enter(config, record, settings, train))
+    sections = {"bootstrap": bootstrap, "harvest": harvest, "train": train}
+    settings = {name: asdict(section) for name, section in sections.items()}
+    registration = enter(config, record, settings, train)
+    reports.write(paths.REPORTS / "registration.json", asdict(registration))
 
 
 if __name__ == "__main__":

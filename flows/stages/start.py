@@ -1,4 +1,4 @@
-"""Stage start: a round begins with the policy that the one before it left."""
+"""Stage start: a round begins with the policy that the round before it left."""
 
 from __future__ import annotations
 
@@ -8,31 +8,19 @@ from typing import Any
 from flows import paths
 from flows.server.runtime import flow, task
 from flows.stage import main
-from flows.stopped import is_passed
-from tasks.rounds import start as policies
+from flows.stopped import skip_if_stopped
 from tasks.rounds.sequence import Round
-
-
-@task()
-def require_scenarios(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any) -> None:
-    """All rounds need scenarios that neither a round nor a lesson before them had."""
-    policies.require_scenarios(
-        paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
-    )
-
-
-@task()
-def begin(rounds: Mapping[str, Round], round: str) -> None:
-    """Put the policy where the round's arms find it."""
-    policies.start(paths.MODELS / rounds[round].after, paths.start(round))
+from tasks.rounds.start import require_scenarios, start_from
 
 
 @flow
 def start(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any, round: str) -> None:
-    if is_passed(paths.MODELS / rounds[round].after, paths.start(round)):
+    if skip_if_stopped(paths.MODELS / rounds[round].after, paths.start(round)):
         return
-    require_scenarios(rounds, harvest, bootstrap)
-    begin(rounds, round)
+    task(require_scenarios)(
+        paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
+    )
+    task(start_from)(paths.MODELS / rounds[round].after, paths.start(round))
 
 
 if __name__ == "__main__":

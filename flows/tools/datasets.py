@@ -1,10 +1,9 @@
 """The versions of data/datasets that commits and experiments hold, and how two of them differ.
 
-    python -m flows.tools.datasets                 # every version: its hash, what bears it, its
-    sets
-    python -m flows.tools.datasets v1 my-exp       # what the second has that the first has not
+    python -m flows.tools.datasets                 # every version: hash, revisions, sets
+    python -m flows.tools.datasets v1 my-exp       # rows kept, new and gone, per file
 
-A version is what DVC hashed, so commits and experiments that extracted the same rows are one.
+A version is a content of the folder by DVC's hash; commits and experiments may share one.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ REPORT = "extract"
 
 
 class DatasetsError(ValueError):
-    """A version that is not to be had; the message says what to do."""
+    """A version that is not available; the message says what to do."""
 
 
 @dataclass
@@ -42,10 +41,10 @@ class Version:
     """One content of the training sets.
 
     Attributes:
-        hashes: Folder below data/datasets, or itself -> DVC's md5.
-        names: Tags, experiments and commits that hold it; the newest commit first.
-        revision: One of them, to read from; None for the workspace.
-        date: Of the oldest of its commits.
+        hashes: Path of data/datasets, or of a folder below it, and DVC's md5.
+        names: Tags, experiments and commits that have it; the newest commit first.
+        revision: Revision to read it from; None for the workspace.
+        date: Date of the oldest of its commits.
     """
 
     hashes: tuple[tuple[str, str], ...]
@@ -55,7 +54,7 @@ class Version:
 
 
 def versions() -> list[Version]:
-    """Every version there is, newest first."""
+    """Every version, newest first."""
     found: dict[tuple[tuple[str, str], ...], Version] = {}
     for revision, date, names in _revisions():
         hashes = _hashes(_read_lock(revision))
@@ -68,17 +67,17 @@ def versions() -> list[Version]:
 
 
 def describe(version: Version) -> str:
-    """A few lines: hash, date and bearers, and the rows of each set."""
+    """The lines about a version: hash, date and revisions, then the rows of each set."""
     hashes = ", ".join(f"{path} {md5[:8]}" for path, md5 in version.hashes)
     head = f"{hashes}  {version.date:%Y-%m-%d %H:%M}  {', '.join(version.names)}"
     return "\n".join([head, *_sets(version.revision)])
 
 
 def compare(before: str, after: str) -> Iterator[str]:
-    """What changed from one revision, or ``workspace``, to another, a line a file.
+    """The changes from one revision, or ``workspace``, to another, one line per file.
 
     Raises:
-        DatasetsError: there is no such revision, or its rows are neither here nor in a remote.
+        DatasetsError: no such revision, or its rows are neither here nor in a remote.
     """
     old, new = _rows(before), _rows(after)
     for name in sorted(old.keys() | new.keys()):
@@ -102,7 +101,7 @@ def _revisions() -> Iterator[tuple[str | None, datetime, list[str]]]:
 
 
 def _name(ref: str) -> str | None:
-    """A tag, a branch or an experiment, as its users call it."""
+    """The name of a tag, branch or experiment, as users write it."""
     ref = ref.removeprefix("HEAD -> ").removeprefix("tag: ")
     kinds = {"refs/tags/": "tag ", "refs/heads/": "branch ", "refs/exps/": "exp "}
     for prefix, kind in kinds.items():
@@ -131,7 +130,7 @@ def _is_dataset(path: str) -> bool:
 
 
 def _sets(revision: str | None) -> Iterator[str]:
-    """Rows and lengths of every set, from the reports that were written with it."""
+    """Rows and lengths of every set, from the reports of the stage that wrote it."""
     try:
         with _files(revision) as files:
             found = _find(files, paths.REPORTS / REPORT, ".json")
@@ -169,7 +168,7 @@ def _rows(revision: str) -> dict[str, Counter[bytes]]:
 
 
 def _find(files: Any, folder: Path, suffix: str) -> list[str]:
-    """Not all that is there: DVC puts a .gitignore beside what it keeps."""
+    """The files of a folder with that suffix; DVC also puts a .gitignore there."""
     return [name for name in files.find(folder.as_posix()) if name.endswith(suffix)]
 
 
@@ -204,7 +203,7 @@ def _git(*arguments: str) -> str:
 def main() -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.tools.datasets")
-    parser.add_argument("revisions", nargs="*", help="two of them: what differs")
+    parser.add_argument("revisions", nargs="*", help="two revisions to compare")
     revisions = parser.parse_args().revisions
     if len(revisions) not in (0, 2):
         parser.error("name no revision, or two")

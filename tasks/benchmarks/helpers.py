@@ -1,4 +1,4 @@
-"""The models beside the one under test: who judges answers, and who plays the world around it."""
+"""Helper models: a judge of answers, and a simulator of the user or an API."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from tasks.benchmarks.options import Helper
 MAX_TOKENS = 1024
 Role = Literal["judge", "simulator"]
 ROLES: Mapping[Role, str] = {
-    "judge": "reads answers",
-    "simulator": "plays the user, or the API",
+    "judge": "rates answers",
+    "simulator": "plays the user or the API",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class HelperModel:
-    """What plays a role; nobody, where all is empty.
+    """The model of a role; none if url and model are empty.
 
     Attributes:
-        url: Of an OpenAI-compatible endpoint, up to and with ``/v1``; or a recording (``.jsonl``).
-        model: Name that the endpoint knows it by.
+        url: Address of an OpenAI-compatible endpoint, up to and with ``/v1``, or a recording
+            (``.jsonl``).
+        model: Name of the model at the endpoint.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
-        timeout: Seconds the endpoint may take for an answer.
-        max_tokens: Most tokens of an answer; the longest protocols ask for an explanation first.
+        timeout: Seconds to wait for an answer.
+        max_tokens: Maximum number of tokens of an answer; some protocols ask for an explanation.
     """
 
     url: str = ""
@@ -40,21 +41,21 @@ class HelperModel:
 
     @property
     def title(self) -> str:
-        """What stands beside every number it had a part in."""
+        """Name of the model in every figure that it took part in."""
         cut = self.max_tokens != MAX_TOKENS
         return f"{self.model} (at most {self.max_tokens} tokens)" if cut else self.model
 
 
-NOBODY = HelperModel()
+NO_MODEL = HelperModel()
 
 
 @contextmanager
 def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | None]:
-    """Who plays a role, until the context ends; None where nobody is named.
+    """The model of a role, until the context ends; None if no model is named.
 
     Raises:
         ValueError: only its address or only its name is given.
-        EngineError: it does not answer.
+        EngineError: the endpoint does not answer.
     """
     if bool(named.url) != bool(named.model):
         raise ValueError(f"a {role} needs both --{role} URL and --{role}-model NAME")
@@ -73,11 +74,11 @@ def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | 
         yield Helper(named.title, policy)
 
 
-def backend_of(model: str, otherwise: Backend) -> Backend:
-    """What asks a model that is named by a URL or a recording; else the other backend."""
+def backend_of(model: str, default: Backend) -> Backend:
+    """The backend for a URL or a recording; the default for a folder."""
     if is_url(model):
         return "endpoint"
-    return "recorded" if model.endswith(".jsonl") else otherwise
+    return "recorded" if model.endswith(".jsonl") else default
 
 
 def is_url(model: str) -> bool:

@@ -1,4 +1,4 @@
-"""The comparison as figures, and as one HTML file that needs nothing else."""
+"""The comparison as figures, and as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIGURES: Mapping[str, Callable[[Result], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One run against the first: a difference by figure, corrected for all of them together."""
+    """One run against the first: a difference per figure, with Holm's correction over all."""
 
     name: str
     differences: Sequence[Difference]
@@ -39,7 +39,7 @@ class Compared:
 
 
 def against_first(runs: Sequence[Run]) -> list[Compared]:
-    """Every later run against the first, on what both were run on."""
+    """Every later run against the first, on the items that both have."""
     return [Compared(run.name, holm(list(_differences(runs[0], run)))) for run in runs[1:]]
 
 
@@ -62,8 +62,8 @@ def render(
 
     Args:
         runs: The baseline first, then in the order of the rounds.
-        verdict: The gate's decision and its reason, where a gate judged.
-        rounds: Names of the runs that follow one another, for the curve; None for all.
+        verdict: Decision and reason of the gate; None without a gate.
+        rounds: Names of the runs that the curve over the rounds joins; None for all.
 
     Raises:
         ValueError: two evaluations on ToolWOZ have the same name.
@@ -98,7 +98,7 @@ def _differences(first: Run, other: Run) -> Iterator[Difference]:
 def _toolwoz(
     name: str, figure: Callable[[Result], float], before: Sequence[Result], after: Sequence[Result]
 ) -> Difference:
-    """By scenario: its trials are not independent, so their mean is one observation."""
+    """Compare by scenario: its trials are not independent, so their mean is one observation."""
     paired = {r.key for r in before if r.scored} & {r.key for r in after if r.scored}
 
     def means(results: Sequence[Result]) -> list[Scored]:

@@ -52,7 +52,7 @@ def _stands_for_smollm2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
 def test_skill_comes_first_and_habits_then(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    trained = bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    trained = bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert list(trained) == ["apprenticeship", "employment"]
     assert (tmp_path / "base" / "model.safetensors").exists()
 
@@ -63,7 +63,7 @@ def test_what_was_finished_is_made_again_the_same(
     """As by `dvc repro --force`, or after a kill before DVC took the base."""
     bases = [tmp_path / name for name in ("first", "again")]
     for base in bases:
-        bootstrap.bootstrap(toy, dialogue, corpus, base, work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, base, work=tmp_path / "work")
     weights = [(base / "model.safetensors").read_bytes() for base in bases]
     assert weights[0] == weights[1]
 
@@ -81,11 +81,11 @@ def test_an_apprenticeship_that_a_killed_run_finished_is_not_served_again(
 
     monkeypatch.setattr(bootstrap, "_employment", killed)
     with pytest.raises(KeyboardInterrupt):
-        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     monkeypatch.undo()
     assert not (tmp_path / "base").exists()
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert "the apprenticeship was finished before" in caplog.text
     assert (tmp_path / "base" / "model.safetensors").exists()
 
@@ -94,7 +94,7 @@ def test_without_employment_the_apprentice_is_the_base(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
     config = replace(toy, employment=replace(toy.employment, scenarios=0))
-    trained = bootstrap.bootstrap(
+    trained = bootstrap.make_base(
         config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work"
     )
     assert list(trained) == ["apprenticeship"]
@@ -113,7 +113,7 @@ def test_smollm2_without_lessons_is_taken_as_it_is(
     untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
     untaught = replace(untaught, employment=_few(toy.employment, 0))
     base = tmp_path / "base"
-    assert not bootstrap.bootstrap(untaught, dialogue, corpus, base, work=tmp_path / "work")
+    assert not bootstrap.make_base(untaught, dialogue, corpus, base, work=tmp_path / "work")
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     assert all(weights[name].equal(value) for name, value in tiny[0].state_dict().items())
     assert AutoTokenizer.from_pretrained(base).chat_template == tiny[1].chat_template
@@ -131,7 +131,7 @@ def test_smollm2_may_be_employed_without_an_apprenticeship(
     tiny[0].config.max_position_embeddings = toy.model.max_length
     untaught = replace(toy, kind="smollm2", apprenticeship=_few(toy.apprenticeship, 0))
     base, work = tmp_path / "base", tmp_path / "work"
-    assert list(bootstrap.bootstrap(untaught, dialogue, corpus, base, work=work)) == ["employment"]
+    assert list(bootstrap.make_base(untaught, dialogue, corpus, base, work=work)) == ["employment"]
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     before = tiny[0].state_dict()
     assert {name: value.shape for name, value in weights.items()} == {
@@ -145,7 +145,7 @@ def test_an_embedded_model_needs_its_apprenticeship(
 ) -> None:
     config = replace(toy, apprenticeship=_few(toy.apprenticeship, 0))
     with pytest.raises(ValueError, match=r"bootstrap\.apprenticeship\.scenarios is 0"):
-        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 def test_other_habits_do_not_cost_the_apprenticeship_anew(
@@ -155,10 +155,10 @@ def test_other_habits_do_not_cost_the_apprenticeship_anew(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     hasty = replace(toy, employment=replace(toy.employment, hurry=1.0))
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(hasty, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(hasty, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert "the apprenticeship was finished before" in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_lessons_that_the_train_split_is_too_small_for_are_not_begun(
 ) -> None:
     config = replace(toy, employment=replace(toy.employment, scenarios=2))
     with pytest.raises(ValueError, match=r"the train split has 3 scenarios, .* asks for 4"):
-        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("embedded", 3), ("smollm2", 3), ("pretrained", 0)])

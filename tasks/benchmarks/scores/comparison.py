@@ -1,4 +1,4 @@
-"""What training changed: base against trained on the same items, over several benchmarks."""
+"""Comparison of two runs on the same items, over several benchmarks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Difference:
 
     Attributes:
         benchmark: Its name.
-        items: Scored in both runs; every figure but the next two is about them.
-        unpaired: Items that only one of the runs has.
-        unscored: Items that both have, and that one or both could not judge.
-        baseline, candidate: Their mean scores.
-        difference: The mean difference with its paired bootstrap interval.
-        effect: Cohen's d of paired differences: their mean by their standard deviation; NaN where
-            all are equal.
-        detectable: The smallest true difference that so many items show with 80 % power.
-        wins, losses: Items the candidate did better, worse.
+        items: Number of items scored in both runs; all figures but the next two are about them.
+        unpaired: Number of items that only one run has.
+        unscored: Number of items that both runs have, unscored in one or both.
+        baseline, candidate: Mean scores.
+        difference: Mean difference with its paired bootstrap interval.
+        effect: Cohen's d of paired differences, their mean divided by their standard deviation; NaN
+            if all are equal.
+        detectable: Smallest true difference that this number of items shows with 80 % power.
+        wins, losses: Numbers of items on which the candidate was better, worse.
         p_value: Exact sign test of wins against losses, ties left out. Where scores are 0 and 1
             this is McNemar's exact test; elsewhere it is about how many items moved, not how far.
         p_holm: The same after Holm's correction over the benchmarks compared together.
@@ -57,9 +57,9 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """The interval excludes zero, and the corrected test does not allow for chance at 5 %.
+        """Whether the interval excludes zero and the corrected test is significant at 5 %.
 
-        Both, because the bootstrap is too sure of itself where few items changed.
+        Both are required, as the bootstrap interval is too narrow if few items changed.
         """
         excludes_zero = self.difference.low > 0 or self.difference.high < 0
         return excludes_zero and self.p_holm < LEVEL
@@ -82,7 +82,7 @@ def compare(
 
 
 def holm(found: Sequence[Difference]) -> list[Difference]:
-    """The same differences, their p-values corrected for having been looked at together."""
+    """The same differences with Holm's correction of their p-values."""
     if not found:
         return []
     corrected = multipletests([one.p_value for one in found], LEVEL, method="holm")[1]
@@ -150,7 +150,7 @@ def line(one: Difference) -> str:
 
 
 def _known(value: float, form: str) -> str:
-    """Where no item differs, there is no spread to measure by."""
+    """The value, or n/a if no item differs and so there is no spread."""
     return "n/a" if math.isnan(value) else format(value, form)
 
 

@@ -1,7 +1,7 @@
-"""scored.jsonl: a scored item a line, written as it ends; run.json beside it says of what run.
+"""Files of a benchmark run: scored.jsonl with one scored item per line, and run.json.
 
-A run that was killed continues from its file. A last line without its newline was being written
-when that happened: it is dropped, and its item played again.
+A killed run continues from its file. A last line without a newline was incomplete: it is dropped,
+and its item is played again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ RUN = "run.json"
 
 
 class ScoredError(ValueError):
-    """A folder of scored items that cannot be read, or must not be continued."""
+    """A folder of scored items cannot be read, or must not be continued."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """The scored items so far, kept in a file where there is one."""
+    """The scored items so far, also written to a file if there is one."""
 
     scored: dict[str, Scored] = field(default_factory=dict)
     file: IO[bytes] | None = None
@@ -36,7 +36,7 @@ class Recorder:
         return item in self.scored and self.scored[item].error is None
 
     def append(self, scored: Scored) -> None:
-        """Record an item; when this returns, the file has it."""
+        """Record an item, in the file before this returns."""
         if self.file:
             self.file.write(dumps(asdict(scored)).encode() + b"\n")
             self.file.flush()
@@ -45,10 +45,10 @@ class Recorder:
 
 @contextmanager
 def continue_run(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Recorder]:
-    """Open the folder of a run: a new one, or one with the same configuration, to go on with it.
+    """Open the folder of a run: a new one, or one of the same configuration to continue.
 
     Raises:
-        ScoredError: it holds another configuration's run, is damaged before its last line, or is
+        ScoredError: it has a run of another configuration, is damaged before its last line, or is
             being written by another process.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,10 +65,10 @@ def continue_run(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Rec
 
 
 def read_scored(folder: Path) -> list[Scored]:
-    """The scored items of a run, finished or not; of an item played again, the last.
+    """The scored items of a run, finished or not; the last line of an item counts.
 
     Raises:
-        ScoredError: there are none, or a line is no scored item.
+        ScoredError: the file is missing, or a line is no scored item.
     """
     path = folder / SCORED
     try:
@@ -92,10 +92,10 @@ def read_scored(folder: Path) -> list[Scored]:
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """What the run in a folder depends on.
+    """The settings that the run in a folder depends on.
 
     Raises:
-        ScoredError: there is no run.
+        ScoredError: the folder has no run.
     """
     try:
         found: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def read_configuration(folder: Path) -> dict[str, Any]:
 
 
 def _claim(folder: Path, configuration: Mapping[str, Any]) -> None:
-    """Write the configuration down, or check it against the one that is there."""
+    """Write the configuration, or compare it with the one in the folder."""
     if not (folder / RUN).is_file():
         part = folder / f"{RUN}.part"
         part.write_text(json.dumps(configuration, indent=1) + "\n", encoding="utf-8")

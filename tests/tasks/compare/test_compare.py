@@ -182,7 +182,7 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
         "from pathlib import Path\n"
         "from services.mlflow import tracking\n"
         "from tasks.compare.__main__ import main\n"
-        "with tracking.stage_run('evaluate', {}): tracking.keep(Path('kept'))\n"
+        "with tracking.stage_run('evaluate', {}): tracking.log_artifact(Path('kept'))\n"
         "raise SystemExit(main(['evaluate:kept/a', 'evaluate:kept/b', '--out', 'page.html']))\n"
     )
     root = str(Path(__file__).parents[3])
