@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ LOCK = "dvc.lock"
 WORKSPACE = "workspace"
 REPORT = "extract"
 """Folder of the rounds' reports, and the stage that writes them."""
+KIND = re.compile(r"^HEAD -> |^tag: |^refs/exps/\w\w/\w{38}/")
+"""Prefixes that git puts before the name of a branch, tag or experiment."""
 
 
 class DatasetsError(ValueError):
@@ -57,7 +60,7 @@ def versions() -> list[Version]:
     """Every version, newest first."""
     found: dict[tuple[tuple[str, str], ...], Version] = {}
     for revision, date, names in _revisions():
-        hashes = _hashes(_read_lock(revision))
+        hashes = _hashes(revision)
         if not hashes:
             continue
         version = found.setdefault(hashes, Version(hashes, revision, date))
@@ -90,43 +93,33 @@ def compare(before: str, after: str) -> Iterator[str]:
 
 
 def _revisions() -> Iterator[tuple[str | None, datetime, list[str]]]:
-    """The workspace, and every commit, experiments included, in which dvc.lock changed."""
+    """The workspace, and every commit, those of experiments included, that changed dvc.lock."""
     if Path(LOCK).is_file():
         yield None, datetime.fromtimestamp(Path(LOCK).stat().st_mtime, UTC), [WORKSPACE]
-    shape = "--format=%H%x09%ct%x09%D"
-    for line in _git("log", "--all", "--decorate=full", shape, "--", LOCK).splitlines():
-        commit, seconds, refs = line.split("\t")
-        names = [name for ref in refs.split(", ") if (name := _name(ref))]
-        yield commit, datetime.fromtimestamp(int(seconds), UTC), names or [commit[:7]]
+    # Without these options git names no experiments.
+    refs = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "exps")]
+    refs.append("--decorate-refs-exclude=refs/exps/exec")
+    log = _git("log", "--all", *refs, "--format=%H%x09%ct%x09%D", "--", LOCK)
+    for line in log.splitlines():
+        commit, seconds, names = line.split("\t")
+        found = [KIND.sub("", name) for name in names.split(", ") if name]
+        yield commit, datetime.fromtimestamp(int(seconds), UTC), found or [commit[:7]]
 
 
-def _name(ref: str) -> str | None:
-    """The name of a tag, branch or experiment, as users write it."""
-    ref = ref.removeprefix("HEAD -> ").removeprefix("tag: ")
-    kinds = {"refs/tags/": "tag ", "refs/heads/": "branch ", "refs/exps/": "exp "}
-    for prefix, kind in kinds.items():
-        if ref.startswith(prefix) and not ref.startswith("refs/exps/exec"):
-            name = ref.removeprefix(prefix)
-            return kind + (name.rpartition("/")[2] if kind == "exp " else name)
-    return None
-
-
-def _read_lock(revision: str | None) -> Mapping[str, Any]:
+def _hashes(revision: str | None) -> tuple[tuple[str, str], ...]:
     text = _git("show", f"{revision}:{LOCK}") if revision else Path(LOCK).read_text("utf-8")
     try:
-        return YAML(typ="safe").load(text) or {}
+        lock = YAML(typ="safe").load(text) or {}
     except YAMLError as error:
         raise DatasetsError(f"{LOCK} of {revision or WORKSPACE} is not YAML: {error}") from error
-
-
-def _hashes(lock: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     outs = (out for stage in lock.get("stages", {}).values() for out in stage.get("outs", ()))
-    ours = ((out["path"], out["md5"]) for out in outs if _is_dataset(out["path"]))
-    return tuple(sorted(ours))
-
-
-def _is_dataset(path: str) -> bool:
-    return Path(path).is_relative_to(paths.DATASETS)
+    return tuple(
+        sorted(
+            (out["path"], out["md5"])
+            for out in outs
+            if Path(out["path"]).is_relative_to(paths.DATASETS)
+        )
+    )
 
 
 def _sets(revision: str | None) -> Iterator[str]:
