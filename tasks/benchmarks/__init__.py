@@ -2,8 +2,8 @@
 
     python -m tasks.benchmarks toolalpaca --model http://127.0.0.1:8000/v1 --limit 20
 
-``suites`` holds the benchmarks, ``shape`` their common shape; ``runner`` asks the policy the items,
-and ``summary`` computes the figures.
+``suites`` holds the benchmarks, ``shape`` their common shape; ``runs`` asks the policy the items
+and computes the figures.
 """
 
 from __future__ import annotations

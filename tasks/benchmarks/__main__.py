@@ -24,9 +24,9 @@ from tasks.benchmarks import BENCHMARKS, models, open_benchmark
 from tasks.benchmarks.files import MIRROR, mirror_folder
 from tasks.benchmarks.helpers import open_helper
 from tasks.benchmarks.options import Options
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.suite import play_all, table
-from tasks.benchmarks.summary import lines
+from tasks.benchmarks.runs.several import play_all, table
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import lines
 from toolwoz.corpus.download import FetchError
 
 # Before a library that reads these variables is imported.

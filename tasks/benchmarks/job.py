@@ -17,10 +17,10 @@ from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.files import mirror_folder
 from tasks.benchmarks.helpers import NO_MODEL, HelperModel, open_helper
 from tasks.benchmarks.options import Options
+from tasks.benchmarks.runs.several import shared
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import Metrics
 from tasks.benchmarks.shape import Benchmark
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.suite import shared
-from tasks.benchmarks.summary import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
-from tasks.benchmarks.trials import pass_hat
+from tasks.benchmarks.suites.trials import pass_hat
 from worlds.tau_bench import Domain, Episode, LLMUser, Scenario
 from worlds.tau_bench.domain import Name
 from worlds.tau_bench.episode import PROMPT

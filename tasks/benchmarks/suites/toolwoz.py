@@ -14,7 +14,7 @@ from typing import Final
 from dialogue.protocols import Policy
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
-from tasks.benchmarks.trials import pass_hat
+from tasks.benchmarks.suites.trials import pass_hat
 from toolwoz.conversion.conversion import Conversion, convert
 from toolwoz.conversion.proof import replay
 from toolwoz.corpus.multiwoz import read_corpus

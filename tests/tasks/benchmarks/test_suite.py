@@ -13,10 +13,10 @@ from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.helpers import HelperModel
 from tasks.benchmarks.options import Helper, MissingError, Options
+from tasks.benchmarks.runs.several import TABLE
 from tasks.benchmarks.scores.comparison import read_runs
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
-from tasks.benchmarks.suite import TABLE
 from tests.tasks.benchmarks.chat_endpoint import serving
 from toolwoz.corpus.download import FetchError
 

@@ -163,7 +163,7 @@ def test_what_cannot_be_compared_is_said_in_a_line(tmp_path, capsys):
 
 
 def test_runs_of_benchmarks_alone_make_a_page(sums, right, tmp_path):
-    from tasks.benchmarks.runner import run as play
+    from tasks.benchmarks.runs.runner import run as play
 
     for name in ("base", "trained"):
         asyncio.run(play(sums, sums.items, right, concurrency=2, out=tmp_path / name / "sums"))
@@ -198,7 +198,7 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
 
 
 def test_what_is_kept_of_a_run_is_what_is_read_of_it(sums, right, tmp_path):
-    from tasks.benchmarks.runner import run as play
+    from tasks.benchmarks.runs.runner import run as play
 
     save(tmp_path / "toolwoz", [0, 2])
     (tmp_path / "toolwoz" / "engine.log").write_text("loading")

@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
-from tasks.benchmarks.ask import ask
 from tasks.benchmarks.options import Helper
 from tasks.benchmarks.shape import Score, UnscoredError
+from tasks.benchmarks.suites.ask import ask
 
 _VERDICT: Final = re.compile(r"\[\[([ABC])\]\]")
 
@@ -117,7 +117,7 @@ class Pairwise:
         """Judge both turns in both orders.
 
         Raises:
-            tasks.benchmarks.ask.JudgeError: a prompt does not fit the judge's context.
+            tasks.benchmarks.suites.ask.JudgeError: a prompt does not fit the judge's context.
         """
         turns = []
         for turn in (1, 2):

@@ -16,10 +16,10 @@ from typing import Any, Final
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import Talk
 from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.scores.scored_file import SCORED, read_configuration, read_scored
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.suites.ask import Talk
 from tasks.benchmarks.suites.mt_bench.judge import Pair, Pairwise
 from tasks.benchmarks.suites.mt_bench.temperatures import Temperatures
 

@@ -17,9 +17,9 @@ from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps
 from dialogue.tool_text import Call, calls_of
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import JudgeError, Talk, ask
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.suites.ask import JudgeError, Talk, ask
 from tasks.benchmarks.suites.toolalpaca.suite import ASK_USER, read_apis, tools_of
 
 MAX_ROUNDS: Final = 10

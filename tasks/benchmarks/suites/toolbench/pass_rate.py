@@ -17,9 +17,9 @@ from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import Call, calls_of
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import JudgeError, Talk, ask
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, ContextFullError, Item, Score
+from tasks.benchmarks.suites.ask import JudgeError, Talk, ask
 from tasks.benchmarks.suites.functions import tool
 from tasks.benchmarks.suites.toolbench.suite import read_items
 

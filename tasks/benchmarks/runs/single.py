@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.engines import EngineConfig
-from tasks.benchmarks.runner import choose, run
+from tasks.benchmarks.runs.runner import choose, run
+from tasks.benchmarks.runs.summary import Metrics, summarise, write_metrics
 from tasks.benchmarks.scores.scored_file import read_configuration
 from tasks.benchmarks.shape import Benchmark
-from tasks.benchmarks.summary import Metrics, summarise, write_metrics
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
 

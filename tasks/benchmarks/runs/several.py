@@ -11,8 +11,8 @@ from pathlib import Path
 from services.engines import EngineConfig, EngineError, server
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.summary import Metrics, lines
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import Metrics, lines
 from toolwoz.corpus.download import FetchError
 
 TABLE = "table.txt"
