@@ -10,6 +10,7 @@ PY ?= $(shell for p in python3.11 python3.12 python3; do \
 EXTRA ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 SOURCE ?=
 CONFIG ?=
+SIZE ?=
 SET ?=
 TESTS ?= tests
 PREFECT_PORT ?= 4200
@@ -23,8 +24,8 @@ READY := $(VENV)/.ready-$(EXTRA)
 NEEDS = $(if $(filter smollm2,$(CONFIG)),$(VENV)/.ready-smollm2)
 # dvc.yaml says plain `python`: this environment's goes first.
 export PATH := $(BIN):$(PATH)
-# multiwoz alone means the release the paper used.
-CHANGES = $(CONFIG) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
+# full is the default's size; multiwoz alone means the release the paper used.
+CHANGES = $(CONFIG) $(SIZE:full=default) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
 .PHONY: help setup repro compare plots screens datasets test check lint format ui serve schedule lock
 
@@ -33,7 +34,7 @@ help: ## this list
 
 setup: $(READY) ## the environment in .venv; EXTRA=cpu|gpu, PY=python3.12
 
-repro: $(READY) $(NEEDS) ## the whole pipeline; SOURCE=multiwoz, CONFIG=smollm2, SET="harvest.scenarios=50"
+repro: $(READY) $(NEEDS) ## the whole pipeline; SIZE=tiny|small|full, SOURCE=multiwoz, CONFIG=smollm2, SET="harvest.scenarios=50"
 	@$(if $(strip $(CHANGES)),python -m flows.params set $(CHANGES))
 	@python -m flows.params check
 	dvc repro
@@ -47,13 +48,13 @@ plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" co
 	dvc plots $(if $(RUNS),diff $(RUNS),show)
 
 screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow, the report
-	@python -m tests.docs.screens
+	@python -m flows.tools.screens
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.tools.datasets $(RUNS)
 
-test: $(READY) ## every test; TESTS="-m 'not slow'" leaves the long ones out
-	python -m pytest -q $(TESTS)
+test: $(READY) ## every test, two files at a time; TESTS="-m 'not slow'" leaves the long ones out
+	python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: lint test ## format, lint, types, the import rule, and every test
 

@@ -22,12 +22,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dialogue.pool import Limits
 from dialogue.protocols import Completion, Message, Policy, Tool
 from flows.params import load_section
-from josh.harvesting.scheduler import Start, harvest_all
+from josh.harvesting.scheduler import Limits, Start, harvest_all
 from josh.rows.curation import extract
-from josh.search.config import JoshConfig
+from josh.search.config import JoshConfig, RolloutsConfig, SearchConfig
 from josh.tree.tree import Tree
 from services.engines import open_engine
 from tasks.harvest.job import starter
@@ -40,23 +39,20 @@ from toolwoz.world.world import World
 
 log = logging.getLogger(__name__)
 
-STRATEGIES: Mapping[str, JoshConfig] = {
+STRATEGIES: Mapping[str, SearchConfig] = {
     "josh, exact": JoshConfig(),
     "all rewards": JoshConfig(all_rewards=True),
     "best leaf": JoshConfig(best_leaf=True),
     "refill": JoshConfig(refill=True),
-    "merge": JoshConfig(merge=True),
-    "probation 1": JoshConfig(probation=1),
     "patience 6": JoshConfig(patience=6),
     "end on error": JoshConfig(end_on_error=True),
-    "action-level": JoshConfig(branching="message"),
     "refill, end on error": JoshConfig(refill=True, end_on_error=True),
     "the same, and patience 6": JoshConfig(refill=True, end_on_error=True, patience=6),
     "the same, all and best": JoshConfig(
         refill=True, end_on_error=True, patience=6, all_rewards=True, best_leaf=True
     ),
-    "rollouts, 8": JoshConfig(strategy="rollouts"),
-    "rollouts, 4": JoshConfig(strategy="rollouts", beam=4),
+    "rollouts, 8": RolloutsConfig(),
+    "rollouts, 4": RolloutsConfig(beam=4),
 }
 
 
@@ -107,14 +103,14 @@ async def harvested(
     scenarios: Sequence[str],
     start: Start,
     policy: Policy,
-    config: JoshConfig,
+    config: SearchConfig,
     options: argparse.Namespace,
 ) -> list[Tree]:
     """Trees in the order of the scenarios, until their tokens (in thousands) are spent."""
     trees: list[Tree] = []
     spent = 0.0
     limits = Limits(dialogues=options.dialogues, calls=16 * options.dialogues)
-    harvest = harvest_all(scenarios, start, [policy], config, limits=limits)
+    harvest = harvest_all(scenarios, start, policy, config, limits=limits)
     async with aclosing(harvest):
         async for tree in harvest:
             if tree.error:
@@ -153,7 +149,7 @@ def start_of(options: argparse.Namespace, scenarios: Mapping[str, Scenario]) -> 
     return start
 
 
-def strategies(options: argparse.Namespace) -> dict[str, JoshConfig]:
+def strategies(options: argparse.Namespace) -> dict[str, SearchConfig]:
     if not options.model:
         return dict(STRATEGIES)
     return {**STRATEGIES, "params.yaml": load_section("harvest").searches["josh"]}

@@ -77,12 +77,10 @@ async def harvested(names: list[str], engine: Engine, **options: Any) -> list[Tr
     async def start(_scenario: str, _opening: object) -> Episode:
         return Episode(engine.seconds)
 
-    return [tree async for tree in harvest_all(names, start, [engine], **options)]
+    return [tree async for tree in harvest_all(names, start, engine, **options)]
 
 
-ALL_OPTIONS = JoshConfig(
-    all_rewards=True, best_leaf=True, refill=True, merge=True, probation=1, patience=6
-)
+ALL_OPTIONS = JoshConfig(all_rewards=True, best_leaf=True, refill=True, patience=6)
 KEY = journal_key(JoshConfig(), ["bench"])
 
 
@@ -127,7 +125,7 @@ async def _scale(dialogues: int) -> Figures:
         tree_writer(Path(name) / "trees.jsonl") as write,
     ):
         done = 0
-        async for tree in harvest_all(names, start, [Engine()], config, journal=journal):
+        async for tree in harvest_all(names, start, Engine(), config, journal=journal):
             write(tree)
             done, turns = done + 1, turns + len(tree.nodes)
             if done % max(1, dialogues // 10) == 0:

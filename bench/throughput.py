@@ -22,10 +22,9 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from dialogue.pool import Limits
 from dialogue.protocols import Policy
 from flows.params import load_section
-from josh.harvesting.scheduler import harvest_all
+from josh.harvesting.scheduler import Limits, harvest_all
 from josh.tree.tree import Tree
 from services.engines import vllm_engine, vllm_settings
 from services.engines.local import LocalPolicy
@@ -113,7 +112,7 @@ def played(policy: Policy, config: HarvestConfig, options: argparse.Namespace) -
     async def all_trees() -> list[Tree]:
         start = starter(scenarios, dialogue, world, AgendaUser, search.seed)
         limits = Limits(config.dialogues, config.calls)
-        harvest = harvest_all(list(scenarios), start, [policy], search, limits=limits)
+        harvest = harvest_all(list(scenarios), start, policy, search, limits=limits)
         return [tree async for tree in harvest]
 
     return asyncio.run(all_trees())

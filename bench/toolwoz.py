@@ -27,14 +27,14 @@ if not __package__:  # run by its path, this folder goes first, where this file 
 
 from dialogue.protocols import Message
 from toolwoz.conversion.conversion import Conversion, convert
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Corpus, read_corpus
 from toolwoz.corpus.sources import SyntheticConfig, fetch
 from toolwoz.world.database import Database
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.episode import Episode
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Mode, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 # The release of arXiv 2409.04617, measured on two cores.
@@ -171,7 +171,7 @@ async def _user(scenario: Scenario, messages: Sequence[Message]) -> str | None:
 
 def _oracle(conversion: Conversion) -> float:
     rewards = [
-        len(replay(conversion.world, scenario).earned) / len(scenario.goals)
+        len(prove(conversion.world, scenario).earned) / len(scenario.goals)
         for scenario in conversion.scenarios
         if scenario.split == "test"
     ]

@@ -1,49 +1,113 @@
-"""Progress of long work: a bar on a terminal, a log line now and then anywhere else."""
+"""Progress of long work: a bar on a terminal, a log line now and then elsewhere, and listeners.
+
+Listeners are told twenty times, however much there is to do: hours and seconds both draw a curve.
+"""
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
 from tqdm import tqdm
 
-LOG_EVERY_SECONDS = 30.0
-_log = logging.getLogger(__name__)
+LOG_EVERY = 30.0
+"""Seconds between two lines of the log."""
+TOLD = 20
+"""How often a listener is told."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+log = logging.getLogger(__name__)
 
 
-class Advance(Protocol):
-    """Called once a finished item, with a few words on how things stand."""
+class Progress:
+    """How far a piece of work is, and how it goes. Use it in a ``with`` block.
 
-    def __call__(self, note: str = "") -> None: ...
+    Args:
+        label: Name of the work.
+        total: Items to do.
+        done: Items that were done before.
+        listeners: Called with this object, now and then.
+    """
+
+    def __init__(
+        self, label: str, total: int, done: int = 0, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self.label = label
+        self.total = total
+        self.done = done
+        self._listeners = listeners
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._measured: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        # None: no bar where stderr is no terminal.
+        self._bar = tqdm(total=total, initial=done, desc=label, disable=None, dynamic_ncols=True)
+        self._logged = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """Share that is done, 0 to 1."""
+        return self.done / max(1, self.total)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Means and counts so far, by name."""
+        means = {name: self._sums[name] / count for name, count in self._measured.items()}
+        return {**means, **self._counts}
+
+    def advance(
+        self, means: Mapping[str, float] = NOTHING, counts: Mapping[str, int] = NOTHING
+    ) -> None:
+        """One more item is done.
+
+        Args:
+            means: Figures of it, of which the mean is shown over all items that have them.
+            counts: Figures of it that are added up.
+        """
+        told = self._steps()
+        self.done += 1
+        self._measured.update(means.keys())
+        for name, value in means.items():
+            self._sums[name] += value
+        self._counts.update(counts)
+        self._bar.set_postfix_str(self._notes(), refresh=False)
+        self._bar.update()
+        if time.monotonic() - self._logged > LOG_EVERY:
+            self._log()
+        if self._steps() > told:
+            for listener in self._listeners:
+                listener(self)
+
+    def __str__(self) -> str:
+        notes = self._notes()
+        return f"{self.label}: {self.done} of {self.total}{notes and ', '}{notes}"
+
+    def _steps(self) -> int:
+        return TOLD * self.done // max(1, self.total)
+
+    def _notes(self) -> str:
+        means = {name: f"{self._sums[name] / n:.3f}" for name, n in self._measured.items()}
+        counts = {name: str(count) for name, count in self._counts.items() if count}
+        return ", ".join(f"{name} {value}" for name, value in {**means, **counts}.items())
+
+    def _log(self) -> None:
+        if self._bar.disable:
+            log.info("%s", str(self))
+            self._logged = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        self._log()
 
 
-@contextmanager
-def progress(label: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Show ``label`` advancing to ``total`` items, of which ``done`` were finished before."""
-    if not sys.stderr.isatty():
-        yield _logging(label, total, done)
-        return
-    with tqdm(total=total, initial=done, desc=label, dynamic_ncols=True) as bar:
-
-        def advance(note: str = "") -> None:
-            bar.set_postfix_str(note, refresh=False)
-            bar.update()
-
-        yield advance
-
-
-def _logging(label: str, total: int, done: int) -> Advance:
-    last = time.monotonic()
-
-    def advance(note: str = "") -> None:
-        nonlocal done, last
-        done += 1
-        if done == total or time.monotonic() - last >= LOG_EVERY_SECONDS:
-            last = time.monotonic()
-            _log.info("%s: %d of %d%s", label, done, total, note and f", {note}")
-
-    return advance
+Listener = Callable[[Progress], object]

@@ -24,15 +24,15 @@ _TAG = re.compile(r"</?tool_call>")
 _NAME = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
 
 
-class Call(NamedTuple):
-    """A tool's name (empty where none can be read) and its arguments as JSON or raw text."""
+class FunctionCall(NamedTuple):
+    """A tool call's ``function``: name (empty if unreadable), arguments as JSON or raw text."""
 
     name: str
     arguments: str
 
 
 class _Block(NamedTuple):
-    call: Call
+    call: FunctionCall
     end: int
 
 
@@ -44,7 +44,7 @@ def parse(text: str) -> Message:
     """
     text = utf8(text)
     prose: list[str] = []
-    calls: list[Call] = []
+    calls: list[FunctionCall] = []
     position = 0
     while (start := text.find(OPEN, position)) >= 0:
         prose.append(text[position:start])
@@ -64,7 +64,7 @@ def render(message: Message) -> str:
     return "\n".join(parts)
 
 
-def assistant(content: str, calls: Iterable[Call] = ()) -> Message:
+def assistant(content: str, calls: Iterable[FunctionCall] = ()) -> Message:
     """An OpenAI assistant message; without calls it has no ``tool_calls`` key."""
     message: Message = {"role": "assistant", "content": content}
     if tool_calls := [
@@ -75,13 +75,13 @@ def assistant(content: str, calls: Iterable[Call] = ()) -> Message:
     return message
 
 
-def calls_of(message: Message) -> list[Call]:
+def calls_of(message: Message) -> list[FunctionCall]:
     """The calls of a message, in its order."""
     functions = (call["function"] for call in message.get("tool_calls") or ())
-    return [Call(function["name"], function["arguments"]) for function in functions]
+    return [FunctionCall(function["name"], function["arguments"]) for function in functions]
 
 
-def call_of(value: object) -> Call | None:
+def call_of(value: object) -> FunctionCall | None:
     """The call a decoded ``{"name": ..., "arguments": {...}}`` stands for; None if it is none.
 
     Missing arguments are none given. Arguments that are themselves JSON text are decoded, since
@@ -96,10 +96,10 @@ def call_of(value: object) -> Call | None:
         except ValueError:
             inner = None
         arguments = inner if isinstance(inner, Mapping) else arguments
-    return Call(utf8(name), dumps(arguments))
+    return FunctionCall(utf8(name), dumps(arguments))
 
 
-def body_of(call: Call) -> str:
+def body_of(call: FunctionCall) -> str:
     """The JSON of a call; of a malformed one, what the model wrote, name and all."""
     try:
         loads(call.arguments)
@@ -108,10 +108,10 @@ def body_of(call: Call) -> str:
     return f'{{"name": {dumps(call.name)}, "arguments": {call.arguments}}}'
 
 
-def malformed(body: str) -> Call:
+def malformed(body: str) -> FunctionCall:
     """The call of a body that is not JSON: all of it, under the name it seems to have."""
     name = _NAME.search(body)
-    return Call(name[1] if name else "", body)
+    return FunctionCall(name[1] if name else "", body)
 
 
 def _block(text: str, start: int) -> _Block:
@@ -126,7 +126,7 @@ def _block(text: str, start: int) -> _Block:
     call = call_of(value)
     if junk and not (unclosed and call):
         return _malformed_block(text, start)
-    call = call or Call("", dumps(value))
+    call = call or FunctionCall("", dumps(value))
     return _Block(call, end if tag is None or unclosed else tag.end())
 
 

@@ -2,6 +2,10 @@
 
     python -m flows.params check                       # the whole file, before anything runs
     python -m flows.params set smollm2 fetch.seed=7    # merge configs/smollm2.yaml, then the keys
+    python -m flows.params set default                 # as it was before
+
+The file is the default run until something is set; then its first line says what. A config is laid
+over the default, which is the newest version of the file, here or in git, without such a line.
 
 A key the dataclass does not know, or one it needs and does not find, is refused by its name. Only
 fields that have a default may be left out of the file.
@@ -13,20 +17,25 @@ import argparse
 import dataclasses
 import importlib
 import json
-import os
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from dialogue.files import replacing
+
 PARAMS = Path("params.yaml")
 CONFIGS = Path("configs")
-DEFAULT = "embedded"
-"""The config that is complete; the others say where they differ from it."""
+DEFAULT = "default"
+"""The config that differs in nothing from the default."""
+NOTE = "# Over the default: "
+"""How the first line begins of a file that is no default."""
 SECTIONS: Mapping[str, str] = {
     "fetch": "tasks.fetch:FetchConfig",
     "validate": "tasks.validate.job:ValidateConfig",
@@ -84,20 +93,13 @@ def check(path: Path = PARAMS, overrides: Sequence[str] = ()) -> Mapping[str, An
     return _validate(document, path)
 
 
-def merged(configs: Sequence[str]) -> Mapping[str, Any]:
+def merged(configs: Sequence[str], path: Path = PARAMS) -> Mapping[str, Any]:
     """Every section with the configs merged in that order; no file is changed.
 
     Raises:
         ParamsError: there is no such config, or the result is not valid.
     """
-    return _validate(_merged(configs), Path("+".join(configs)))
-
-
-def _merged(configs: Sequence[str]) -> Document:
-    document = _read(_config_path(DEFAULT))
-    for config in configs:
-        _merge(document, _read(_config_path(config)))
-    return document
+    return _validate(_merged(configs, path), Path("+".join(configs)))
 
 
 def change(overrides: Sequence[str], configs: Sequence[str] = (), path: Path = PARAMS) -> list[str]:
@@ -114,17 +116,56 @@ def change(overrides: Sequence[str], configs: Sequence[str] = (), path: Path = P
     """
     document = _read(path)
     before = dict(_leaves(document))
-    if configs:  # a config is always the same values, whatever stood here before
-        document = _merged(configs)
+    noted = _noted(path.read_text(encoding="utf-8"))
+    if configs:  # a config is always the same values, whatever was set before
+        document = _merged(configs, path)
+        noted = [name for name in configs if name != DEFAULT]
     for override in overrides:
         _merge(document, _nested(override))
     _validate(document, path)
-    _write(document, path)
+    after = dict(_leaves(document))
+    if configs or after != before:
+        _write(document, path, dict.fromkeys([*noted, *overrides]))
     return [
-        f"{key}: {before.get(key)} -> {value}"
-        for key, value in _leaves(document)
-        if before.get(key) != value
+        f"{key}: {before.get(key)} -> {after.get(key)}"
+        for key in {**after, **before}
+        if after.get(key) != before.get(key)
     ]
+
+
+def _merged(configs: Sequence[str], path: Path) -> Document:
+    document = _default(path)
+    for config in configs:
+        if config != DEFAULT:
+            _merge(document, _read(_config_path(config)))
+    return document
+
+
+def _default(path: Path) -> Document:
+    """The file as it was before anything was set."""
+    for text in _versions(path):
+        if not text.startswith(NOTE):
+            return _parsed(text, path)
+    raise ParamsError(f"{path}: what was set cannot be undone, as git has no version without it")
+
+
+def _versions(path: Path) -> Iterator[str]:
+    """The file, then what git has of it, newest first."""
+    yield path.read_text(encoding="utf-8")
+    for commit in _git(path, "log", "--format=%h", "--", path.name).split():
+        yield _git(path, "show", f"{commit}:./{path.name}")
+
+
+def _git(path: Path, *arguments: str) -> str:
+    """What git says in the file's folder; nothing where there is no git."""
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=path.parent, capture_output=True, text=True).stdout
+
+
+def _noted(text: str) -> list[str]:
+    """What was set, as the first line of a file says it."""
+    line, _, _ = text.partition("\n")
+    return line.removeprefix(NOTE).split() if line.startswith(NOTE) else []
 
 
 def _dataclass_of(section: str) -> type[Any]:
@@ -162,35 +203,65 @@ def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapp
 
 
 def _fault(fault: Any, configs: Mapping[str, type[Any]]) -> str:
-    name = ".".join(map(str, fault["loc"]))
+    name, config = _place(fault["loc"], configs)
     match fault["type"]:
         case "missing":
             return f"{name} is missing"
         case "extra_forbidden" | "unexpected_keyword_argument":
-            return f"unknown key {name}; known: {', '.join(_known(configs, fault['loc'][:-1]))}"
+            known = [field.name for field in dataclasses.fields(config)] if config else configs
+            return f"unknown key {name}; known: {', '.join(known)}"
         case "value_error":
             return f"{name}: {fault['ctx']['error']}"
+        case "union_tag_not_found":
+            return f"{name}.{_unquoted(fault, 'discriminator')} is missing"
+        case "union_tag_invalid":
+            tag = f"{name}.{_unquoted(fault, 'discriminator')} = {fault['ctx']['tag']!r}"
+            return f"{tag}: input should be one of {fault['ctx']['expected_tags']}"
     return f"{name} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 
-def _known(configs: Mapping[str, type[Any]], parents: Sequence[str | int]) -> list[str]:
-    """The keys that may stand below `parents`."""
-    if not parents:
-        return list(configs)
-    config = configs[str(parents[0])]
-    config = _inside(config) or config
-    for key in parents[1:]:
-        hints = get_type_hints(config)
-        if key in hints:  # else a key or an index of a container: its dataclass is found already
-            config = _inside(hints[str(key)]) or config
-    return [field.name for field in dataclasses.fields(config)]
+def _unquoted(fault: Any, key: str) -> str:
+    return str(fault["ctx"][key]).strip("'")
 
 
-def _inside(annotation: Any) -> Any | None:
-    """The dataclass that an annotation is, or holds."""
-    if dataclasses.is_dataclass(annotation):
+def _place(
+    location: Sequence[str | int], configs: Mapping[str, type[Any]]
+) -> tuple[str, type[Any] | None]:
+    """The full key of a fault, and the dataclass that the key's last part belongs to."""
+    names: list[str] = []
+    at: Any = configs
+    config = None
+    for part in location:
+        if kinds := _kinds(at):  # a part that is no key: it says which of the dataclasses it is
+            at = kinds[str(part)]
+            continue
+        names.append(str(part))
+        if dataclasses.is_dataclass(at):
+            config, at = cast(type[Any], at), get_type_hints(at, include_extras=True).get(str(part))
+        elif at is configs:
+            at = configs.get(str(part))
+        else:  # a key or an index
+            at = next((inner for inner in reversed(get_args(at)) if inner is not ...), None)
+        at = _bare(at)
+    return ".".join(names), config
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without None and without validators."""
+    if _kinds(annotation):
         return annotation
-    return next(filter(None, map(_inside, get_args(annotation))), None)
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return _bare(get_args(annotation)[0])
+    return annotation
+
+
+def _kinds(annotation: Any) -> Mapping[str, Any]:
+    """Of a union of dataclasses that a field tells apart: the field's value -> dataclass."""
+    union, *marks = get_args(annotation) if get_origin(annotation) is Annotated else (None,)
+    field = next((mark.discriminator for mark in marks if hasattr(mark, "discriminator")), None)
+    return {
+        tag: one for one in get_args(union) if field for tag in get_args(get_type_hints(one)[field])
+    }
 
 
 def _leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -231,7 +302,8 @@ def _nested(override: str) -> Mapping[str, Any]:
 def _config_path(name: str) -> Path:
     path = CONFIGS / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in CONFIGS.glob("*.yaml")))
+        names = {DEFAULT, *(found.stem for found in CONFIGS.glob("*.yaml"))}
+        known = ", ".join(sorted(names))
         raise ParamsError(f"no config {name!r} in {CONFIGS}/; known: {known}")
     return path
 
@@ -249,9 +321,15 @@ def _round_trip() -> YAML:
 
 def _read(path: Path) -> Document:
     try:
-        document = _round_trip().load(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise ParamsError(f"{path} is not here; run from the repository's root") from None
+
+
+def _parsed(text: str, path: Path) -> Document:
+    first, _, rest = text.partition("\n")
+    try:
+        document = _round_trip().load(rest if first.startswith(NOTE) else text)
     except YAMLError as error:
         raise ParamsError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, MutableMapping):
@@ -259,11 +337,11 @@ def _read(path: Path) -> Document:
     return document
 
 
-def _write(document: Document, path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+def _write(document: Document, path: Path, noted: Iterable[str]) -> None:
+    note = " ".join(" ".join(noted).split())
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.write(f"{NOTE}{note}\n" if note else "")
         _round_trip().dump(document, file)
-    temporary.replace(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

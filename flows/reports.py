@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import write_whole
 from flows.server.runtime import task
 from services.mlflow import tracking
 
@@ -31,11 +32,7 @@ def report(path: Path, record: Any, figures: Mapping[str, Any], step: int = 0) -
 
 def write(path: Path, record: Any) -> None:
     """Write a JSON file atomically, without the VOLATILE figures; make its folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    text = json.dumps(_repeatable(record), indent=2, ensure_ascii=False)
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(_repeatable(record), indent=2, ensure_ascii=False) + "\n")
 
 
 def _repeatable(record: Any) -> Any:

@@ -26,8 +26,7 @@ class ScaleConfig:
         workers: Number of worker processes to start here while the stage runs.
         address: Address of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers to
             use; all of them must have been started in this folder, which they share.
-        retries: Number of further attempts of a shard. Each continues the work of the one before,
-            with the next of ``engine.urls``.
+        retries: Number of further attempts of a shard. Each continues the work of the one before.
         retry_delay: Seconds before each retry.
     """
 
@@ -42,14 +41,14 @@ class ScaleConfig:
             raise ValueError("shards need either workers (started here) or an address (of Dask's)")
 
 
-def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], None]) -> None:
+def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard], None]) -> None:
     """Have Dask's workers do every shard; returns when each has succeeded or failed for good.
 
     Args:
         scale: The shards and the workers.
         stage: Name of the stage, for the names of the tasks.
-        work: Does a shard, given the number of earlier attempts. It writes its results to files,
-            where the caller finds what is missing of a shard that failed.
+        work: Does a shard. It writes its results to files, where the caller finds what is missing
+            of a shard that failed.
 
     Raises:
         RuntimeError: Dask is not installed.
@@ -71,10 +70,10 @@ def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], Non
         retries=scale.retries,
         retry_delay_seconds=scale.retry_delay,
         cache_policy=NO_CACHE,
-    )(_one)
+    )(work)
 
     def all_shards() -> None:
-        waiting = {shard: one.submit(work, shard) for shard in shards(scale.shards)}
+        waiting = {shard: one.submit(shard) for shard in shards(scale.shards)}
         for shard, future in waiting.items():
             future.wait()
             if not future.state.is_completed():
@@ -82,12 +81,6 @@ def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard, int], Non
 
     with _one_server():
         flow(name=f"{stage} in shards", task_runner=runner, validate_parameters=False)(all_shards)()
-
-
-def _one(work: Callable[[Shard, int], None], shard: Shard) -> None:
-    from prefect.runtime import task_run
-
-    work(shard, int(task_run.run_count) - 1)
 
 
 def _cluster(scale: ScaleConfig) -> dict[str, Any]:

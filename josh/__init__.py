@@ -1,8 +1,7 @@
 """JOSH: a tree search over dialogues that turns sparse rewards into training data.
 
-Read ``protocols``, ``search``, ``tree``: what it meets, does, and leaves behind. Then, as needed:
-``config`` (every option), ``leaf`` and ``dialogue`` (one branch, and where its answers come from),
-``scheduler`` and ``pool`` (many dialogues, several engines), ``faults``, ``journal`` and ``replay``
-(nothing lost, nothing asked twice), ``extractors`` and ``curation`` (training rows), ``store``,
-``show`` and ``html`` (trees in files, in a terminal, on a page).
+Read ``dialogue.protocols``, ``search.search``, ``tree.tree``: what the search needs, does, and
+leaves behind. Then, as needed: ``search`` (its settings, one branch, the answers it is given),
+``harvesting`` (many dialogues at once, over several engines, continued after a kill), ``rows``
+(training rows), ``tree.store`` and ``view`` (trees in files, in a terminal, on a page).
 """

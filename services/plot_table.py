@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from dialogue.files import replacing
 
 Row = Mapping[str, Any]
 
@@ -17,10 +18,7 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     Raises:
         ValueError: a row has a column that is not among `columns`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    part.replace(path)

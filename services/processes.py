@@ -8,13 +8,15 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 GRACE = 10.0
-"""Seconds between asking and killing: dvc ends at once, the Python below it may take longer."""
+"""Seconds between asking and killing: dvc ends at once, the Python below it may take longer, and a
+vLLM server that still loads does not listen."""
 
 
 @contextmanager
-def reaped(live: Collection[subprocess.Popen[str]], grace: float = GRACE) -> Iterator[None]:
+def reaped(live: Collection[subprocess.Popen[Any]], grace: float = GRACE) -> Iterator[None]:
     """End the process group of each of `live` on the way out; each must lead a session."""
     try:
         yield
@@ -23,7 +25,7 @@ def reaped(live: Collection[subprocess.Popen[str]], grace: float = GRACE) -> Ite
             end_group(process, grace)
 
 
-def end_group(process: subprocess.Popen[str], grace: float = GRACE) -> None:
+def end_group(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     """Send SIGTERM to the group, and SIGKILL to the rest of it after the grace time in seconds."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
-
-from services.engines import EngineSettings
 
 T = TypeVar("T")
 
@@ -30,19 +28,6 @@ class Shard:
         """The items of this part."""
         first, end = (len(items) * bound // self.count for bound in (self.index, self.index + 1))
         return items[first:end]
-
-    def endpoints(self, engine: EngineSettings, attempt: int = 0) -> EngineSettings:
-        """The engine for this part alone: of several endpoints, those that are its own.
-
-        Args:
-            attempt: How often it was tried before; each time its endpoints are others.
-        """
-        if not engine.urls:
-            return engine
-        turn = attempt % len(engine.urls)
-        urls = (*engine.urls[turn:], *engine.urls[:turn])
-        its_own = urls[self.index :: self.count] or (urls[self.index % len(urls)],)
-        return replace(engine, urls=its_own)
 
 
 WHOLE = Shard()

@@ -7,36 +7,31 @@ import re
 from typing import Any
 from uuid import UUID
 
+from dialogue.progress import Progress
 from flows.server import runtime
 
 log = logging.getLogger(__name__)
 
 
-class Progress:
-    """A bar for each name; nothing if no Prefect server records the run."""
+class ProgressBars:
+    """A bar for each label; nothing if no Prefect server records the run."""
 
     def __init__(self) -> None:
         self._bars: dict[str, UUID] = {}
         self._lost = False
 
-    def __call__(self, name: str, share: float, line: str) -> None:
-        """Move a bar. A server that fails causes one warning and does not end the stage.
-
-        Args:
-            name: Name of the bar.
-            share: Share of the work that is done, 0 to 1.
-            line: Text below the bar.
-        """
+    def __call__(self, progress: Progress) -> None:
+        """Move a bar. A server that fails causes one warning and does not end the stage."""
         if self._lost or not runtime.is_tracked():
             return
         from httpx import HTTPError
         from prefect.exceptions import PrefectException
 
         try:
-            self._draw(name, 100 * share, line)
+            self._draw(progress.label, 100 * progress.share, str(progress))
         except (HTTPError, PrefectException) as error:
             self._lost = True
-            log.warning("Prefect did not take the progress of %s: %s", name, error)
+            log.warning("Prefect did not take the progress of %s: %s", progress.label, error)
 
     def _draw(self, name: str, percent: float, line: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact

@@ -12,6 +12,7 @@ from flows.reports import report
 from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import skip_if_stopped
+from tasks.benchmarks.scores.comparison import to_json
 from tasks.rounds.gate import SPLIT, Decision, compared, decide, read_benchmarks
 from tasks.rounds.sequence import BASE, GateConfig, Round, Stop, number, write_stop
 from tasks.rounds.start import accept
@@ -32,7 +33,7 @@ def judge(
     log.info("gate of %s: %s is %s: %s", round, *asdict(decision).values())
     return decision, {
         "comparison": found[config.candidate][SPLIT],
-        "benchmarks": {name: one.to_json() for name, one in differences.items()},
+        "benchmarks": {name: to_json(name, one) for name, one in differences.items()},
     }
 
 

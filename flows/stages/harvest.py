@@ -9,12 +9,13 @@ from pathlib import Path
 from flows import paths
 from flows.reports import report
 from flows.scaling import ScaleConfig, over_shards
-from flows.server.progress import Progress
+from flows.server.progress import ProgressBars
 from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import skip_if_stopped
 from josh.tree.store import read_trees
 from services.engines import EngineSettings
+from services.mlflow import tracking
 from tasks.harvest import sharded
 from tasks.harvest.job import HarvestConfig, Job, of_round
 from tasks.harvest.job import harvest as harvest_trees
@@ -64,7 +65,7 @@ def harvest(
     if scale.shards:
         found = run_shards(job, scale, trees)
     else:
-        found = task(harvest_trees)(job, trees, Progress())
+        found = task(harvest_trees)(job, trees, [tracking.report_progress, ProgressBars()])
     record = {name: asdict(one) for name, one in found.items()}
     report(report_file, record, {"harvest": record}, step=number(round))
     trace(config, round)

@@ -37,6 +37,7 @@ def enter(
     name = hub_id(settings["bootstrap"])
     is_first = record["rounds"][round]["start"] == "base"
     on_hub = {str(paths.ARMS / round / START): name} if name and is_first else {}
+    recipe = asdict(train.policies[arm])
     hashes = provenance.dvc_hashes(outs=False).deps
     return register_policy(
         config,
@@ -45,7 +46,7 @@ def enter(
         figures(record["arms"][policy]),
         promote=promote,
         reason=reason,
-        card=card(policy, record, settings, hashes, adapter_base(folder, on_hub)),
+        card=card(policy, record, settings, recipe, hashes, adapter_base(folder, on_hub)),
         on_hub=on_hub,
     )
 
@@ -53,8 +54,7 @@ def enter(
 @flow
 def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: TrainConfig) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
-    sections = {"bootstrap": bootstrap, "harvest": harvest, "train": train}
-    settings = {name: asdict(section) for name, section in sections.items()}
+    settings = {"bootstrap": asdict(bootstrap), "harvest": asdict(harvest)}
     registration = enter(config, record, settings, train)
     reports.write(paths.REPORTS / "registration.json", asdict(registration))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import yaml
 
 from flows import params
 from tasks.train.memory import Memory, estimate
-from tasks.train.recipe import Arm, TrainConfig
+from tasks.train.recipe import Recipe, TrainConfig
 from tasks.train.trainers import arguments
 
 UNMEASURED = 2.0
@@ -59,19 +60,15 @@ def memory_of(train: TrainConfig, model: str, longest: int) -> Mapping[str, Memo
     config = AutoConfig.from_pretrained(name, revision=revision or "main").get_text_config()
     shards = _shards(train.accelerate)
     return {
-        name: estimate(config, arm, _arguments(arm), arm.quantization, longest, shards)
-        for name, arm in train.policies.items()
+        name: estimate(config, recipe, _arguments(recipe), longest, shards)
+        for name, recipe in train.policies.items()
     }
 
 
-def _arguments(arm: Arm) -> Any:
+def _arguments(recipe: Recipe) -> Any:
     """TRL's options of an arm, on the CPU: without a GPU transformers refuses bf16 for one."""
-    on_cpu = Arm(**{**_fields(arm), "trl": {**arm.trl, "use_cpu": True}})
+    on_cpu = replace(recipe, trl={**recipe.trl, "use_cpu": True})
     return arguments(on_cpu, Path("work"), 0, watched=False)
-
-
-def _fields(arm: Arm) -> dict[str, Any]:
-    return {name: getattr(arm, name) for name in Arm.__dataclass_fields__}
 
 
 def _shards(accelerate: str) -> int:

@@ -11,6 +11,8 @@ from flows import paths
 from tasks.rounds.sequence import BASE
 
 SPLIT = "test"
+FEW = 50
+"""Test scenarios below which an interval is half a scale wide, and no figure means anything."""
 
 
 def summary(record: Mapping[str, Any]) -> str:
@@ -23,7 +25,7 @@ def summary(record: Mapping[str, Any]) -> str:
             "",
             *table,
             "",
-            *_decisions(record),
+            *_lines(record),
             f"Reports in {paths.REPORTS}/, data checks in {paths.REPORTS}/data_docs/index.html,",
             "runs and models in MLflow, the pipeline in Prefect: `make ui`. Graph: `dvc dag`.",
         ]
@@ -34,7 +36,18 @@ def markdown(record: Mapping[str, Any]) -> str:
     """The same table for the Prefect UI."""
     header = "| policy | reward | success | reward gained on base |\n|---|---|---|---|"
     rows = [f"| {' | '.join(row)} |" for row in _rows(record)]
-    return "\n".join([header, *rows, "", *(f"* {line}" for line in _decisions(record))])
+    return "\n".join([header, *rows, "", *(f"* {line}" for line in _lines(record))])
+
+
+def _lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """What is said below the table."""
+    yield from _decisions(record)
+    scenarios = max(by_split[SPLIT]["dialogues"] for by_split in record["arms"].values())
+    if scenarios < FEW:
+        yield (
+            f"Of {scenarios} test scenarios: at this size the figures mean nothing "
+            "(`make repro SIZE=full`)"
+        )
 
 
 def _decisions(record: Mapping[str, Any]) -> Iterator[str]:

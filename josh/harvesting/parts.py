@@ -20,7 +20,7 @@ def regroup(folder: Path, key: str, parts: Mapping[str, str]) -> None:
         parts: Scenario -> the name of its part; "" for all of them makes one journal of it again.
 
     Raises:
-        JournalError: as :class:`josh.harvesting.journal.Journal`, of any of the files.
+        dialogue.records.RecordError: as :class:`josh.harvesting.journal.Journal`, of any file.
     """
     wanted = {journal_path(folder, key, part) for part in parts.values()}
     others = sorted({*folder.glob(f"{key}*.jsonl")} - wanted)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from tqdm import tqdm
-
-from dialogue.faults import Fault, Retry
-from dialogue.pool import Limits, Pool
-from dialogue.protocols import Episode, Message, Policy
-from josh.search.config import JoshConfig
+from dialogue.endpoints.retries import PATIENT, Retry
+from dialogue.errors import Fault
+from dialogue.progress import Listener, Progress
+from dialogue.protocols import Completion, Episode, Message, Policy, Tool
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Memory
-from josh.search.search import PAPER, RETRY, harvest
+from josh.search.search import PAPER, explore
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -27,30 +26,46 @@ given: a user that might open with other words is not to be asked again."""
 AHEAD = 4
 """Trees come in the order of their scenarios; so many times ``Limits.dialogues`` may wait for one
 that is slow."""
-LOG_EVERY = 30.0
-"""Seconds between two lines of progress, where there is no terminal for a bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be under way at once.
+
+    Attributes:
+        dialogues: Dialogues in flight; with the beam, this bounds the calls of users.
+        calls: Calls of the policy in flight.
+    """
+
+    dialogues: int = 20
+    calls: int = 160
+
+
 LIMITS = Limits()
 
 
 async def harvest_all(
     scenarios: Sequence[str],
     start: Start,
-    policies: Sequence[Policy],
-    config: JoshConfig = PAPER,
+    policy: Policy,
+    config: SearchConfig = PAPER,
     *,
     limits: Limits = LIMITS,
-    retry: Retry = RETRY,
+    retry: Retry = PATIENT,
     journal: Callable[[str], Memory] | None = None,
-    watch: Callable[[Tree], object] | None = None,
+    name: str = "harvest",
+    listeners: Sequence[Listener] = (),
 ) -> AsyncGenerator[Tree, None]:
     """Harvest dialogues side by side, and give their trees in the order of the scenarios.
 
     Args:
-        policies: The same agent behind one engine or several.
+        policy: The agent.
+        retry: How long to wait for a policy that does not wait itself, and for the world.
         journal: Gives each scenario its memory: see ``josh.harvesting.journal``. Without one, a
-        harvest
-            that is killed starts from nothing.
-        watch: Called with each tree as soon as its dialogue is over, whatever its turn.
+            harvest that is killed starts from nothing.
+        name: Name of the harvest, in what is said of its progress.
+        listeners: Told how far it is; dialogues count as soon as they are over, whatever their
+            turn.
 
     A dialogue that met a fault comes as a tree with an ``error``; with a journal, the same
     harvest run again goes on where it stopped.
@@ -60,40 +75,52 @@ async def harvest_all(
     """
     if len(set(scenarios)) < len(scenarios):
         raise ValueError("a scenario is listed twice; give each once, and other seeds for more")
-    pool = Pool(policies, limits)
     room = asyncio.Semaphore(limits.dialogues)
+    # First come, first served: siblings ask one after another, and so are sent together.
+    slots = asyncio.Semaphore(limits.calls)
+
+    async def ask(
+        messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        async with slots:
+            return await policy(messages, tools, seed=seed)
 
     async def one(scenario: str) -> Tree:
         async with room:
             memory = journal(scenario) if journal is not None else None
-            with pool.pinned() as policy:
-                tree = await _harvest(scenario, start, policy, config, memory, retry)
-            progress.count(tree)
-            if watch is not None:
-                watch(tree)
+            tree = await _explore(scenario, start, ask, config, memory, retry)
+            _count(progress, tree)
             return tree
 
     under_way: deque[asyncio.Task[Tree]] = deque()
-    progress = Progress(len(scenarios))
-    try:
-        for scenario in scenarios:
-            under_way.append(asyncio.create_task(one(scenario)))
-            if len(under_way) >= AHEAD * limits.dialogues:
+    with Progress(name, len(scenarios), listeners=listeners) as progress:
+        try:
+            for scenario in scenarios:
+                under_way.append(asyncio.create_task(one(scenario)))
+                if len(under_way) >= AHEAD * limits.dialogues:
+                    yield await under_way.popleft()
+            while under_way:
                 yield await under_way.popleft()
-        while under_way:
-            yield await under_way.popleft()
-    finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        progress.close()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _harvest(
+def _count(progress: Progress, tree: Tree) -> None:
+    if tree.error:
+        log.error("%s", tree.error)
+    progress.advance(
+        means={"golden": tree.golden_leaf is not None, "reward": tree.reward},
+        counts={"faults": tree.error is not None, "tokens": tree.completion_tokens},
+    )
+
+
+async def _explore(
     scenario: str,
     start: Start,
     policy: Policy,
-    config: JoshConfig,
+    config: SearchConfig,
     memory: Memory | None,
     retry: Retry,
 ) -> Tree:
@@ -101,7 +128,7 @@ async def _harvest(
         episode = await _start(scenario, start, memory, retry)
     except Fault as fault:
         return Tree(scenario, frozenset(), (), (), (), error=str(fault))
-    return await harvest(scenario, episode, policy, config, memory=memory, retry=retry)
+    return await explore(scenario, episode, policy, config, memory=memory, retry=retry)
 
 
 async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retry) -> Episode:
@@ -117,41 +144,3 @@ async def _start(scenario: str, start: Start, memory: Memory | None, retry: Retr
     if memory is not None and opening is None:
         memory["opening"] = {"messages": messages}
     return episode
-
-
-class Progress:
-    """A bar on a terminal, a line in the log now and then elsewhere; faults are always logged."""
-
-    def __init__(self, total: int) -> None:
-        self.bar = tqdm(total=total, desc="harvest", unit="dialogue", disable=None)
-        self.total = total
-        self.done = self.golden = self.faults = 0
-        self.reward = 0.0
-        self.logged = time.monotonic()
-
-    def count(self, tree: Tree) -> None:
-        """Take note of a dialogue that is over."""
-        self.done += 1
-        self.golden += tree.golden_leaf is not None
-        self.reward += tree.reward
-        if tree.error:
-            self.faults += 1
-            log.error("%s", tree.error)
-        self.bar.set_postfix_str(str(self), refresh=False)
-        self.bar.update()
-        if self.bar.disable and time.monotonic() - self.logged > LOG_EVERY:
-            self._log()
-
-    def close(self) -> None:
-        self.bar.close()
-        self._log()
-
-    def _log(self) -> None:
-        log.info("harvest: %d of %d dialogues, %s", self.done, self.total, self)
-        self.logged = time.monotonic()
-
-    def __str__(self) -> str:
-        return (
-            f"{self.golden} golden, reward {self.reward / max(1, self.done):.2f}, "
-            f"{self.faults} faults"
-        )

@@ -1,27 +1,28 @@
-"""What a node was worth beside its siblings."""
+"""The advantage of a node: what it led to, compared with its siblings."""
 
 from __future__ import annotations
 
-from josh.tree.node import Node
 from josh.tree.tree import Tree
 
 
 def node_advantages(tree: Tree) -> list[float | None]:
-    """How much more of the goals a node led to than its siblings on average, -1 to 1.
+    """The share of the goals a node led to, minus the mean of it and its siblings, -1 to 1.
 
-    A node leads to the share of the goals earned in it, plus the mean over its children. One
-    without siblings carries the advantage of its parent: nothing was chosen there. None for nodes
-    that prove nothing: a fault, a full context, a twin.
+    A node leads to the share of the goals earned in it, plus the mean over its children. A node
+    without siblings carries the advantage of its parent: nothing was chosen there. Nodes that
+    were cut short have None, and no part in any mean.
     """
     values = [0.0] * len(tree.nodes)
     for index in range(len(tree.nodes) - 1, -1, -1):
-        below = [values[child] for child in tree.children(index) if counts(tree.nodes[child])]
+        below = [
+            values[child] for child in tree.children(index) if not tree.nodes[child].is_cut_short
+        ]
         earned = len(tree.nodes[index].earned & tree.goals) / max(1, len(tree.goals))
         values[index] = earned + (sum(below) / len(below) if below else 0.0)
     advantages: list[float | None] = []
     for index, node in enumerate(tree.nodes):
-        siblings = [i for i in tree.children(node.parent) if counts(tree.nodes[i])]
-        if not counts(node):
+        siblings = [i for i in tree.children(node.parent) if not tree.nodes[i].is_cut_short]
+        if node.is_cut_short:
             advantages.append(None)
         elif len(siblings) > 1:
             mean = sum(values[sibling] for sibling in siblings) / len(siblings)
@@ -29,8 +30,3 @@ def node_advantages(tree: Tree) -> list[float | None]:
         else:
             advantages.append(0.0 if node.parent is None else advantages[node.parent])
     return advantages
-
-
-def counts(node: Node) -> bool:
-    """Whether it proves anything by itself: no fault, no full context, not a twin."""
-    return not node.error and node.ended not in ("context", "merged")

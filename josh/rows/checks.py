@@ -1,4 +1,4 @@
-"""The gate between trees and trainers: a row that breaks a rule stops the pipeline by name."""
+"""Checks of training rows: a row that breaks a rule is named before a trainer sees it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from josh.rows.extractors import Row
 
 
 def check_rows(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows as a table, if every one is fit for TRL.
+    """The rows as a table, if TRL can train on every one.
 
     Raises:
         pandera.errors.SchemaErrors: which rows break which rule.

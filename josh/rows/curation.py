@@ -1,4 +1,4 @@
-"""From rows to a set that may be trained on: flaws dropped and counted, what is left checked."""
+"""Curation of training rows: flawed rows are dropped and counted, the others are checked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from josh.rows.extractors import EXTRACTORS, Row
 from josh.tree.tree import Tree
 
 Veto = Callable[[Row], str | None]
-"""The caller's own reason to drop a row, or None to keep it."""
+"""A function of the caller: a reason to drop a row, or None to keep it."""
 
 
 class Claim(NamedTuple):
-    """That one text is a good answer to a prompt, or a bad one, or (None) neither."""
+    """A row's claim that a text is a good answer to a prompt, a bad one, or (None) neither."""
 
     subject: Hashable
     good: bool | None
@@ -28,7 +28,7 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Spread:
-    """How some count is distributed over the rows."""
+    """The distribution of a count over the rows: minimum, median, 95th percentile, maximum."""
 
     least: float
     median: float
@@ -44,13 +44,18 @@ class Spread:
 
 @dataclass(frozen=True)
 class Report:
-    """What an extracted set holds, and what it does not.
+    """The numbers of an extracted set: the rows it holds, and those that were dropped.
 
     Attributes:
-        faulted: Trees that met a fault, and gave no rows.
-        dropped: Rows by the reason for which they were.
-        labels: Rows by label, where they have one: good, bad, or by the sign of the advantage.
-        prompt_messages, completion_chars: Lengths; of whole dialogues, all messages and all text.
+        extractor: Name of the extractor.
+        trees: Number of trees that were read.
+        faulted: Number of trees that met a fault, and gave no rows.
+        scenarios: Number of scenarios that have rows.
+        rows: Number of rows.
+        dropped: Number of dropped rows by reason.
+        labels: Number of rows by label, where they have one: good, bad, or the advantage's sign.
+        prompt_messages: Messages per prompt; all messages where a row is a whole dialogue.
+        completion_chars: Characters of the answers per row.
     """
 
     extractor: str
@@ -68,7 +73,7 @@ class Report:
 
 
 class Extraction(NamedTuple):
-    """Rows that may be trained on, and the account of them."""
+    """Rows that may be trained on, and the report of them."""
 
     rows: list[Row]
     report: Report
@@ -95,7 +100,7 @@ def extract(name: str, trees: Iterable[Tree], *, veto: Veto | None = None) -> Ex
 
 
 def clean(rows: Sequence[Row], veto: Veto | None = None) -> tuple[list[Row], Counter[str]]:
-    """The rows without a flaw, a contradiction or a double; and how many were dropped, by reason.
+    """The rows without flaws, contradictions and duplicates; how many were dropped, by reason.
 
     A text that stands as good and as bad for one prompt, anywhere in the rows, teaches nothing:
     all rows that hold it are dropped.
@@ -121,7 +126,7 @@ def clean(rows: Sequence[Row], veto: Veto | None = None) -> tuple[list[Row], Cou
 
 
 def claims(row: Row) -> Iterator[Claim]:
-    """What a row says, of which texts. A whole dialogue is one text."""
+    """The claims that a row makes. A whole dialogue is one text."""
     if "messages" in row:
         yield Claim((row["tools"], prompt_key(row["messages"])), True)
         return
@@ -161,7 +166,7 @@ def _report(
 
 
 def answer_chars(row: Row) -> int:
-    """Characters of the answers that a row trains, calls as JSON; of a pair, of the chosen one."""
+    """Characters of the answers that a row trains, calls as JSON; a pair counts the chosen one."""
     said = row.get("completion") or row.get("chosen") or row["messages"]
     return sum(
         len(message.get("content") or "") + len(compact_json(message.get("tool_calls") or ""))

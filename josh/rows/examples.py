@@ -1,4 +1,4 @@
-"""An example: one assistant message with all that stood before it, and what came of it."""
+"""An example: one assistant message, all messages before it, and whether it was refused."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ class Example(NamedTuple):
     """One assistant message of a tree.
 
     Attributes:
-        node: Where it stands.
+        node: Index of the node it stands in.
         prompt: All messages before it.
+        message: The assistant message.
+        call: The model call that wrote it.
         refused: Whether one of its calls was answered with an error.
     """
 
@@ -30,7 +32,7 @@ class Example(NamedTuple):
 
     @property
     def flaw(self) -> str | None:
-        """Why no model should learn from it, good or bad."""
+        """The reason why no model should learn from it, good or bad; None if there is none."""
         if self.call.finish_reason == "length":
             return "truncated"
         empty = not self.message.get("content") and not self.message.get("tool_calls")
@@ -38,7 +40,7 @@ class Example(NamedTuple):
 
     @property
     def flaw_as_good(self) -> str | None:
-        """Why no model should learn to say it, even where it led to a reward."""
+        """The reason why no model should learn to say it, even where it led to a reward."""
         return self.flaw or ("refused call" if self.refused else None)
 
 
@@ -61,6 +63,6 @@ def _answers(messages: Sequence[Message]) -> Iterator[Message]:
 
 
 def prompt_key(prompt: Sequence[Message]) -> bytes:
-    """Equal for prompts that say the same; 16 bytes, as there may be millions."""
+    """A hash that prompts share if they say the same; 16 bytes, as there may be millions."""
     said = compact_json([meaning(message) for message in prompt])
     return hashlib.blake2b(said, digest_size=16).digest()

@@ -1,13 +1,13 @@
-"""Trees become training rows: one extractor a loss, each a generator over one tree.
+"""Extractors: generators of training rows from one tree, one extractor for each loss.
 
-Rows are in TRL's conversational format, with tools as JSON text, where the row comes from, and a
-``flaw`` if it should not be trained on; ``josh.rows.curation`` drops those, and counts them.
+Rows are in TRL's conversational format, with tools as JSON text, their scenario and node, and a
+``flaw`` if they should not be trained on; ``josh.rows.curation`` drops those, and counts them.
 
 One assistant message is one completion. A whole agent turn (call, answer, call, speech) would put
-the tool's answers inside a preference loss, where TRL does not mask them. Only ``sft`` and its kin
-give whole dialogues, for a loss on the assistant's tokens.
+the tool's answers inside a preference loss, where TRL does not mask them. Only ``sft``,
+``rejection_sampled`` and ``unfiltered`` give whole dialogues, for a loss on the assistant's tokens.
 
-A tree that met a fault gives no rows: harvest it again, and it goes on from where it stopped.
+A tree that met a fault gives no rows: run the harvest again, and it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from dialogue.messages import meaning
-from josh.rows.advantages import counts, node_advantages
+from josh.rows.advantages import node_advantages
 from josh.rows.examples import Example, examples, prompt_key
 from josh.tree.tree import Tree
 
@@ -28,35 +28,19 @@ Extractor = Callable[[Tree], Iterator[Row]]
 def sft(tree: Tree) -> Iterator[Row]:
     """The golden path as one dialogue, for a loss on the assistant's tokens.
 
-    Of rollouts, this is best-of-n: the best, if it reached any goal.
+    For rollouts this is best-of-n: the best dialogue, if it reached any goal.
     """
     if tree.golden_leaf is not None and not tree.error:
         yield _dialogue(tree, tree.golden_leaf)
 
 
-def sft_messages(tree: Tree) -> Iterator[Row]:
-    """The golden path, an assistant message a row."""
-    for example in _golden(tree):
-        yield _row(tree, example, example.flaw_as_good, completion=[example.message])
-
-
-def sft_calls(tree: Tree) -> Iterator[Row]:
-    """The tool calls of the golden path's rewarded turns: what is known to be right.
-
-    The rest of a golden path may be wrong, as rewards look neither at speech nor at the searches
-    that were mended later; a small model learns to say false things from it.
-    """
-    for example in _golden(tree):
-        if tree.nodes[example.node].earned and example.message.get("tool_calls"):
-            yield _row(tree, example, example.flaw_as_good, completion=[example.message])
-
-
 def kto(tree: Tree, *, paired: bool = False) -> Iterator[Row]:
-    """Good: the golden path. Bad: branches that failed altogether where a sibling did not.
+    """Good: messages of the golden path. Bad: messages of the tree's bad nodes.
 
     Args:
-        paired: Keep the bad only where the prompt is also that of a good one, as the paper's
-            data does: the message that turned off the path, and not what came after it.
+        tree: The tree they are taken from.
+        paired: Whether a bad message is kept only where a good one has the same prompt, as in the
+            paper's data: the message that left the golden path, and none after it.
     """
     prompts = set()
     for example in _golden(tree):
@@ -70,11 +54,12 @@ def kto(tree: Tree, *, paired: bool = False) -> Iterator[Row]:
 
 
 def dpo(tree: Tree, *, speech: bool = True) -> Iterator[Row]:
-    """Pairs at the first divergence: two messages for one prompt, one on the golden path.
+    """Pairs of messages for one prompt: the golden path's, and the first that left it.
 
     Args:
-        speech: Pair speech with speech too. Rewards look at calls, so which of two sentences
-            stood in the branch that won is often luck.
+        tree: The tree they are taken from.
+        speech: Whether speech is paired with speech too. Rewards look at calls, so it is often
+            luck which of two sentences stood in the branch that won.
     """
     golden, seen = list(_golden(tree)), set()
     for leaf in tree.leaves:
@@ -99,7 +84,7 @@ def dpo(tree: Tree, *, speech: bool = True) -> Iterator[Row]:
 
 
 class Pair(NamedTuple):
-    """What was said on the golden path, and what was said instead."""
+    """A message of the golden path, and one that was written in its place."""
 
     chosen: Example
     rejected: Example
@@ -137,8 +122,6 @@ def unfiltered(tree: Tree) -> Iterator[Row]:
 
 EXTRACTORS: Mapping[str, Extractor] = {
     "sft": sft,
-    "sft_messages": sft_messages,
-    "sft_calls": sft_calls,
     "kto": kto,
     "kto_paired": partial(kto, paired=True),
     "dpo": dpo,
@@ -156,7 +139,7 @@ def _golden(tree: Tree) -> Iterator[Example]:
 
 
 def _finished(tree: Tree) -> list[int]:
-    return [leaf for leaf in tree.leaves if not tree.error and counts(tree.nodes[leaf])]
+    return [leaf for leaf in tree.leaves if not tree.error and not tree.nodes[leaf].is_cut_short]
 
 
 def _row(tree: Tree, example: Example, flaw: str | None, **columns: Any) -> Row:

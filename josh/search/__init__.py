@@ -1,1 +1,1 @@
-"""The search: branch, reward, collapse."""
+"""The search of one dialogue: branch, reward, collapse."""

@@ -1,4 +1,4 @@
-"""Every choice of a harvest. The defaults are the paper's algorithm, exactly."""
+"""The settings of a search: JOSH or plain rollouts. JOSH's defaults are the paper's algorithm."""
 
 from __future__ import annotations
 
@@ -8,71 +8,77 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class JoshConfig:
-    """How dialogues are explored; each option beyond the paper is off until it is asked for.
+    """JOSH: a tree that grows, and collapses to a leaf that earned a reward.
 
     Attributes:
-        strategy: ``josh`` grows and collapses a tree; ``rollouts`` plays ``beam`` independent
-            dialogues, the baseline of rejection sampling and best-of-n.
-        beam: Most leaves alive at once.
-        turns: Most agent turns in a dialogue.
-        calls: Most model calls in an agent turn. A turn that reaches it without speech goes on as
-            the next one, before the user is asked.
-        branching: ``turn``: the tree branches at each agent turn. ``message``: at each of its
-            messages, tool calls included.
-        seed: Of the run; every model call gets its own, derived from it.
-        all_rewards: Every goal the winning leaf reached in the turn counts. Off, only the first
-            does, and the others can no longer be earned.
-        best_leaf: Of several leaves that earned, the one with most goals wins, then with fewest
-            errors, then with fewest model calls. Off, and on ties, the first.
-        refill: As many leaves branch as the beam has room for. Off, all or none do. When no leaf is
-            left, the tree grows anew from where it last collapsed.
-        merge: Siblings that did the same in a turn go on as one.
-        probation: Turns for which losing siblings are played on; one that earns something in that
-            time does not count as bad.
+        strategy: ``josh``.
+        beam: Largest number of leaves alive at once.
+        turns: Largest number of agent turns in a dialogue.
+        calls: Largest number of model calls in an agent turn. A turn that reaches it without
+            speech goes on as the next one, before the user is asked.
+        seed: Seed of the run; every model call gets its own, derived from it.
+        all_rewards: Whether every goal that the winning leaf reached in the turn counts. If not,
+            only the first does, and the others can no longer be earned.
+        best_leaf: Whether, of several leaves that earned, the one with most goals wins, then with
+            fewest errors, then with fewest model calls. If not, and on ties, the first wins.
+        refill: Whether as many leaves branch as the beam has room for, and the tree grows anew
+            from where it last collapsed when no leaf is left. If not, all leaves branch or none.
         patience: Turns without a reward after which a dialogue is given up; 0 for never.
-        end_on_error: A leaf ends when a call of it is answered with an error (an unknown tool,
-            malformed arguments), unless its turn has earned something.
+        end_on_error: Whether a leaf ends when one of its calls is answered with an error (an
+            unknown tool, malformed arguments) before its turn has earned something.
     """
 
-    strategy: Literal["josh", "rollouts"] = "josh"
+    strategy: Literal["josh"] = "josh"
     beam: int = 8
     turns: int = 15
     calls: int = 3
-    branching: Literal["turn", "message"] = "turn"
     seed: int = 0
     all_rewards: bool = False
     best_leaf: bool = False
     refill: bool = False
-    merge: bool = False
-    probation: int = 0
     patience: int = 0
     end_on_error: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what no harvest can do.
+        """Refuse a search that cannot be run.
 
         Raises:
-            ValueError: a number is out of its range, or a name is unknown.
+            ValueError: a number is out of its range, or the strategy is another.
         """
-        for name, least in (
-            ("beam", 1),
-            ("turns", 1),
-            ("calls", 1),
-            ("probation", 0),
-            ("patience", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.strategy not in ("josh", "rollouts"):
-            raise ValueError(f"strategy must be josh or rollouts, not {self.strategy!r}")
-        if self.branching not in ("turn", "message"):
-            raise ValueError(f"branching must be turn or message, not {self.branching!r}")
+        _require("josh", self)
+        if self.patience < 0:
+            raise ValueError(f"patience must be at least 0, not {self.patience}")
 
-    @property
-    def calls_per_node(self) -> int:
-        return self.calls if self.branching == "turn" else 1
 
-    @property
-    def rounds(self) -> int:
-        """How often the tree may grow."""
-        return self.turns if self.branching == "turn" else self.turns * self.calls
+@dataclass(frozen=True, slots=True)
+class RolloutsConfig:
+    """Independent dialogues, the baseline of rejection sampling and best-of-n.
+
+    Attributes:
+        strategy: ``rollouts``.
+        beam: Number of dialogues per scenario.
+        turns, calls, seed, end_on_error: As in :class:`JoshConfig`.
+    """
+
+    strategy: Literal["rollouts"] = "rollouts"
+    beam: int = 8
+    turns: int = 15
+    calls: int = 3
+    seed: int = 0
+    end_on_error: bool = False
+
+    def __post_init__(self) -> None:
+        """As :meth:`JoshConfig.__post_init__`."""
+        _require("rollouts", self)
+
+
+SearchConfig = JoshConfig | RolloutsConfig
+
+
+def _require(strategy: str, config: SearchConfig) -> None:
+    if config.strategy != strategy:
+        name = type(config).__name__
+        raise ValueError(f"strategy of a {name} must be {strategy}, not {config.strategy!r}")
+    for name in ("beam", "turns", "calls"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, not {getattr(config, name)}")

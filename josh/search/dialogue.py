@@ -1,12 +1,16 @@
-"""Where a dialogue's answers come from: its engine and its world, or the record of a killed run."""
+"""The answers that one search is given: by the engine and the world, or by the record of an
+earlier run that was killed."""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol
 
-from dialogue.faults import Fault, Retry
-from dialogue.protocols import Episode, Message, Policy, ReplayableEpisode, Step
+from dialogue.endpoints.retries import Retry
+from dialogue.errors import Fault
+from dialogue.protocols import Episode, Message, Policy, Step
 from dialogue.seeds import call_seed
+from josh.search.contract import Answer, checked_step
 from josh.tree.node import Call
 
 Entry = dict[str, Any]
@@ -14,8 +18,8 @@ Entry = dict[str, Any]
 
 
 class Memory(Protocol):
-    """Answers of one dialogue by their place in its tree. A dict will do; see
-    ``josh.harvesting.journal``."""
+    """The answers of one dialogue by their place in its tree. A dict has this shape, and so has
+    ``josh.harvesting.journal.Answers``."""
 
     def get(self, key: str, /) -> Entry | None: ...
     def __setitem__(self, key: str, entry: Entry, /) -> None: ...
@@ -28,19 +32,12 @@ class Said(NamedTuple):
     call: Call
 
 
-class Answer(NamedTuple):
-    """The world's answer to a message, and the episode after it."""
-
-    episode: Episode
-    step: Step
-
-
 class Dialogue:
     """Asks the policy and steps the world for one search, each question once.
 
-    A place is the path of a node and the number of the call in it ("0.1.1:0"). What has an answer
-    in memory is not asked again, so a search that is run again from its start goes on where it
-    was killed; every new answer is in memory before the search sees it.
+    A place is the path of a node and the number of the call in it ("0.1.1:0"). A question whose
+    answer is in memory is not asked again, so a search that is run again from its start goes on
+    where it was killed. Every new answer is in memory before the search sees it.
     """
 
     def __init__(
@@ -49,16 +46,16 @@ class Dialogue:
         self.scenario = scenario
         self.policy = policy
         self.seed = seed
-        self.memory = memory
+        self.memory = memory if memory is not None else {}
         self.retry = retry
 
     async def complete(self, place: str, episode: Episode) -> Said | None:
         """The policy's next message, or None when it cannot go on.
 
         Raises:
-            Fault: the engine failed, beyond patience.
+            Fault: the engine failed, and did not recover in time.
         """
-        entry = self.memory.get(place) if self.memory is not None else None
+        entry = self.memory.get(place)
         if entry is not None:
             said = entry["said"]
             return said and Said(said["message"], Call.from_json(said["call"]))
@@ -68,45 +65,46 @@ class Dialogue:
             lambda: self.policy(episode.messages, episode.tools, seed=seed),
         )
         answer = None if completion is None else Said(completion.message, Call.of(completion, seed))
-        if self.memory is not None:
-            self.memory[place] = {
-                "said": answer and {"message": answer.message, "call": answer.call.to_json()}
-            }
+        self.memory[place] = {
+            "said": answer and {"message": answer.message, "call": answer.call.to_json()}
+        }
         return answer
 
-    async def step(self, place: str, episode: Episode, message: Message) -> Answer:
-        """The world's answer. The episode given is left as it was; siblings may still need it.
+    async def step(
+        self, place: str, episode: Episode, message: Message, earned: AbstractSet[str]
+    ) -> Answer:
+        """The world's answer. The episode given stays as it is: siblings may still need it.
+
+        Args:
+            place: The place of the message.
+            episode: The world before the message.
+            message: What the agent says or calls.
+            earned: Goals that were earned before on this path.
 
         Raises:
-            Fault: the world or its user failed, beyond patience, or answers otherwise than in
-                the killed run.
+            Fault: the world or its user failed, and did not recover in time; it broke a promise
+                of ``dialogue.protocols``; or it answers otherwise than in the killed run.
         """
         key = f"{place}>"
-        entry = self.memory.get(key) if self.memory is not None else None
-        if entry is not None and isinstance(episode, ReplayableEpisode):
-            after = episode.fork()
-            given = Step(entry["messages"], frozenset(entry["earned"]), entry["done"])
-            after.replay(message, given)
-            return Answer(after, given)
+        entry = self.memory.get(key)
+        known = None
+        if entry is not None:
+            known = Step(entry["messages"], frozenset(entry["earned"]), entry["done"])
         answer = await self.retry(
-            f"{self.scenario} {place}: world", lambda: _step(episode, message)
+            f"{self.scenario} {place}: world",
+            lambda: checked_step(episode, message, earned, known),
         )
         found = {
             "messages": list(answer.step.messages),
             "earned": sorted(answer.step.earned),
             "done": answer.step.done,
         }
-        if entry is not None and found != entry:
+        if entry is None:
+            self.memory[key] = found
+        elif found != entry:
             raise Fault(
                 f"{self.scenario} {place}: the world answers otherwise than in the killed run. "
                 "Make it (its user) deterministic, or give its episodes a replay method; "
                 "or start the harvest afresh in an empty journal folder"
             )
-        if self.memory is not None and entry is None:
-            self.memory[key] = found
         return answer
-
-
-async def _step(episode: Episode, message: Message) -> Answer:
-    after = episode.fork()  # each attempt gets its own: a failed step leaves nothing behind
-    return Answer(after, await after.step(message))

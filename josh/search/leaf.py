@@ -1,13 +1,15 @@
-"""A leaf of the beam: a node in the making, and the world as it stands there."""
+"""A leaf: a node that is being played, and the world as it stands there."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dialogue.faults import Fault
+from dialogue.errors import Fault
 from dialogue.messages import is_error
 from dialogue.protocols import Episode, Message
-from josh.search.config import JoshConfig
+from josh.search.config import SearchConfig
 from josh.search.dialogue import Dialogue
 from josh.tree.node import Call, Ended, Node
 
@@ -17,14 +19,15 @@ class Leaf:
     """What one branch does in one turn. Its ``to_node`` is called when the turn is over.
 
     Attributes:
-        index: Of the node it becomes; None for the root, which is no node.
+        index: Index of the node it becomes; None for the root, which is no node.
         path: Sibling numbers from the root, "0.1.1": the name of the node in seeds and journals.
         parent: Index of the node it grows from.
         episode: The world after the last message; never changed, only replaced.
-        errors, length: Calls answered with an error, and model calls, from the root to here.
-        grown: Children it has; the number of the next.
-        probation: Turns for which it is still played on though it lost; 0 in the beam itself.
-        fresh: Goals earned and not yet looked at by the search, in the order of earning.
+        before: Goals earned on the way to it.
+        path_errors, path_calls: Calls answered with an error, and model calls, from the root to
+            here.
+        children: Number of children it has.
+        unchecked: Goals earned and not yet seen by the search, in the order of earning.
         to_say: Speech the user has not answered yet.
     """
 
@@ -32,43 +35,43 @@ class Leaf:
     path: str
     parent: int | None
     episode: Episode
-    errors: int = 0
-    length: int = 0
-    grown: int = 0
-    probation: int = 0
+    before: frozenset[str] = frozenset()
+    path_errors: int = 0
+    path_calls: int = 0
+    children: int = 0
     messages: list[Message] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     earned: set[str] = field(default_factory=set)
-    fresh: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
     to_say: Message | None = None
     ended: Ended | None = None
     error: str | None = None
 
-    def grow(self, index: int, *, probation: int = 0) -> Leaf:
+    def grow(self, index: int) -> Leaf:
         """The next child. It shares the episode until it makes a step."""
-        path = f"{self.path}.{self.grown}" if self.path else str(self.grown)
-        self.grown += 1
+        path = f"{self.path}.{self.children}" if self.path else str(self.children)
+        self.children += 1
         return Leaf(
             index,
             path,
             self.index,
             self.episode,
-            errors=self.errors,
-            length=self.length,
-            probation=probation,
+            self.before | self.earned,
+            self.path_errors,
+            self.path_calls,
         )
 
-    async def act(self, dialogue: Dialogue, config: JoshConfig) -> None:
-        """Let the policy call tools until it speaks; what it says is kept back."""
+    async def act(self, dialogue: Dialogue, config: SearchConfig) -> None:
+        """Let the policy call tools until it speaks; the user does not hear it yet."""
         try:
-            while len(self.calls) < config.calls_per_node and not self.ended:
+            while len(self.calls) < config.calls and not self.ended:
                 said = await dialogue.complete(f"{self.path}:{len(self.calls)}", self.episode)
                 if said is None:
                     self.ended = "context"
                     return
                 self.messages.append(said.message)
                 self.calls.append(said.call)
-                self.length += 1
+                self.path_calls += 1
                 if not said.message.get("tool_calls"):
                     self.to_say = said.message
                     return
@@ -90,12 +93,12 @@ class Leaf:
 
     async def _step(self, dialogue: Dialogue, message: Message) -> None:
         place = f"{self.path}:{len(self.calls) - 1}"
-        answer = await dialogue.step(place, self.episode, message)
+        answer = await dialogue.step(place, self.episode, message, self.before | self.earned)
         self.episode, step = answer
         self.messages += step.messages
-        self.errors += sum(map(is_error, step.messages))
+        self.path_errors += sum(map(is_error, step.messages))
         self.earned |= step.earned
-        self.fresh += sorted(step.earned)
+        self.unchecked += sorted(step.earned)
         if step.done:
             self.ended = "done"
 
@@ -108,3 +111,13 @@ class Leaf:
             self.ended,
             self.error,
         )
+
+
+async def act(leaves: Iterable[Leaf], dialogue: Dialogue, config: SearchConfig) -> None:
+    """Let every leaf act, all at once."""
+    await asyncio.gather(*(leaf.act(dialogue, config) for leaf in leaves))
+
+
+async def reply(leaves: Iterable[Leaf], dialogue: Dialogue) -> None:
+    """Let the user of every leaf answer, all at once."""
+    await asyncio.gather(*(leaf.reply(dialogue) for leaf in leaves))

@@ -1,1 +1,1 @@
-"""What a search leaves: nodes, trees, files of trees."""
+"""Trees, which a search leaves behind: nodes, trees, files of trees."""

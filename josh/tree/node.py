@@ -1,4 +1,4 @@
-"""A node: what one branch did before the tree could branch again, and how it was sampled."""
+"""A node: what one branch did in one turn of the agent, and how it was sampled."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 from dialogue.protocols import Completion, Message
 
-Ended = Literal["done", "context", "bad_call", "merged"]
-"""Why nothing grows from a node: the world ended the dialogue, the policy could not go on, a
-call was answered with an error (``JoshConfig.end_on_error``), or a twin goes on in its place."""
+Ended = Literal["done", "context", "bad_call"]
+"""Why nothing grows from a node: the world ended the dialogue, the policy could not go on, or a
+call was answered with an error (``JoshConfig.end_on_error``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """How one assistant message was sampled; counts are 0 and sequences empty where unknown.
 
-    Only what a second harvest would find again: not how long it took, nor what was in a cache.
+    It holds only what a second search would find again: neither the time the call took, nor what
+    was in a cache.
     """
 
     seed: int
@@ -55,14 +56,14 @@ _CALL_FIELDS = tuple(field.name for field in fields(Call))
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One agent turn (or one message, with action-level branching) and the world's answers to it.
+    """One agent turn and the world's answers to it.
 
     Attributes:
         parent: Index of the node it grew from; None if it grew from the root.
-        messages: Its own only: the agent's messages, the tool results, and the user's reply
-            if that was played.
+        messages: The messages of this turn alone: the agent's, the tool results, and the user's
+            reply if that was played.
         earned: Goals first reached in it.
-        calls: One for each assistant message, in order.
+        calls: The model call of each assistant message, in order.
         ended: Why nothing can grow from it; None if something did or could have.
         error: The fault of an engine or of the world that cut it short. Never a label.
     """
@@ -73,6 +74,11 @@ class Node:
     calls: tuple[Call, ...] = ()
     ended: Ended | None = None
     error: str | None = None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a fault or a full context ended it; then it proves nothing about the agent."""
+        return bool(self.error) or self.ended == "context"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -94,3 +100,14 @@ class Node:
             ended=data["ended"],
             error=data["error"],
         )
+
+
+def rank(goals: int, errors: int, calls: int) -> tuple[int, int, int]:
+    """The sort key by which leaves are compared; the best comes first.
+
+    Args:
+        goals: Goals reached; more are better.
+        errors: Calls answered with an error on the way; fewer are better.
+        calls: Model calls on the way; fewer are better.
+    """
+    return -goals, errors, calls

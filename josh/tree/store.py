@@ -1,39 +1,34 @@
-"""Trees in files: JSON lines to read, Parquet to analyse; either way the same trees come back."""
+"""Files of trees: JSON lines to read, Parquet to analyse; both give the same trees back."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import replacing
 from dialogue.strict_json import compact_json
 from josh.tree.tree import Tree
+from josh.tree.tree_json import from_json, to_bytes, to_json
 
 TREES_PER_GROUP = 100
-"""Trees in a Parquet row group: what is in memory at once, reading or writing."""
+"""Trees in a Parquet row group, and so in memory at once when one is read or written."""
 
 
 @contextmanager
 def tree_writer(path: Path) -> Iterator[Callable[[Tree], None]]:
-    """A function that writes one tree a line (``.jsonl``) or a row (``.parquet``).
+    """A function that writes a tree as one line (``.jsonl``) or one row (``.parquet``).
 
     The file appears when the block ends, complete; or, after an exception, not at all.
 
     Raises:
-        ValueError: the name ends otherwise.
+        ValueError: the name has another suffix.
     """
     open_format = _WRITERS[_format(path)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open_format(temporary) as write:
-            yield write
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part, open_format(part) as write:
+        yield write
 
 
 def write_trees(path: Path, trees: Iterable[Tree]) -> int:
@@ -50,14 +45,12 @@ def read_trees(path: Path) -> Iterator[Tree]:
     """The trees of a file, in its order, a few in memory at a time.
 
     Raises:
-        ValueError: the name ends otherwise than in ``.jsonl`` or ``.parquet``, or a record is no
-            tree; the message names the file and the line or row.
+        ValueError: the name does not end in ``.jsonl`` or ``.parquet``, or a record is no tree;
+            the message names the file and the line or row.
     """
     for number, record in enumerate(_READERS[_format(path)](path), 1):
         try:
-            yield Tree.from_json(
-                _from_row(record) if isinstance(record, dict) else json.loads(record)
-            )
+            yield from_json(_from_row(record) if isinstance(record, dict) else json.loads(record))
         except ValueError as error:
             raise ValueError(f"{path}:{number}: {error}") from error
 
@@ -73,7 +66,7 @@ def _write_jsonl(path: Path) -> Iterator[Callable[[Tree], None]]:
     with path.open("wb") as file:
 
         def write(tree: Tree) -> None:
-            file.write(tree.to_bytes() + b"\n")
+            file.write(to_bytes(tree) + b"\n")
 
         yield write
 
@@ -152,7 +145,7 @@ def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 def _to_row(tree: Tree) -> dict[str, Any]:
     # Messages and schemas stay JSON text: Arrow would give every object the keys of all of them.
-    data = tree.to_json()
+    data = to_json(tree)
     nodes = [{**node, "messages": _text(node["messages"])} for node in data["nodes"]]
     return {
         **data,

@@ -1,44 +1,34 @@
-"""The tree a harvest leaves behind: each message stored once, every judgement derived by walking.
+"""A tree: what a search leaves behind. Each message is stored once, every judgement is derived.
 
-A node is what one branch did before the tree could branch again. It holds a parent index and
-only its own messages; histories, golden path, rewards and bad branches are computed, not flagged.
+A node is one turn of the agent. It holds a parent index and only its own messages; histories,
+golden path, rewards and bad branches are computed, not flagged.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
 
 from dialogue.messages import is_error
 from dialogue.protocols import Message, Tool
 from dialogue.strict_json import compact_json
-from josh.tree.node import Node
-
-SCHEMA_VERSION = 2
-
-
-class Fork(NamedTuple):
-    """A node of the golden path and the siblings it was preferred to."""
-
-    golden: int
-    losers: tuple[int, ...]
+from josh.tree.node import Node, rank
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One harvested dialogue.
+    """One explored dialogue.
 
     Attributes:
-        scenario: Id of the benchmark item.
+        scenario: Id of the scenario.
         goals: Ids of all its goals.
         tools: What the agent could call, in the OpenAI function format.
         messages: The root: the system prompt, if any, and the user's first words.
-        nodes: A parent always comes before its children.
-        golden_leaf: The last leaf the tree collapsed to, or the best of its rollouts; None if
-            none ever earned a reward.
+        nodes: The turns; a parent always comes before its children.
+        golden_leaf: Index of the last leaf the tree collapsed to, or of the best rollout; None
+            if no leaf ever earned a reward.
         error: The fault that stopped the search; run the harvest again to go on from there.
     """
 
@@ -95,14 +85,13 @@ class Tree:
     @property
     def best_leaf(self) -> int | None:
         """The leaf that reached most goals, then with fewest errors, then with fewest calls."""
-
-        def badness(leaf: int) -> tuple[int, int, int]:
-            path = [self.nodes[index] for index in self.path(leaf)]
-            errors = sum(is_error(message) for node in path for message in node.messages)
-            return -len(self.earned(leaf)), errors, sum(len(node.calls) for node in path)
-
         earned = (leaf for leaf in self.leaves if self.earned(leaf))
-        return min(earned, key=badness, default=None)
+        return min(earned, key=self._rank, default=None)
+
+    def _rank(self, leaf: int) -> tuple[int, int, int]:
+        path = [self.nodes[index] for index in self.path(leaf)]
+        errors = sum(is_error(message) for node in path for message in node.messages)
+        return rank(len(self.earned(leaf)), errors, sum(len(node.calls) for node in path))
 
     @property
     def completion_tokens(self) -> int:
@@ -118,81 +107,27 @@ class Tree:
         """Share of the goals that the golden path reached, 0 to 1."""
         return len(self.earned(self.golden_leaf) & self.goals) / max(1, len(self.goals))
 
-    def forks(self) -> Iterator[Fork]:
-        """The golden path, node by node, each with its siblings."""
-        for golden in self.golden_path:
-            siblings = self.children(self.nodes[golden].parent)
-            yield Fork(golden, tuple(index for index in siblings if index != golden))
-
     @cached_property
     def fruitful(self) -> frozenset[int]:
-        """Nodes in which, or below which, some goal was reached."""
+        """Nodes in which, or below which, a goal was reached."""
         return self._with_ancestors(index for index, node in enumerate(self.nodes) if node.earned)
 
     @cached_property
-    def excused(self) -> frozenset[int]:
-        """Nodes that prove nothing: cut short by a fault or full context, or gone on as a twin."""
-        cut = (i for i, node in enumerate(self.nodes) if node.error or node.ended == "context")
-        merged = (i for i, node in enumerate(self.nodes) if node.ended == "merged")
-        return self._with_ancestors(cut).union(merged)
+    def inconclusive(self) -> frozenset[int]:
+        """Nodes that were cut short, and those above them: more might have been reached."""
+        return self._with_ancestors(i for i, node in enumerate(self.nodes) if node.is_cut_short)
 
     def _with_ancestors(self, indices: Iterable[int]) -> frozenset[int]:
         return frozenset(step for index in indices for step in self.path(index))
 
     @cached_property
     def bad(self) -> frozenset[int]:
-        """Nodes of branches that failed altogether where a sibling bore fruit."""
+        """Nodes of branches in which no goal was reached, though one was from a sibling."""
         found: set[int] = set()
         for index, node in enumerate(self.nodes):
-            if index in self.fruitful or index in self.excused:
+            if index in self.fruitful or index in self.inconclusive:
                 continue
             beaten = any(sibling in self.fruitful for sibling in self.children(node.parent))
             if beaten or node.parent in found:
                 found.add(index)
         return frozenset(found)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scenario": self.scenario,
-            "goals": sorted(self.goals),
-            "tools": list(self.tools),
-            "messages": list(self.messages),
-            "nodes": [node.to_json() for node in self.nodes],
-            "golden_leaf": self.golden_leaf,
-            "error": self.error,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Tree:
-        """The inverse of :meth:`to_json`.
-
-        Raises:
-            ValueError: the record was written with another schema version, or lacks a field.
-        """
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(
-                f"tree {data.get('scenario', '?')}: schema version {data.get('schema_version')!r}, "
-                f"this josh reads {SCHEMA_VERSION}; harvest again"
-            )
-        try:
-            return cls(
-                scenario=data["scenario"],
-                goals=frozenset(data["goals"]),
-                tools=tuple(data["tools"]),
-                messages=tuple(data["messages"]),
-                nodes=tuple(Node.from_json(node) for node in data["nodes"]),
-                golden_leaf=data["golden_leaf"],
-                error=data["error"],
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"tree {data.get('scenario', '?')}: {error!r} in its record"
-            ) from error
-
-    def to_bytes(self) -> bytes:
-        """One JSON line, the same bytes for equal trees.
-
-        Keys keep their order: a chat template renders tool schemas in it.
-        """
-        return compact_json(self.to_json())

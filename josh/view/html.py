@@ -1,16 +1,16 @@
-"""Trees on one page that needs nothing else: drawn, searchable, every message a click away."""
+"""A page of trees that needs no other file: drawn, searchable, every message a click away."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 import json
-import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from dialogue.files import write_whole
 from dialogue.messages import is_error
 from dialogue.strict_json import compact_json
 from josh.tree.tree import Tree
@@ -38,15 +38,12 @@ def write_page(path: Path, trees: Iterable[Tree], title: str = "JOSH trees") -> 
         "[/*TREES*/]": _script_json(packed),
     }.items():
         html = html.replace(place, text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(html, "utf-8")
-    temporary.replace(path)
+    write_whole(path, html)
     return len(index)
 
 
 def _summary(tree: Tree) -> dict[str, Any]:
-    """What the list of trees shows."""
+    """The entry of a tree in the list."""
     return {
         "scenario": tree.scenario,
         "goals": sorted(tree.goals),
@@ -60,7 +57,7 @@ def _summary(tree: Tree) -> dict[str, Any]:
 
 
 def _content(tree: Tree) -> dict[str, Any]:
-    """A tree with all that is derived from it, so that the page derives nothing."""
+    """A tree with everything that the page shows of it, so that the page computes nothing."""
     golden = set(tree.golden_path)
     nodes = [
         {

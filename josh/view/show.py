@@ -1,4 +1,4 @@
-"""Trees in a terminal: a list of many, one drawn branch by branch, or one node word by word."""
+"""Trees as text for a terminal: a list of many, one drawn tree, or the dialogue of one node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 100
 
 
 def list_trees(trees: Iterable[Tree]) -> Iterator[str]:
-    """A line a tree: what was found in it, and how large it is."""
+    """One line per tree: its reward, golden path and size."""
     yield f"{'scenario':<24} {'reward':>7} {'golden':>7} {'nodes':>6} {'bad':>5} {'tokens':>8}"
     for tree in trees:
         yield (
@@ -26,7 +26,7 @@ def list_trees(trees: Iterable[Tree]) -> Iterator[str]:
 
 
 def draw(tree: Tree, colours: dict[str, str] = PLAIN) -> Iterator[str]:
-    """A tree, a line a node: its name, what was said and called in it, and what it earned."""
+    """A tree, one line per node: its name, goals earned, calls and speech."""
     reached = tree.earned(tree.golden_leaf)
     goals = "  ".join(f"{'✓' if goal in reached else '·'} {goal}" for goal in sorted(tree.goals))
     yield f"{tree.scenario}  reward {tree.reward:.2f}  {goals}{fault(tree)}"
@@ -48,14 +48,14 @@ def draw(tree: Tree, colours: dict[str, str] = PLAIN) -> Iterator[str]:
 
 
 def node_summary(node: Node) -> str:
-    """What a node earned and how it ended, then its calls and words."""
+    """The goals a node earned and how it ended, then its calls and speech."""
     signs = [f"+{goal}" for goal in sorted(node.earned)]
     signs += [f"[{node.error or node.ended}]"] if node.error or node.ended else []
     return "  ".join([*signs, *map(summary, node.messages)])
 
 
 def summary(message: Message) -> str:
-    """A message in a few words."""
+    """A message on one line."""
     if message["role"] == "tool":
         return "→ error" if is_error(message) else "→"
     calls = [
@@ -68,7 +68,7 @@ def summary(message: Message) -> str:
 
 
 def read_node(tree: Tree, index: int) -> Iterator[str]:
-    """A node and the way to it, word by word."""
+    """The whole dialogue down to a node, and how its messages were sampled."""
     for message in tree.history(index):
         yield f"── {message['role']}"
         if message.get("content"):

@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 
 from dialogue.protocols import Policy
-from services.engines.config import Backend, EngineConfig, EngineError, EngineSettings
+from services.engines.config import Backend, EngineConfig, EngineSettings
 
-__all__ = ["EngineConfig", "EngineError", "EngineSettings", "open_engine"]
+__all__ = ["EngineConfig", "EngineSettings", "open_engine"]
 
 Opener = Callable[[EngineConfig, Path], AbstractContextManager[Policy]]
 

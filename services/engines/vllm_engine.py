@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import vllm_settings
-from services.engines.config import EngineConfig, EngineError, model_folder
+from services.engines.config import EngineConfig, model_folder
 from services.engines.engine_log import last_words, records_in
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample

@@ -40,7 +40,7 @@ def gains(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """``{"test.reward_gain": ..., "test.success_gain": ...}``, as far as they could be estimated.
 
     Args:
-        by_split: Split -> :class:`toolwoz.evaluation.metrics.Comparison` as JSON.
+        by_split: Split -> :class:`toolwoz.evaluation.metrics.Gains` as JSON.
     """
     found = {}
     for split, comparison in by_split.items():

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from dialogue.files import replacing
 from services.mlflow import provenance
 
 log = logging.getLogger(__name__)
@@ -101,14 +102,12 @@ def lock() -> FileLock:
 
 def _create(database: Path) -> None:
     """Make a migrated database and move it into place: concurrent migrations break SQLite files."""
-    temporary = database.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{temporary}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise TrackingError(f"could not create {database}: {last[0]}")
-    temporary.replace(database)
+    with replacing(database) as part:
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{part}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+            raise TrackingError(f"could not create {database}: {last[0]}")
 
 
 def _require_server(uri: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from dialogue.progress import Progress
 from services.mlflow import provenance, system_metrics
 from services.mlflow.inputs import flat, log_datasets, log_params
 from services.mlflow.store import TrackingError, connect, lock, log_optional
@@ -84,7 +85,7 @@ def stage_run(
 
 @contextmanager
 def part_run(name: str) -> Iterator[None]:
-    """A child run of the stage's, as ``bootstrap/employment``, active while the body runs.
+    """A child run of the stage's, as ``bootstrap/finetuning``, active while the body runs.
 
     For a stage that trains more than once, so that each training has its own params and curves.
     Without an active run, or if the store fails, the body runs without it.
@@ -132,12 +133,16 @@ def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
     log_optional("the metrics", write)
 
 
-def report_step(metrics: Mapping[str, float], step: int) -> None:
-    """Log the progress of the stage on its run; nothing without an active run."""
+def report_progress(progress: Progress) -> None:
+    """Log the progress of the stage on its run; nothing without an active run.
+
+    A listener of ``dialogue.progress``; the step is the number of items that are done.
+    """
     import mlflow
 
     if mlflow.active_run() is not None:
-        log_optional("the progress", lambda: mlflow.log_metrics(dict(metrics), step=step))
+        metrics = {f"progress.{progress.label}.{k}": v for k, v in progress.figures.items()}
+        log_optional("the progress", lambda: mlflow.log_metrics(metrics, step=progress.done))
 
 
 def tag(name: str, value: str) -> None:

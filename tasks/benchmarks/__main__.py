@@ -18,8 +18,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dialogue.errors import EngineError
 from services import bars, telemetry
-from services.engines import EngineConfig, EngineError
+from services.engines import EngineConfig
 from tasks.benchmarks import BENCHMARKS, models, open_benchmark
 from tasks.benchmarks.files import MIRROR, mirror_folder
 from tasks.benchmarks.helpers import open_helper

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dialogue.endpoints.settings import ModelEndpoint
 from services.engines import EngineSettings, open_engine
 from services.engines.config import Backend
 from tasks.benchmarks.options import Helper
 
 MAX_TOKENS = 1024
+"""Maximum number of tokens of a helper's answer; some protocols ask for an explanation."""
 Role = Literal["judge", "simulator"]
 ROLES: Mapping[Role, str] = {
     "judge": "rates answers",
@@ -20,38 +21,20 @@ ROLES: Mapping[Role, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HelperModel:
-    """The model of a role; none if url and model are empty.
-
-    Attributes:
-        url: Address of an OpenAI-compatible endpoint, up to and with ``/v1``, or a recording
-            (``.jsonl``).
-        model: Name of the model at the endpoint.
-        api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
-        timeout: Seconds to wait for an answer.
-        max_tokens: Maximum number of tokens of an answer; some protocols ask for an explanation.
-    """
-
-    url: str = ""
-    model: str = ""
-    api_key_env: str = ""
-    timeout: float = 120.0
-    max_tokens: int = MAX_TOKENS
-
-    @property
-    def title(self) -> str:
-        """Name of the model in every figure that it took part in."""
-        cut = self.max_tokens != MAX_TOKENS
-        return f"{self.model} (at most {self.max_tokens} tokens)" if cut else self.model
+NO_MODEL = ModelEndpoint(temperature=0.0, max_tokens=MAX_TOKENS)
 
 
-NO_MODEL = HelperModel()
+def title(named: ModelEndpoint) -> str:
+    """Name of the model in every figure that it took part in."""
+    cut = named.max_tokens != MAX_TOKENS
+    return f"{named.model} (at most {named.max_tokens} tokens)" if cut else named.model
 
 
 @contextmanager
-def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | None]:
+def open_helper(role: Role, named: ModelEndpoint, log: Path) -> Iterator[Helper | None]:
     """The model of a role, until the context ends; None if no model is named.
+
+    Its ``url`` may also be a recording (``.jsonl``).
 
     Raises:
         ValueError: only its address or only its name is given.
@@ -70,8 +53,8 @@ def open_helper(role: Role, named: HelperModel, log: Path) -> Iterator[Helper | 
         api_key_env=named.api_key_env,
     )
     model = named.model if is_url(named.url) else named.url
-    with open_engine(settings.of(model, 0.0), log=log) as policy:
-        yield Helper(named.title, policy)
+    with open_engine(settings.of(model, named.temperature), log=log) as policy:
+        yield Helper(title(named), policy)
 
 
 def backend_of(model: str, default: Backend) -> Backend:

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dialogue.endpoints.settings import ModelEndpoint
 from services.engines import EngineConfig, EngineSettings
 from services.fingerprint import fingerprint, key
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.files import mirror_folder
-from tasks.benchmarks.helpers import NO_MODEL, HelperModel, open_helper
+from tasks.benchmarks.helpers import NO_MODEL, open_helper
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.runs.several import shared
 from tasks.benchmarks.runs.single import Plan, play
@@ -53,8 +54,8 @@ class BenchmarksConfig:
     trials: int = 1
     max_tokens: int | None = None
     max_model_len: int = 0
-    judge: HelperModel = NO_MODEL
-    simulator: HelperModel = NO_MODEL
+    judge: ModelEndpoint = NO_MODEL
+    simulator: ModelEndpoint = NO_MODEL
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.names if name not in BENCHMARKS]:

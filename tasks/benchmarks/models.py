@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
-from services.engines import EngineConfig, EngineError, EngineSettings
-from tasks.benchmarks.helpers import MAX_TOKENS, ROLES, HelperModel, Role, backend_of, is_url
+from dialogue.endpoints.settings import ModelEndpoint
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, EngineSettings
+from tasks.benchmarks.helpers import MAX_TOKENS, NO_MODEL, ROLES, Role, backend_of, is_url
 
 KEY = "environment variable that holds the key of the endpoint"
 
@@ -82,15 +85,16 @@ def engine_of(args: argparse.Namespace) -> EngineConfig:
     return settings.of(name, args.temperature)
 
 
-def helper_of(role: Role, args: argparse.Namespace) -> HelperModel:
+def helper_of(role: Role, args: argparse.Namespace) -> ModelEndpoint:
     """The model that the arguments name for a role."""
     given = vars(args)
-    return HelperModel(
-        given[role] or "",
-        given[f"{role}_model"] or "",
-        given[f"{role}_api_key_env"],
-        args.timeout,
-        given[f"{role}_max_tokens"],
+    return replace(
+        NO_MODEL,
+        url=given[role] or "",
+        model=given[f"{role}_model"] or "",
+        api_key_env=given[f"{role}_api_key_env"],
+        max_tokens=given[f"{role}_max_tokens"],
+        timeout=args.timeout,
     )
 
 

@@ -1,9 +1,9 @@
 """Make the base policy: what JOSH starts from.
 
-The embedded policy is an apprentice and then an employee. It is shown how the scripted expert of
-``toolwoz.agents`` serves the agenda user, once. Then it is shown the same by a clerk who is often
-in a hurry, and picks up the habits. Both serve scenarios of the train split that no harvest plays.
-So it can do what its users ask, and often does not bother: JOSH has something to select.
+The embedded policy is pretrained on demonstrations of the scripted expert of ``toolwoz.agents``,
+who serves the agenda user, once. Then it is fine-tuned on noisy demonstrations, in which the expert
+often takes shortcuts. Both serve scenarios of the train split that no harvest plays. So it can do
+what its users ask, and often does not: JOSH has something to select.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,7 @@ from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenize
 from tasks.bootstrap.pretrained import fetch_pretrained, load_smollm2
 from tasks.train.job import Recipe, Trained, fit
 from toolwoz.agents.expert import Expert
-from toolwoz.agents.shortcut import Hurried
+from toolwoz.agents.shortcut import Shortcut
 from toolwoz.evaluation.runner import run
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.users.dialogues import DialogueConfig
@@ -39,21 +39,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class Imitation:
     """Demonstrations, and how a model is trained on them.
 
     Attributes:
         scenarios: How many of the train split are demonstrated, served well or not; 0: no such
-            lessons. They are the last in its order, and the harvest's the first
+            training. They are the last in its order, and the harvest's the first
             (:func:`toolwoz.users.dialogues.take`).
-        hurry: Share of the calls in which the clerk cuts a corner
-            (:class:`toolwoz.agents.shortcut.Hurried`); 0 is the expert.
-        trl: Options of TRL's ``SFTConfig``.
+        noise: Rate of shortcuts among the demonstrated calls
+            (:class:`toolwoz.agents.shortcut.Shortcut`); 0 is the expert.
+        trl: Options of TRL's ``SFTConfig`` in place of those that both trainings share.
     """
 
     scenarios: int
-    hurry: float
-    trl: Mapping[str, Any]
+    noise: float
+    trl: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +62,36 @@ class BootstrapConfig:
 
     Attributes:
         kind: ``embedded`` makes a model from nothing, ``smollm2`` starts from
-            SmolLM2-135M-Instruct; both take lessons. ``pretrained`` takes one as it is.
-            ``endpoint`` leaves it where ``engine.urls`` serve it: it can be harvested from and
-            evaluated, and others train it (``python -m flows.tools.finetune``).
+            SmolLM2-135M-Instruct; both are trained on demonstrations. ``pretrained`` takes one as
+            it is. ``endpoint`` leaves it where ``engine.urls`` serve it: it can be harvested from
+            and evaluated, and others train it (``python -m flows.tools.finetune``).
         pretrained: Of kind ``pretrained``: a model of the Hugging Face Hub, as
             ``ORGANISATION/NAME@REVISION``, or a folder. Of ``endpoint``: what it is called there.
-        seed: Of the weights, the users, the clerks and the order of training.
+        seed: Of the weights, the users, the shortcuts and the order of training.
         model: Size of the embedded model.
-        apprenticeship: What it is shown first: its skill.
-        employment: What it is shown then: its habits.
+        pretraining: First training, on demonstrations of the expert.
+        finetuning: Second training, on noisy demonstrations.
+        trl: Options of TRL's ``SFTConfig`` for both trainings.
     """
 
     kind: Literal["embedded", "smollm2", "pretrained", "endpoint"]
     pretrained: str
     seed: int
     model: EmbeddedConfig
-    apprenticeship: Lessons
-    employment: Lessons
+    pretraining: Imitation
+    finetuning: Imitation
+    trl: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def demonstrated(self) -> int:
         """Scenarios at the end of the train split that the base policy was shown."""
         if self.kind in ("pretrained", "endpoint"):
             return 0
-        return self.apprenticeship.scenarios + self.employment.scenarios
+        return self.pretraining.scenarios + self.finetuning.scenarios
+
+    def recipe(self, training: Imitation) -> Recipe:
+        """How one of its two trainings is done."""
+        return Recipe("sft", "demonstrations", {**self.trl, **training.trl})
 
 
 def make_base(
@@ -101,7 +107,7 @@ def make_base(
         work: Where a killed run finds what was done.
 
     Returns:
-        What its apprenticeship and its employment took; nothing for a model taken as it is.
+        What ``pretraining`` and ``finetuning`` took; nothing for a model taken as it is.
 
     Raises:
         ValueError: the train split has too few scenarios.
@@ -113,80 +119,82 @@ def make_base(
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return {}
-    count = config.apprenticeship.scenarios
+    count = config.pretraining.scenarios
     if config.kind == "embedded" and not count:
         raise ValueError(
-            "bootstrap.apprenticeship.scenarios is 0: an embedded model knows nothing before it; "
+            "bootstrap.pretraining.scenarios is 0: an embedded model knows nothing before it; "
             "4000 of MultiWOZ or of the synthetic corpus make one that serves its users"
         )
     world = dialogue.world(corpus)
     shown = take_last(corpus, "train", config.demonstrated)
     first, later = shown[:count], shown[count:]
-    skilled = work / "skilled" if later else out
+    pretrained = work / "pretrained" if later else out
     trained = {}
     if first:
-        skill = demonstrations(config.apprenticeship.hurry, dialogue, world, first, config.seed)
-        trained["apprenticeship"] = _apprenticeship(config, skill, skilled, work)
+        rows = demonstrations(config.pretraining.noise, dialogue, world, first, config.seed)
+        trained["pretraining"] = _pretrain(config, rows, pretrained, work)
     else:
-        _untaught(skilled, work)
+        _take_as_it_is(pretrained, work)
     if later:
+        # The word is older than the key's name: with another one every measured base would change.
         seed = stable_seed(config.seed, "employment")
-        habits = demonstrations(config.employment.hurry, dialogue, world, later, seed)
-        trained["employment"] = _employment(config, habits, skilled, out, work)
+        rows = demonstrations(config.finetuning.noise, dialogue, world, later, seed)
+        trained["finetuning"] = _finetune(config, rows, pretrained, out, work)
     return trained
 
 
-def _apprenticeship(
+def _pretrain(
     config: BootstrapConfig, rows: Sequence[Mapping[str, Any]], out: Path, work: Path
 ) -> Trained:
-    """The first lessons; not given again to a model that a killed run had finished."""
+    """The first training; not done again for a model that a killed run had finished."""
+    recipe = config.recipe(config.pretraining)
     facts = {"kind": config.kind, "seed": config.seed, "model": asdict(config.model)}
-    lessons = asdict(config.apprenticeship)
-    done = work / f"skilled-{key(rows=rows, lessons=lessons, **facts)}.json"
+    done = work / f"pretrained-{key(rows=rows, recipe=asdict(recipe), **facts)}.json"
     if done.exists() and (out / "config.json").exists():
-        log.info("the apprenticeship was finished before")
+        log.info("the pretraining was finished before")
         return Trained(**json.loads(done.read_text(encoding="utf-8")))
-    _forget_the_skilled(work)
+    _forget_the_pretrained(work)
     if config.kind == "smollm2":
         model, tokenizer = load_smollm2()
     else:
         tokenizer = build_tokenizer(_texts(rows), config.model)
         model = build_model(config.model, tokenizer, config.seed)
-    with tracking.part_run("apprenticeship"):
-        trained = _learn(config.apprenticeship, rows, model, tokenizer, out, work, config.seed)
+    with tracking.part_run("pretraining"):
+        trained = _imitate(recipe, rows, model, tokenizer, out, work, config.seed)
     done.write_text(json.dumps(asdict(trained)), encoding="utf-8")
     return trained
 
 
-def _untaught(out: Path, work: Path) -> None:
-    """The instruct model as it is, which needs no apprenticeship."""
-    _forget_the_skilled(work)
+def _take_as_it_is(out: Path, work: Path) -> None:
+    """The instruct model, which needs no pretraining here."""
+    _forget_the_pretrained(work)
     for part in load_smollm2():
         part.save_pretrained(out)
 
 
-def _forget_the_skilled(work: Path) -> None:
+def _forget_the_pretrained(work: Path) -> None:
     """Remove the marks of models that another takes the place of."""
-    for mark in work.glob("skilled-*.json"):
+    for mark in work.glob("pretrained-*.json"):
         mark.unlink()
 
 
-def _employment(
+def _finetune(
     config: BootstrapConfig,
     rows: Sequence[Mapping[str, Any]],
-    skilled: Path,
+    pretrained: Path,
     out: Path,
     work: Path,
 ) -> Trained:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(skilled)
-    with tracking.part_run("employment"):
-        return _learn(config.employment, rows, str(skilled), tokenizer, out, work, config.seed)
+    tokenizer = AutoTokenizer.from_pretrained(pretrained)
+    recipe = config.recipe(config.finetuning)
+    with tracking.part_run("finetuning"):
+        return _imitate(recipe, rows, str(pretrained), tokenizer, out, work, config.seed)
 
 
-def _learn(
-    lessons: Lessons,
+def _imitate(
+    recipe: Recipe,
     rows: Sequence[Mapping[str, Any]],
     policy: PreTrainedModel | str,
     tokenizer: PreTrainedTokenizerBase,
@@ -196,27 +204,26 @@ def _learn(
 ) -> Trained:
     from datasets import Dataset
 
-    recipe = Recipe("sft", "demonstrations", lessons.trl, {})
     data = Dataset.from_list([dict(row) for row in rows])
     return fit(recipe, data, policy, tokenizer, out, work=work / "training", seed=seed)
 
 
 def demonstrations(
-    hurry: float,
+    noise: float,
     dialogue: DialogueConfig,
     world: World,
     scenarios: Sequence[Scenario],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """What a clerk in such a hurry did, as ``{"messages", "tools"}`` with tools as JSON text."""
-    clerk = Hurried(Expert(world), hurry)
-    rows = asyncio.run(_play(clerk, scenarios, dialogue, world, seed))
+    """What the expert did at that rate of shortcuts: ``{"messages", "tools"}``, tools as JSON."""
+    demonstrator = Shortcut(Expert(world), noise)
+    rows = asyncio.run(_play(demonstrator, scenarios, dialogue, world, seed))
     log.info("%d dialogues were demonstrated", len(rows))
     return rows
 
 
 async def _play(
-    clerk: Policy,
+    demonstrator: Policy,
     scenarios: Sequence[Scenario],
     dialogue: DialogueConfig,
     world: World,
@@ -224,7 +231,7 @@ async def _play(
 ) -> list[dict[str, Any]]:
     tools = json.dumps(list(world.tools))
     results = await run(
-        clerk,
+        demonstrator,
         scenarios,
         lambda scenario, its_seed: dialogue.start(scenario, world, AgendaUser, its_seed),
         concurrency=1,

@@ -2,5 +2,5 @@
 
     make compare RUNS="reports/evaluation/r1/test/base reports/evaluation/r1/test/josh_sft"
 
-``source`` reads the runs, ``page`` compares and draws them.
+``source`` reads the runs, ``differences`` compares them, ``page`` draws the comparison.
 """

@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import starmap
 from pathlib import Path
 
 from services import bars, telemetry
-from tasks.benchmarks.scores.comparison import line
 from tasks.compare import page, source
+from tasks.compare.differences import against_first, line
 
 # Before a library that reads these variables is imported.
 telemetry.switch_off()
@@ -36,16 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         runs = source.read(args.runs)
-        compared = page.against_first(runs)
-        for one in compared:
-            if not any(difference.items for difference in one.differences):
-                raise ValueError(f"{one.name} and {runs[0].name} have no scored item in common")
+        compared = against_first(runs)
+        for name, found in compared.items():
+            if not any(one.items for one in found.values()):
+                raise ValueError(f"{name} and {runs[0].name} have no scored item in common")
         page.write(args.out, runs)
     except (ValueError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    for one in compared:
-        print(f"{one.name} against {runs[0].name}", *map(line, one.differences), sep="\n  ")
+    for name, found in compared.items():
+        print(f"{name} against {runs[0].name}", *starmap(line, found.items()), sep="\n  ")
     print(f"browse it: {args.out}")
     return 0
 

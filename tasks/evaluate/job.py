@@ -129,7 +129,6 @@ def play(
     scenarios: Mapping[Split, Sequence[Scenario]],
     folder: Path,
     shard: Shard = WHOLE,
-    attempt: int = 0,
 ) -> list[Result]:
     """Play scenarios with one model; what has a score is not played again.
 
@@ -138,11 +137,10 @@ def play(
         name: Of the policy.
         scenarios: Those to be played, by split.
         folder: Of the results; it gets a folder of each split.
-        shard: Which part they are: it has a log, and endpoints, of its own.
-        attempt: How often this was tried before.
+        shard: Which part they are: it has a log of its own.
     """
     world = job.dialogue.world(job.corpus)
-    engine = shard.endpoints(job.engine, attempt).of(job.models[name], job.config.temperature)
+    engine = job.engine.of(job.models[name], job.config.temperature)
     log_file = job.logs / f"evaluate-{job.out.name}-{name}{shard.name and '-'}{shard.name}.log"
     everything = [scenario for chosen in scenarios.values() for scenario in chosen]
     played: list[Result] = []

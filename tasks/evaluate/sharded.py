@@ -39,13 +39,12 @@ def gather(job: Job) -> Arms:
     return arms
 
 
-def evaluate_shard(job: Job, shard: Shard, attempt: int = 0) -> None:
+def evaluate_shard(job: Job, shard: Shard) -> None:
     """Play one part with every model, or what is still missing of it.
 
     Args:
         job: The evaluation.
         shard: The part.
-        attempt: How often it was tried before.
 
     Raises:
         OSError: the engine failed in some dialogues; tried again, those alone are played.
@@ -57,7 +56,7 @@ def evaluate_shard(job: Job, shard: Shard, attempt: int = 0) -> None:
         if not any(scenarios.values()):
             continue
         folder = job.folder(name) / PARTS / (shard.name or "whole")
-        results = play(job, name, scenarios, folder, shard, attempt)
+        results = play(job, name, scenarios, folder, shard)
         if unscored := sum(not result.scored for result in results):
             raise OSError(
                 f"{name}, shard {shard}: the engine failed in {unscored} of {len(results)} "

@@ -9,18 +9,17 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from httpx import TransportError
+from pydantic import Discriminator
 
-from dialogue.chat import EngineError as EndpointError
-from dialogue.faults import Retry
-from dialogue.pool import Limits
+from dialogue.progress import Listener
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import Journal, journal_key
 from josh.harvesting.parts import regroup
-from josh.harvesting.scheduler import Start, harvest_all
-from josh.search.config import JoshConfig
+from josh.harvesting.scheduler import Limits, Start, harvest_all
+from josh.search.config import SearchConfig
 from josh.tree.store import tree_writer
 from josh.tree.tree import Tree
 from services.engines import EngineSettings, open_engine
@@ -28,7 +27,6 @@ from services.engines.endpoint import open_model
 from services.engines.metered import Metered
 from services.fingerprint import fingerprint
 from services.shards import WHOLE, Shard
-from tasks.harvest.progress import Show, Standing, to_nobody
 from tasks.harvest.summary import Yield, take_stock
 from toolwoz.users.choice import Users
 from toolwoz.users.dialogues import DialogueConfig
@@ -36,9 +34,6 @@ from toolwoz.world.domains import Split
 from toolwoz.world.episode import Episode
 from toolwoz.world.scenario import Scenario, take
 from toolwoz.world.world import World
-
-RETRY = Retry(transient=(ConnectionError, TimeoutError, EndpointError, TransportError))
-"""An endpoint that dies may come back: it costs time, not data. An engine in this process won't."""
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +50,9 @@ class HarvestConfig:
         calls: Model calls in flight.
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
             With more, the stage fails, and goes on from its journal when it is run again.
-        searches: Name -> how dialogues are explored. Each gives its own file of trees. Each round
-            has seeds of its own, made of those given and of its name.
+        searches: Name -> how dialogues are explored: the keys of ``JoshConfig`` or
+            ``RolloutsConfig``, as its ``strategy`` says. Each gives its own file of trees. Each
+            round has seeds of its own, made of those given and of its name.
         traces: Golden paths of each search that MLflow keeps as traces; the files have all.
     """
 
@@ -66,7 +62,7 @@ class HarvestConfig:
     dialogues: int
     calls: int
     max_faults: float
-    searches: Mapping[str, JoshConfig]
+    searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
     traces: int = 5
 
 
@@ -119,13 +115,12 @@ class Job:
         )
 
 
-def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
+def harvest(job: Job, out: Path, listeners: Sequence[Listener] = ()) -> dict[str, Yield]:
     """Explore the scenarios with every search; trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Every answer is journaled in ``work`` until the trees of all searches are written, as DVC
     empties `out` before it runs a stage again: a harvest that was killed continues where it
-    stopped, also one that several processes shared. `show` is told how far it is, as the MLflow
-    run is.
+    stopped, also one that several processes shared. `listeners` are told how far each search is.
 
     Raises:
         OSError: the engine failed in too many dialogues; what was found is kept in ``work``.
@@ -137,7 +132,7 @@ def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
     paths = {name: [out / f"{name}.parquet", out / f"{name}.jsonl"] for name in searches}
     yields: dict[str, Yield] = {}
     journals: list[Path] = []
-    for name, journal, cached in explore(job, paths, show):
+    for name, journal, cached in explore(job, paths, listeners):
         yields[name] = take_stock(name, paths[name][0], job.config.max_faults, cached)
         journals.append(journal)
     for path in journals:
@@ -149,18 +144,16 @@ def harvest(job: Job, out: Path, show: Show = to_nobody) -> dict[str, Yield]:
 def explore(
     job: Job,
     paths: Mapping[str, Sequence[Path]],
-    show: Show | None = None,
+    listeners: Sequence[Listener] = (),
     shard: Shard = WHOLE,
-    attempt: int = 0,
 ) -> Iterator[tuple[str, Path, float | None]]:
     """Explore a part of the scenarios with the searches of `paths`, one after the other.
 
     Args:
         job: The harvest.
         paths: Search -> where its trees are written.
-        show: Told how far it is, as the MLflow run is; None where there is none of these.
+        listeners: Told how far each search is.
         shard: The part of the scenarios.
-        attempt: How often this was tried before.
 
     Yields:
         The search that is done, its journal, and the share of its prompts that was cached.
@@ -168,7 +161,7 @@ def explore(
     scenarios = job.scenarios()
     part = {name: scenarios[name] for name in shard.of(list(scenarios))}
     world = job.dialogue.world(job.corpus)
-    engine = shard.endpoints(job.engine, attempt).of(job.model, job.config.temperature)
+    engine = job.engine.of(job.model, job.config.temperature)
     log_file = job.logs / f"harvest-{job.name}-engine{shard.name and '-'}{shard.name}.log"
     with (
         job.dialogue.open_users(list(part.values()), open_model) as users,
@@ -183,12 +176,12 @@ def explore(
                 trees = harvest_all(
                     list(part),
                     starter(part, job.dialogue, world, users, search.seed),
-                    [metered],
+                    metered,
                     search,
                     limits=Limits(job.config.dialogues, job.config.calls),
-                    retry=RETRY,
                     journal=journal,
-                    watch=Standing(name, len(part), show).count if show else None,
+                    name=name,
+                    listeners=listeners,
                 )
                 asyncio.run(_write(trees, paths[name]))
             yield name, journal.path, metered.cached

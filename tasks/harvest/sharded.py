@@ -26,13 +26,12 @@ def prepare(job: Job, count: int) -> None:
         regroup(job.work, job.key(search, scenarios), parts)
 
 
-def harvest_shard(job: Job, shard: Shard, attempt: int = 0) -> None:
+def harvest_shard(job: Job, shard: Shard) -> None:
     """Explore one part, or what is still missing of it.
 
     Args:
         job: The harvest.
         shard: The part.
-        attempt: How often it was tried before.
 
     Raises:
         OSError: the engine failed in some of its dialogues; tried again, those alone are played.
@@ -40,7 +39,7 @@ def harvest_shard(job: Job, shard: Shard, attempt: int = 0) -> None:
     paths = {name: _trees(folder, shard) for name, folder in _folders(job).items()}
     missing = {name: [path] for name, path in paths.items() if not _is_done(path)}
     if missing:
-        for _ in explore(job, missing, shard=shard, attempt=attempt):
+        for _ in explore(job, missing, shard=shard):
             pass
     spoiled = [name for name, path in paths.items() if not _is_done(path)]
     if spoiled:

@@ -18,6 +18,7 @@ def card(
     policy: str,
     record: Mapping[str, Any],
     settings: Mapping[str, Mapping[str, Any]],
+    recipe: Mapping[str, Any],
     hashes: Mapping[str, str],
     adapter_base: str | None,
 ) -> str:
@@ -26,15 +27,14 @@ def card(
     Args:
         policy: The trained policy's name, ``ROUND/ARM``.
         record: ``reports/metrics.json``.
-        settings: The sections ``bootstrap``, ``harvest`` and ``train`` of its run.
+        settings: The sections ``bootstrap`` and ``harvest`` of its run.
+        recipe: Recipe of its training (:class:`tasks.train.recipe.Recipe`).
         hashes: DVC's md5 of data and models, by path.
         adapter_base: See :func:`tasks.register.packing.adapter_base`.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
     bootstrap = settings["bootstrap"]
-    arms = {**settings["train"]["arms"], **settings["train"].get("continued", {})}
-    recipe = arms[policy.rpartition("/")[2]]
     data = ModelCardData(
         language="en",
         license=LICENCES.get(bootstrap["kind"], "other"),

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.benchmarks.scores.comparison import Difference, difference
-from tasks.benchmarks.scores.scored_file import ScoredError, read_configuration, read_scored
+from tasks.benchmarks.scores import comparison
+from tasks.benchmarks.scores.scored_file import read_configuration, read_scored
 from tasks.rounds.sequence import GateConfig
 from toolwoz.evaluation.arm import read_arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.statistics.comparison import LEVEL, Comparison
 
 SPLIT = "val"
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Decision:
 def decide(
     config: GateConfig,
     comparisons: Mapping[str, Mapping[str, Any]],
-    benchmarks: Mapping[str, Difference] | None = None,
+    benchmarks: Mapping[str, Comparison] | None = None,
 ) -> Decision:
     """Promote if the gain on validation is significant and no benchmark fell beyond its margin.
 
@@ -44,8 +44,8 @@ def decide(
 
     Args:
         config: Settings of the gate.
-        comparisons: Arm -> split -> the :class:`toolwoz.evaluation.metrics.Comparison`, as JSON,
-            with the policy that the round started from.
+        comparisons: Arm -> split -> the :class:`toolwoz.evaluation.metrics.Gains`, as JSON, over
+            the policy that the round started from.
         benchmarks: Candidate minus base on each benchmark of ``config.margins``.
 
     Raises:
@@ -63,7 +63,7 @@ def decide(
             "the base: add it to benchmarks.names"
         )
     gained, reason = _gain(config, comparisons[config.candidate][SPLIT])
-    falls = [fell(found[name], margin) for name, margin in config.margins.items()]
+    falls = [fell(name, found[name], margin) for name, margin in config.margins.items()]
     promoted = gained and not any(fallen for fallen, _ in falls)
     reasons = "; ".join([reason, *(words for _, words in falls)])
     return Decision(config.candidate, "promoted" if promoted else "kept back", reasons)
@@ -84,7 +84,7 @@ def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[st
     return {config.candidate: {SPLIT: compare(before, after).to_json()}}
 
 
-def fell(found: Difference, margin: float) -> tuple[bool, str]:
+def fell(benchmark: str, found: Comparison, margin: float) -> tuple[bool, str]:
     """Whether a fall of the score by `margin` cannot be excluded, and the reason as a sentence.
 
     Non-inferiority: the lower bound of the paired 95 % bootstrap interval of candidate minus base
@@ -93,7 +93,7 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
     `margin` of all items were worse, the probability of a sample without a worse item must be below
     2.5 %: ``(1 - margin) ** items < 0.025``.
     """
-    words = f"{found.benchmark} {found.difference.value:+.3f}, margin {margin:g}"
+    words = f"{benchmark} {found.difference.value:+.3f}, margin {margin:g}"
     total = found.items + found.unscored
     if found.unscored > margin * total:
         return True, f"{words}: {found.unscored} of {total} items are unscored"
@@ -107,7 +107,7 @@ def fell(found: Difference, margin: float) -> tuple[bool, str]:
 
 def read_benchmarks(
     config: GateConfig, folder: Path, policies: Sequence[str]
-) -> dict[str, Difference]:
+) -> dict[str, Comparison]:
     """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
 
     Args:
@@ -116,21 +116,21 @@ def read_benchmarks(
         policies: Names of the folders of base and candidate, in this order.
 
     Raises:
-        ScoredError: a benchmark was not run, or not with the same items and settings for both.
+        ValueError: a benchmark was not run, or not with the same items and settings for both.
     """
     found = {}
     for name in config.margins:
         runs = {policy: folder / policy / name for policy in policies}
         for policy, run in runs.items():
             if not run.is_dir():
-                raise ScoredError(
+                raise ValueError(
                     f"gate.margins has {name}, which was not run on {policy}: add it to "
                     "benchmarks.names, and run `dvc repro` again"
                 )
         _require_alike(name, *runs.values())
-        one = difference(name, *(read_scored(run) for run in runs.values()))
+        one = comparison.compare(*(read_scored(run) for run in runs.values()))
         if one.unpaired:
-            raise ScoredError(
+            raise ValueError(
                 f"{name}: {one.unpaired} items were asked of only one of {' and '.join(policies)}: "
                 "run the stages baseline and benchmarks with the same benchmarks.limit"
             )
@@ -141,14 +141,14 @@ def read_benchmarks(
 def _require_alike(name: str, one: Path, other: Path) -> None:
     a, b = read_configuration(one), read_configuration(other)
     if a.get("benchmark") != name:
-        raise ScoredError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
+        raise ValueError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
     changed = sorted(k for k in a.keys() | b.keys() if k != "model" and a.get(k) != b.get(k))
     if changed:
-        raise ScoredError(f"{one} and {other} differ in {', '.join(changed)}: run one again")
+        raise ValueError(f"{one} and {other} differ in {', '.join(changed)}: run one again")
 
 
-def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]:
-    gain = comparison[config.metric]["estimate"]
+def _gain(config: GateConfig, gains: Mapping[str, Any]) -> tuple[bool, str]:
+    gain = gains[config.metric]["estimate"]
     if gain["low"] is None:
         return False, f"too few scored {SPLIT} scenarios"
     found = (
@@ -159,7 +159,7 @@ def _gain(config: GateConfig, comparison: Mapping[str, Any]) -> tuple[bool, str]
         return False, f"{found} is a loss"
     if gain["low"] <= 0:
         return False, f"{found} does not exclude zero"
-    found += f", McNemar p = {comparison['p_value']:.2g}"
-    if comparison["p_value"] >= LEVEL:
+    found += f", McNemar p = {gains['p_value']:.2g}"
+    if gains["p_value"] >= LEVEL:
         return False, f"{found}: too few scenarios changed"
     return True, found

@@ -32,8 +32,10 @@ def require_scenarios(
     try:
         take(corpus, split, each * rounds + shown)
     except ValueError as error:
-        lessons = f", besides {shown} that bootstrap shows" if shown else ""
-        raise ValueError(f"{rounds} rounds of {each} fresh scenarios{lessons}: {error}") from None
+        demonstrations = f", besides {shown} that bootstrap shows" if shown else ""
+        raise ValueError(
+            f"{rounds} rounds of {each} fresh scenarios{demonstrations}: {error}"
+        ) from None
 
 
 def start_from(policy: Path, out: Path) -> None:

@@ -18,7 +18,7 @@ from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
 from tasks.train.launch import launch
 from tasks.train.memory import GIB, estimate
-from tasks.train.recipe import Arm, Continued, Holdout, Options, Recipe, TrainConfig, TrainError
+from tasks.train.recipe import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError
 from tasks.train.rows import hold_out, read_rows
 from tasks.train.saving import save
 from tasks.train.trainers import arguments, build_trainer
@@ -41,7 +41,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-NO_HOLDOUT = Holdout(share=0.0, early_stopping_patience=1, early_stopping_threshold=0.0)
+NO_HOLDOUT = Holdout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,6 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         seed=config.seed,
         holdout=config.holdout,
         max_rewritten=config.max_rewritten,
-        quantization=recipe.quantization,
     )
 
 
@@ -114,7 +113,6 @@ def fit(
     seed: int,
     holdout: Holdout = NO_HOLDOUT,
     max_rewritten: float = 1.0,
-    quantization: Options | None = None,
 ) -> Trained:
     """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
 
@@ -128,19 +126,17 @@ def fit(
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
     start = policy if isinstance(policy, str) else policy.config.to_json_string()
     settings = {"recipe": asdict(recipe), "seed": seed, "holdout": asdict(holdout)}
-    place = checkpoints.place(work, rows, start, **settings, quantization=quantization)
+    place = checkpoints.place(work, rows, start, **settings)
     rows, held_out = hold_out(rows, holdout.share, seed)
     args = arguments(recipe, place, seed, watched=held_out is not None)
     config, ends = _facts(policy, tokenizer, args)
     longest = _guard(
         recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
     )
-    _tell_memory(recipe, args, config, quantization or {}, longest)
+    _tell_memory(recipe, args, config, longest)
     # KTO and DPO may ask the reference for its log-probabilities here, row by row
     with heartbeat(lambda: "getting the rows and the model ready"):
-        trainer = build_trainer(
-            recipe, args, rows, held_out, policy, tokenizer, holdout, quantization or {}
-        )
+        trainer = build_trainer(recipe, args, rows, held_out, policy, tokenizer, holdout)
     from tasks.train.logs.losses import mean_loss
 
     checkpoint = checkpoints.last(place)
@@ -203,16 +199,14 @@ def _facts(
     return config.get_text_config(), frozenset(known)
 
 
-def _tell_memory(
-    recipe: Recipe, args: Any, config: PretrainedConfig, quantization: Options, longest: int
-) -> None:
+def _tell_memory(recipe: Recipe, args: Any, config: PretrainedConfig, longest: int) -> None:
     import torch
 
     if args.use_cpu or not torch.cuda.is_available():
         return
     is_sharded = args.fsdp or os.environ.get("ACCELERATE_USE_FSDP") == "true"
     shards = args.world_size if is_sharded else 1
-    needed = estimate(config, recipe, args, quantization, longest, shards)
+    needed = estimate(config, recipe, args, longest, shards)
     free = torch.cuda.mem_get_info()[0] / GIB
     log.info("memory, estimated: %s; free: %.1f GiB", needed, free)
     if needed.total > free:

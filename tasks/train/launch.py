@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.train.recipe import Arm, Continued, Holdout, TrainConfig, TrainError
+from pydantic import TypeAdapter
 
-GRACE = 10.0
-"""Seconds that processes have to end by themselves."""
+from services.processes import reaped
+from tasks.train.recipe import TrainConfig, TrainError
 
 
 def launch(
@@ -48,26 +46,14 @@ def launch(
 
 def config_of(record: Mapping[str, Any]) -> TrainConfig:
     """The configuration that a job's file holds, for this process alone."""
-    made: dict[str, Any] = {
-        "holdout": Holdout(**record["holdout"]),
-        "accelerate": "",
-        "arms": {name: Arm(**arm) for name, arm in record["arms"].items()},
-        "continued": {name: Continued(**arm) for name, arm in record["continued"].items()},
-    }
-    return TrainConfig(**{**record, **made})
+    return TypeAdapter(TrainConfig).validate_python({**record, "accelerate": ""})
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:
     """Run to the end; whatever interrupts it ends the processes too."""
     process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
-    try:
+    with reaped([process]):
         return process.wait()
-    finally:
-        for ending in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, ending)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
 
 
 def _tracking() -> dict[str, str]:

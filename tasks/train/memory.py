@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.train.recipe import Options, Recipe
+from tasks.train.recipe import Recipe
 from tasks.train.trainers import lora_config
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ def estimate(
     config: PretrainedConfig,
     recipe: Recipe,
     args: Any,
-    quantization: Options,
     longest: int,
     shards: int = 1,
 ) -> Memory:
@@ -57,18 +56,18 @@ def estimate(
 
     Args:
         config: Configuration of the model.
-        recipe, args, quantization: The training; `args` are the recipe's options as TRL reads them.
+        recipe, args: The training; `args` are the recipe's options as TRL reads them.
         longest: Number of tokens of the longest row.
         shards: Number of GPUs that share weights, gradients and optimizer (FSDP); 1 if each GPU
             holds all of them.
     """
     parameters = _parameters(config, recipe)
     dtype = _bytes(config, args)
-    compact = QUARTER_BYTE if quantization.get("load_in_4bit") else 1.0
-    packed = parameters.linear * (compact if quantization else dtype)
+    compact = QUARTER_BYTE if recipe.quantization.get("load_in_4bit") else 1.0
+    packed = parameters.linear * (compact if recipe.quantization else dtype)
     weights = packed + parameters.other * dtype
     # PEFT keeps a LoRA in float32, and TRL a LoRA over packed weights in bfloat16.
-    own = dtype if not recipe.lora else 2.0 if quantization else 4.0
+    own = dtype if not recipe.lora else 2.0 if recipe.quantization else 4.0
     moments = 2.0 if "8bit" in str(args.optim) else 2 * own
     needs_reference = recipe.method != "sft" and not recipe.lora
     held = needs_reference and not getattr(args, "precompute_ref_log_probs", False)

@@ -21,39 +21,49 @@ class TrainError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How TRL trains a model that is in memory.
+    """How TRL trains a model.
 
     Attributes:
         method: Which TRL trainer.
         dataset: Name of the extracted set it trains on.
         trl: Options of TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``, under TRL's names.
         lora: Options of PEFT's ``LoraConfig``, under PEFT's names; empty trains every weight.
-    """
-
-    method: Method
-    dataset: str
-    trl: Options
-    lora: Options
-
-
-@dataclass(frozen=True, slots=True)
-class Arm(Recipe):
-    """One trained model of a round, from the policy that the round starts from.
-
-    Attributes:
         quantization: Options of transformers' ``BitsAndBytesConfig``, under its names, for a base
             in 4 or 8 bits under a LoRA (QLoRA); empty loads it as it is.
     """
 
-    quantization: Options
+    method: Method
+    dataset: str
+    trl: Options = field(default_factory=dict)
+    lora: Options = field(default_factory=dict)
+    quantization: Options = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One trained model of a round, as far as it differs from what the arms share.
+
+    Attributes:
+        like: Name of the arm that everything left out here is taken from.
+        method, dataset: As in :class:`Recipe`; only an arm that is `like` another lacks them.
+        trl: Options in place of those of the same names that are shared, or of the arm it is like.
+        lora, quantization: Options in place of all that are shared, or of the arm it is like.
+    """
+
+    like: str | None = None
+    method: Method | None = None
+    dataset: str | None = None
+    trl: Options = field(default_factory=dict)
+    lora: Options | None = None
+    quantization: Options | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Continued(Arm):
     """One that is trained from an arm of the same round, as in SFT then KTO.
 
     Attributes:
-        start: That arm, of ``train.arms``.
+        start: Name of that arm, of ``train.arms``.
     """
 
     start: str
@@ -70,9 +80,9 @@ class Holdout:
         early_stopping_threshold: A loss lower by less than this, in its own unit, is no better.
     """
 
-    share: float
-    early_stopping_patience: int
-    early_stopping_threshold: float
+    share: float = 0.0
+    early_stopping_patience: int = 1
+    early_stopping_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.share < 1:
@@ -92,6 +102,8 @@ class TrainConfig:
             configs/accelerate; empty trains in this process.
         arms: Name of the trained model -> how it is trained.
         continued: The same, of those that start from an arm.
+        trl, lora, quantization: Options of every arm, as in :class:`Recipe`.
+        methods: Method -> options of TRL in place of those of ``trl``, for its arms.
     """
 
     seed: int
@@ -100,6 +112,10 @@ class TrainConfig:
     accelerate: str
     arms: Mapping[str, Arm]
     continued: Mapping[str, Continued] = field(default_factory=dict)
+    trl: Options = field(default_factory=dict)
+    methods: Mapping[Method, Options] = field(default_factory=dict)
+    lora: Options = field(default_factory=dict)
+    quantization: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, arm in self.continued.items():
@@ -115,9 +131,38 @@ class TrainConfig:
                 )
 
     @property
-    def policies(self) -> Mapping[str, Arm]:
-        """All that a round trains."""
-        return {**self.arms, **self.continued}
+    def policies(self) -> Mapping[str, Recipe]:
+        """All that a round trains: name -> how, with everything that the arm leaves out."""
+        return {name: self._recipe(name) for name in (*self.arms, *self.continued)}
+
+    def _recipe(self, name: str) -> Recipe:
+        """What an arm says, over the arm it is like, over what all arms share."""
+        line = self._line(name)
+        said: dict[str, Any] = {"lora": self.lora, "quantization": self.quantization}
+        for arm in line:
+            own = {key: getattr(arm, key) for key in ("method", "dataset", *said)}
+            said |= {key: value for key, value in own.items() if value is not None}
+        if missing := [key for key in ("method", "dataset") if key not in said]:
+            raise ValueError(f"{self._key(name)}.{missing[0]} is missing, and it is `like` no arm")
+        trl = {**self.trl, **self.methods.get(said["method"], {})}
+        for arm in line:
+            trl |= arm.trl
+        return Recipe(**said, trl=trl)
+
+    def _line(self, name: str, passed: tuple[str, ...] = ()) -> list[Arm]:
+        """The arm that an arm is like, with all that this one is like before it; then itself."""
+        arms: Mapping[str, Arm] = {**self.arms, **self.continued}
+        if name in passed:
+            circle = " is like ".join([*passed, name])
+            raise ValueError(f"{self._key(passed[-1])}.like: {circle}, which is a circle")
+        if name not in arms:
+            known = ", ".join(arms)
+            raise ValueError(f"{self._key(passed[-1])}.like: no arm {name!r}; arms: {known}")
+        like = arms[name].like
+        return [*(self._line(like, (*passed, name)) if like is not None else ()), arms[name]]
+
+    def _key(self, name: str) -> str:
+        return f"{'continued' if name in self.continued else 'arms'}.{name}"
 
     def place(self, arm: str) -> Path:
         """Where a round keeps an arm, relative to the round's folder."""

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.train.guards.finite import require_finite
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
@@ -20,6 +22,8 @@ def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> Non
     """
     accelerator = trainer.accelerator
     weights = accelerator.get_state_dict(trainer.model)
+    if accelerator.is_main_process:
+        require_finite(one for one in weights.values() if one.is_floating_point())
     if accelerator.is_main_process:
         partial = out.with_name(out.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)

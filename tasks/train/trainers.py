@@ -51,6 +51,8 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         "seed": seed,
         "data_seed": seed,
         "include_num_input_tokens_seen": "all",
+        # else a NaN loss is logged as the mean of those before
+        "logging_nan_inf_filter": False,
         "disable_tqdm": not sys.stderr.isatty(),
         **(WATCHED if watched else {}),
         **recipe.trl,
@@ -69,16 +71,17 @@ def build_trainer(
     policy: PreTrainedModel | str,
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
-    quantization: Options,
 ) -> Trainer:
     """TRL's trainer of the recipe's method, which makes its own reference model."""
     import trl
     from transformers import EarlyStoppingCallback
 
+    from tasks.train.guards.finite import FiniteGradients
     from tasks.train.logs.curves import outlive_mlflow
     from tasks.train.logs.lines import log_progress
     from tasks.train.logs.losses import AtEverySave
 
+    callbacks = [AtEverySave(), FiniteGradients()]
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
     trainer: Trainer = getattr(trl, TRAINERS[recipe.method][1])(
@@ -88,8 +91,8 @@ def build_trainer(
         eval_dataset=None if held_out is None else held_out.select_columns(reads),
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
-        callbacks=[AtEverySave()] if held_out is None else [AtEverySave(), early],
-        quantization_config=quantization_config(recipe, quantization),
+        callbacks=callbacks if held_out is None else [*callbacks, early],
+        quantization_config=quantization_config(recipe),
     )
     outlive_mlflow(trainer)
     log_progress(trainer)
@@ -112,13 +115,13 @@ def lora_config(recipe: Recipe) -> Any:
         raise TrainError(f"params.yaml: LoraConfig of PEFT: {error}") from error
 
 
-def quantization_config(recipe: Recipe, quantization: Options) -> Any:
+def quantization_config(recipe: Recipe) -> Any:
     """transformers' ``BitsAndBytesConfig`` for QLoRA; None without quantization.
 
     Raises:
         TrainError: the recipe has no LoRA, or GPU or bitsandbytes is missing.
     """
-    if not quantization:
+    if not recipe.quantization:
         return None
     if not recipe.lora:
         raise TrainError("quantization needs a lora: weights in 4 or 8 bits cannot be trained")
@@ -131,4 +134,4 @@ def quantization_config(recipe: Recipe, quantization: Options) -> Any:
         )
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(**quantization)
+    return BitsAndBytesConfig(**recipe.quantization)

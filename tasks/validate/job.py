@@ -14,7 +14,7 @@ from tasks.validate.corpus_tables import CorpusTables, tables
 from tasks.validate.expectations import expectations
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.world.database import Database
-from toolwoz.world.tools import tool_schemas
+from toolwoz.world.rules import RULES
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def validate_corpus(config: ValidateConfig, raw: Path, docs: Path) -> Verdict:
         toolwoz.corpus.multiwoz.CorpusError: a file is missing or damaged, or a dialogue corrupt.
     """
     corpus = read_corpus(raw)
-    tools = tool_schemas(Database.from_rows(corpus.databases), "parity")
+    tools = RULES["parity"].tools(Database.from_rows(corpus.databases))
     results = _run(tables(corpus), expectations(tools), docs)
     checks = [_check(config, name, result) for name, found in results for result in found]
     for check in checks:

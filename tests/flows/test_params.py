@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field
 
 from flows import params
 
@@ -22,12 +25,25 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Tree:
+    strategy: Literal["tree"]
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class Plain:
+    strategy: Literal["plain"]
+    beam: int = 1
+
+
+@dataclass(frozen=True)
 class LearnConfig:
     seed: int
     loss: Literal["sft", "kto"]
     arms: dict[str, Arm]
     data: tuple[str, ...]
     limit: int | None
+    searches: dict[str, Annotated[Tree | Plain, Field(discriminator="strategy")]]
 
 
 TEXT = """\
@@ -40,6 +56,9 @@ learn:
   data:
     - a.jsonl
   limit: null
+  searches:
+    tree: {strategy: tree, patience: 3}
+    plain: {strategy: plain, beam: 2}
 """
 
 
@@ -50,27 +69,48 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(params, "_dataclass_of", lambda section: {"learn": LearnConfig}[section])
     Path("params.yaml").write_text(TEXT)
     Path("configs").mkdir()
-    Path("configs/embedded.yaml").write_text(TEXT)
     Path("configs/big.yaml").write_text("learn:\n  seed: 5\n  arms:\n    josh: {lr: 3e-5}\n")
+    subprocess.run(["git", "init", "-q"], check=True)
+    commit("the default")
     return Path("params.yaml")
+
+
+def commit(message: str) -> None:
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["add", "-A"], [*author, "commit", "-qm", message]):
+        subprocess.run(["git", *command], check=True)
 
 
 def test_a_section_becomes_its_dataclass(file: Path) -> None:
     assert params.load("learn", LearnConfig, file) == LearnConfig(
-        seed=1, loss="kto", arms={"josh": Arm(lr=1e-4, epochs=2)}, data=("a.jsonl",), limit=None
+        seed=1,
+        loss="kto",
+        arms={"josh": Arm(lr=1e-4, epochs=2)},
+        data=("a.jsonl",),
+        limit=None,
+        searches={"tree": Tree("tree", patience=3), "plain": Plain("plain", beam=2)},
     )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seed:", "sede:", "unknown key learn.sede; known: seed, loss, arms, data, limit"),
+        (
+            "seed:",
+            "sede:",
+            "unknown key learn.sede; known: seed, loss, arms, data, limit, searches",
+        ),
         ("lr:", "rl:", "unknown key learn.arms.josh.rl; known: lr, epochs"),
         ("  limit: null\n", "", "learn.limit is missing"),
         ("lr: 1e-4, ", "", "learn.arms.josh.lr is missing"),
         ("seed: 1 ", "seed: '1' ", "learn.seed = '1': input should be a valid integer"),
         ("loss: kto", "loss: ppo", "learn.loss = 'ppo': input should be 'sft' or 'kto'"),
         ("epochs: 2", "epochs: 0", "learn.arms.josh: epochs must be at least 1, not 0"),
+        ("beam", "beem", "unknown key learn.searches.plain.beem; known: strategy, beam"),
+        ("beam", "patience", "unknown key learn.searches.plain.patience; known: strategy, beam"),
+        ("beam: 2", "beam: x", "learn.searches.plain.beam = 'x': input should be a valid integer"),
+        ("strategy: plain, ", "", "learn.searches.plain.strategy is missing"),
+        (": plain,", ": none,", "strategy = 'none': input should be 'tree', 'plain'"),
         ("learn:", "teach:", "unknown key teach; known: learn"),
         ("learn:", "learn: [", "params.yaml is not YAML"),
         (TEXT, "", "expected sections, found NoneType"),
@@ -83,6 +123,35 @@ def test_a_fault_is_refused_by_name(file: Path, old: str, new: str, message: str
         params.check(file)
     assert message in str(caught.value)
     assert str(caught.value).startswith("params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"refill": True},
+            "unknown key harvest.searches.josh.refill; known: strategy, beam, turns, calls, seed, "
+            "end_on_error",
+        ),
+        ({"beam": "x"}, "harvest.searches.josh.beam = 'x': input should be a valid integer"),
+        ({"beam": 0}, "harvest.searches.josh: beam must be at least 1, not 0"),
+        ({"strategy": "beam"}, "harvest.searches.josh.strategy = 'beam': input should be one of"),
+        ({"strategy": None}, "harvest.searches.josh.strategy"),
+        ({}, "harvest.searches.josh.strategy is missing"),
+    ],
+)
+def test_a_search_has_the_keys_of_its_strategy(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    search = {"strategy": "rollouts", **changes} if changes else {}
+    path = tmp_path / "params.yaml"
+    path.write_text(Path("params.yaml").read_text())
+    document = params._read(path)
+    document["harvest"]["searches"] = {"josh": search}
+    params._write(document, path)
+    with pytest.raises(params.ParamsError) as caught:
+        params.load_section("harvest", path)
+    assert str(caught.value).startswith(f"{path}: {message}")
 
 
 def test_what_has_a_default_may_be_left_out(file: Path) -> None:
@@ -144,7 +213,7 @@ def test_a_bad_change_leaves_the_file_as_it_was(file: Path, override: str, messa
     with pytest.raises(params.ParamsError, match=message):
         params.change([override], (), file)
     assert file.read_text() == TEXT
-    assert list(file.parent.glob("*.tmp")) == []
+    assert list(file.parent.glob("*.part")) == []
 
 
 def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,16 +221,42 @@ def test_the_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert params.main(["set", "big", "learn.limit=3"]) == 0
     assert "learn.seed: 1 -> 5" in capsys.readouterr().out
     assert params.main(["set", "huge"]) == 1
-    assert capsys.readouterr().err == "no config 'huge' in configs/; known: big, embedded\n"
+    assert capsys.readouterr().err == "no config 'huge' in configs/; known: big, default\n"
     file.unlink()
     assert params.main(["check"]) == 1
     assert "run from the repository's root" in capsys.readouterr().err
 
 
-def test_a_config_is_the_same_whatever_stood_there_before(file: Path) -> None:
-    params.change(["learn.seed=9", "learn.limit=4"], (), file)
-    params.change([], ["embedded"], file)
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_config_is_the_same_whatever_was_set_before(file: Path, committed: bool) -> None:
+    params.change(["learn.seed=9", "learn.limit=4"], ["big"], file)
+    params.change(["learn.limit=5"], (), file)
+    note, _, rest = file.read_text().partition("\n")
+    assert note == "# Over the default: big learn.seed=9 learn.limit=4 learn.limit=5"
+    assert rest.startswith("# what is learned")
+    if committed:
+        commit("a run of mine")
+    Path("configs/more.yaml").write_text("learn:\n  loss: sft\n")
+    params.change([], ["more"], file)
+    assert file.read_text() == f"# Over the default: more\n{TEXT.replace('kto', 'sft')}"
+    params.change([], ["default"], file)
     assert file.read_text() == TEXT
+
+
+def test_the_default_is_what_was_written_into_the_file_by_hand(file: Path) -> None:
+    file.write_text(TEXT.replace("limit: null", "limit: 3"))
+    params.change([], ["big"], file)
+    learned = params.load("learn", LearnConfig, file)
+    assert (learned.seed, learned.limit) == (5, 3)
+
+
+def test_without_a_default_to_go_back_to_it_says_so(file: Path) -> None:
+    shutil.rmtree(".git")
+    params.change([], ["big"], file)
+    before = file.read_text()
+    with pytest.raises(params.ParamsError, match="cannot be undone, as git has no version"):
+        params.change([], ["default"], file)
+    assert file.read_text() == before
 
 
 def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
@@ -170,15 +265,27 @@ def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
     margins = "gate.margins={bfcl: 0.05}"
     with pytest.raises(params.ParamsError, match=r"margins has bfcl, which nothing runs: add it"):
         params.change([margins], (), path)
-    params.change(["benchmarks.names=[bfcl]", margins], (), path)
     off = ["benchmarks.names=[]", "gate.margins={}"]
     params.change(off, ["smollm2"], path)
+    params.change(["benchmarks.names=[bfcl]", margins], (), path)
+    assert params.check(path)["gate"].margins == {"bfcl": 0.05}
+    params.change(off, (), path)
     assert params.check(path)["gate"].margins == {}
 
 
 @pytest.mark.parametrize(
     "configs",
-    [["embedded"], ["smollm2"], ["paper-8b"], ["paper-8b", "qwen3"], ["paper-8b", "2x24gb"]],
+    [
+        ["default"],
+        ["tiny"],
+        ["small"],
+        ["methods"],
+        ["methods", "small"],
+        ["smollm2"],
+        ["paper-8b"],
+        ["paper-8b", "qwen3"],
+        ["paper-8b", "2x24gb"],
+    ],
     ids="+".join,
 )
 def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path) -> None:
@@ -188,5 +295,5 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
     params.check(path)
 
 
-def test_the_file_as_it_comes_is_the_embedded_config() -> None:
-    assert Path("params.yaml").read_text() == Path("configs/embedded.yaml").read_text()
+def test_the_file_as_it_comes_is_the_default() -> None:
+    assert not Path("params.yaml").read_text().startswith(params.NOTE)

@@ -1,31 +1,50 @@
-"""A tiny model of the embedded kind, with random weights, that every engine can load."""
+"""A benchmark of sums, and a policy that answers from a table."""
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
-
-TINY = EmbeddedConfig(
-    vocab_size=400,
-    hidden_size=128,
-    intermediate_size=192,
-    layers=2,
-    heads=4,
-    kv_heads=2,
-    max_length=512,
-)
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
+from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    rng = random.Random(0)
-    words = ["hotel", "cheap", "north", "train", "book", "seven", "please", "thanks"]
-    tokenizer = build_tokenizer((" ".join(rng.choices(words, k=9)) for _ in range(200)), TINY)
-    build_model(TINY, tokenizer, seed=0).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+class Answers:
+    """A policy that says what a table holds for the last message, and counts what it was asked."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def __call__(self, messages, _tools, **_):
+        question = messages[-1]["content"]
+        self.asked.append(question)
+        return Completion(assistant(self.answers[question]), completion_tokens=1)
+
+
+@pytest.fixture
+def sums() -> Benchmark:
+    """Eight questions of arithmetic, in two groups."""
+
+    def score(item: Item, message) -> Score:
+        right = message["content"] == item.gold
+        return Score(float(right), "" if right else f"not {item.gold}", {"said": 1.0})
+
+    items = [
+        Item(
+            f"sum/{n}",
+            "odd" if n % 2 else "even",
+            ({"role": "user", "content": f"{n}+1"},),
+            (),
+            str(n + 1),
+        )
+        for n in range(8)
+    ]
+    return Benchmark("sums", items, SingleTurn(score, lambda item: assistant(item.gold)))
+
+
+@pytest.fixture
+def right(sums) -> Answers:
+    return Answers({item.messages[-1]["content"]: item.gold for item in sums.items})

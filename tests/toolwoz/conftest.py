@@ -7,15 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from toolwoz.conversion.conversion import Conversion, convert
 from toolwoz.corpus.multiwoz import Corpus, read_corpus
 from toolwoz.corpus.sources import SyntheticConfig, fetch
 from toolwoz.world.scenario import Mode
-
-settings.register_profile("no deadline", deadline=None)  # the machine may be busy
-settings.load_profile("no deadline")
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

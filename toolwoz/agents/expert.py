@@ -13,8 +13,8 @@ from random import Random
 from dialogue.protocols import Completion, Message, Tool
 from toolwoz.agents import phrases
 from toolwoz.agents.messages import Row, call, last_reference, last_row, report, speak
-from toolwoz.agents.understanding import BOOK_SLOTS, SEARCH_SLOTS, Reader, Understanding
-from toolwoz.world.domains import ENTITY_KEY
+from toolwoz.agents.understanding import Reader, Understanding
+from toolwoz.world.domains import BOOKING_SLOTS, ENTITY_KEY, SEARCH_SLOTS
 from toolwoz.world.world import World
 
 
@@ -74,7 +74,7 @@ def _missing_of_train(said: Mapping[str, str]) -> list[str]:
 
 
 def _book(messages: Sequence[Message], wishes: Understanding, row: Row, rng: Random) -> Completion:
-    slots = BOOK_SLOTS[wishes.domain]
+    slots = BOOKING_SLOTS[wishes.domain]
     missing = [slot for slot in slots if slot not in wishes.topic.booking]
     if missing:
         return speak(phrases.question(missing[:2], rng))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.seeds import stable_seed
 from dialogue.strict_json import decode_at, dumps, utf8
-from dialogue.tool_text import Call, assistant, body_of, call_of, calls_of, malformed
+from dialogue.tool_text import FunctionCall, assistant, body_of, call_of, calls_of, malformed
 
 PLAN_KEY = "reasoning_content"
 """Where a message keeps its plan: the key servers and chat templates know hidden reasoning by."""
@@ -85,7 +85,7 @@ def parse(text: str) -> Message:
     if command is None:
         return assistant(text.strip())
     plan, speech = [text[: command.start()]], list[str]()
-    calls: list[Call] = []
+    calls: list[FunctionCall] = []
     while command:
         keyword = next(filter(None, command.groups()))
         end = command.end()
@@ -140,7 +140,7 @@ class ReactPolicy:
 
 
 class _Parsed(NamedTuple):
-    call: Call
+    call: FunctionCall
     end: int
 
 
@@ -156,7 +156,7 @@ def _call(text: str, start: int) -> _Parsed:
         return _Parsed(malformed(text[start:end].strip("` \n\t\r")), end)
     while end < len(text) and text[end] in _DEBRIS:
         end += 1
-    return _Parsed(call_of(value) or Call("", dumps(value)), end)
+    return _Parsed(call_of(value) or FunctionCall("", dumps(value)), end)
 
 
 def _join(parts: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""Another policy in a hurry: it takes for done what it only said, and acts on the last words alone.
+"""Another policy with shortcuts: bookings that are only said, searches by the last words alone.
 
-People who serve for a wage do both. The flaws are of habit, not of skill: whoever has them knows
-every tool and can copy every value, and sometimes takes the time.
+So are the demonstrations that models learn from: whoever made them knows every tool and can copy
+every value, and does not always do it.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from toolwoz.agents import phrases
 from toolwoz.agents.messages import call, speak
 
 
-class Hurried:
-    """Cuts corners in a share of another policy's tool calls; leaves its speech alone.
+class Shortcut:
+    """Takes a shortcut in place of a share of another policy's tool calls; leaves its speech alone.
 
-    In a hurry it says that it has booked and calls no tool; and it searches with those values alone
-    that the user's last utterance holds. The calls must be well-formed, as those of scripted
-    policies are.
+    In place of a booking it says that it has booked, and calls no tool; a search it makes with
+    those values alone that the user's last utterance holds. The calls must be well-formed, as those
+    of scripted policies are.
     """
 
-    def __init__(self, policy: Policy, share: float) -> None:
-        """Be in a hurry with probability ``share``, call by call.
+    def __init__(self, policy: Policy, rate: float) -> None:
+        """Take a shortcut with probability ``rate``, call by call.
 
         Raises:
-            ValueError: ``share`` is no probability.
+            ValueError: ``rate`` is no probability.
         """
-        if not 0 <= share <= 1:
-            raise ValueError(f"share {share} is not between 0 and 1")
+        if not 0 <= rate <= 1:
+            raise ValueError(f"rate {rate} is not between 0 and 1")
         self._policy = policy
-        self._share = share
+        self._rate = rate
 
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
     ) -> Completion | None:
         completion = await self._policy(messages, tools, seed=seed)
+        # The word is older than the class: with another one every measured base would change.
         rng = Random(f"hurry {seed}")
         if completion is None or not completion.message.get("tool_calls"):
             return completion
-        if rng.random() >= self._share:
+        if rng.random() >= self._rate:
             return completion
         function = completion.message["tool_calls"][0]["function"]
         if function["name"].startswith("book_"):

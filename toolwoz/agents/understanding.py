@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from toolwoz.world.database import Database
+from toolwoz.world.domains import AREAS, BOOKING_SLOTS, PRICE_RANGES, SEARCH_SLOTS, WEEKDAYS
 
-SEARCH_SLOTS: Mapping[str, tuple[str, ...]] = {
-    "restaurant": ("area", "food", "pricerange", "name"),
-    "hotel": ("area", "type", "pricerange", "stars", "internet", "parking", "name"),
-    "attraction": ("area", "type", "name"),
-    "train": ("departure", "destination", "day", "leaveAt", "arriveBy"),
-}
-BOOK_SLOTS: Mapping[str, tuple[str, ...]] = {
-    "restaurant": ("people", "day", "time"),
-    "hotel": ("people", "day", "stay"),
-    "attraction": (),
-    "train": ("people",),
-}
-_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _NOUNS = {
     "restaurant": r"\brestaurants?\b|\bto eat\b|\bto dine\b|\ba table\b",
     "hotel": r"\bto stay\b|\ba room\b|\bhotels?\b|\bguest ?houses?\b",
@@ -28,13 +16,13 @@ _NOUNS = {
     "train": r"\btrains?\b|\btickets\b|\bseats\b",
 }
 _PATTERNS = {
-    "area": r"\bin the (north|south|east|west|centre)\b",
-    "pricerange": r"\b(cheap|moderate|expensive)\b",
+    "area": rf"\bin the ({'|'.join(AREAS)})\b",
+    "pricerange": rf"\b({'|'.join(PRICE_RANGES)})\b",
     "food": r"(?:serv\w+|with|some|of) ([a-z]+(?: [a-z]+)?) food\b",
     "stars": r"\b(\d) stars?\b",
     "leaveAt": r"\b(?:leav\w+|depart\w*) (?:after|at) (\d\d:\d\d)",
     "arriveBy": r"\b(?:arriv\w+|getting there) by (\d\d:\d\d)",
-    "day": rf"\bon ({_DAYS})\b",
+    "day": rf"\bon ({'|'.join(WEEKDAYS)})\b",
     "people": r"\bfor (\d+) (?:people|person)\b",
     "stay": r"\bfor (\d+) nights?\b",
     "time": r"\bat (\d\d:\d\d)",
@@ -162,7 +150,7 @@ class Reader:
         return match[1], text[: match.start()] + text[match.end(1) :]
 
     def _values(self, domain: str, text: str) -> dict[str, str]:
-        slots = (*SEARCH_SLOTS.get(domain, ()), *BOOK_SLOTS.get(domain, ()))
+        slots = (*SEARCH_SLOTS.get(domain, ()), *BOOKING_SLOTS.get(domain, ()))
         found = {slot: self._value(domain, slot, text) for slot in slots}
         return {slot: value for slot, value in found.items() if value}
 

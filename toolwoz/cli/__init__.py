@@ -1,1 +1,1 @@
-"""The command line: ToolWOZ from the download to the report, without the rest of the pipeline."""
+"""The command line of ToolWOZ, from the download to the report, without the pipeline."""

@@ -1,7 +1,7 @@
 """Turn a corpus into scenarios, databases and tools, each scenario proven to be winnable.
 
-Mode v2 is the corrected benchmark. Mode parity behaves as the published one does, fault for fault,
-so that scores compare with the paper's.
+Mode v2 is the benchmark without the published bugs. Mode parity reproduces the published benchmark,
+bug for bug, so that scores compare with the paper's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help=f"where to put it (default: {folder_of('v2')}, or {folder_of('parity')})",
+        help=f"folder to write (default: {folder_of('v2')}, or {folder_of('parity')})",
     )
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def describe(report: Mapping[str, Any]) -> str:
-    """What ``conversion.json`` says, for people."""
+    """The content of ``conversion.json`` as text."""
     lines = [f"mode {report['mode']}"]
     for split in ("train", "val", "test"):
         if split in report["scenarios"]:

@@ -1,7 +1,7 @@
-"""Evaluate a policy: play dialogues, many at once, and write what came of them.
+"""Evaluate a policy: play many dialogues at once and write the results.
 
-The folder gets results.jsonl, metrics.json, scenarios.jsonl and report.html. A run that stopped
-continues where it was when the same command is given again; finished dialogues are not repeated.
+The folder gets results.jsonl, metrics.json, scenarios.jsonl and report.html. An
+interrupted run continues when the same command is given again; finished dialogues are kept.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     folders.configure(parser)
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--trials", type=int, default=1, metavar="K", help="dialogues a scenario")
+    parser.add_argument("--trials", type=int, default=1, metavar="K", help="dialogues per scenario")
     parser.add_argument(
         "--concurrency", type=int, default=16, metavar="N", help="dialogues in progress at a time"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the run")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the run")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N scenarios, by id")
     parser.add_argument(
         "--test-450",
@@ -83,7 +83,7 @@ async def _play(
 
 
 def _report(out: Path, results: Sequence[Result]) -> None:
-    """Write what the results show, and say it."""
+    """Write the metrics and the report, and print them."""
     from toolwoz.evaluation.table import result_table
     from toolwoz.report import REPORT, lines, read_arm, write_metrics, write_report
 

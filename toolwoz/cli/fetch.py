@@ -1,7 +1,7 @@
-"""Get a corpus: made here, a pinned MultiWOZ release, or a folder of your own.
+"""Fetch a corpus: the synthetic one, a pinned MultiWOZ release, or a folder of your own.
 
-Files of a release are verified against pinned checksums; a broken download continues. A mirror
-folder is tried before the network; TOOLWOZ_MIRROR names one, too.
+Files of a release are verified against pinned checksums; an interrupted
+download continues. A mirror folder (--mirror or TOOLWOZ_MIRROR) is tried before the network.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", nargs="?", default=SYNTHETIC, help=f"{', '.join(SOURCES)}, or a folder"
     )
-    parser.add_argument("--out", type=Path, default=RAW, metavar="DIR", help="where to put it")
+    parser.add_argument("--out", type=Path, default=RAW, metavar="DIR", help="folder to write")
     parser.add_argument("--mirror", type=Path, metavar="DIR", help="mirror folder, tried first")
     group = parser.add_argument_group("the synthetic corpus")
-    group.add_argument("--seed", type=int, default=sizes.seed, help="of the city and dialogues")
+    group.add_argument(
+        "--seed", type=int, default=sizes.seed, help="seed of the city and dialogues"
+    )
     for split in ("train", "val", "test"):
         group.add_argument(
             f"--{split}", type=int, default=getattr(sizes, split), metavar="N", help="dialogues"

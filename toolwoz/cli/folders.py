@@ -1,4 +1,4 @@
-"""Where the commands find the converted corpus, and how they open it."""
+"""The converted corpus of a command: its folder and options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Data:
     world: World
 
     def scenarios(self, split: Split | None = None) -> list[Scenario]:
-        """Those of a split, or all, sorted by id.
+        """The scenarios of a split, or all, sorted by id.
 
         Raises:
             ValueError: there are none.
@@ -33,10 +33,10 @@ class Data:
         return found
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario of that id.
+        """The scenario of an id.
 
         Raises:
-            ValueError: there is none; some ids there are.
+            ValueError: there is none; the message gives some ids.
         """
         scenarios = self.scenarios()
         wanted = name.removesuffix(".json").casefold()
@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def folder_of(mode: Mode) -> Path:
-    """The folder of a mode where none is named."""
+    """The default folder of a mode."""
     return DATA if mode == "v2" else DATA.with_name(f"{DATA.name}-{mode}")
 
 

@@ -1,4 +1,4 @@
-"""``python -m toolwoz``: the commands, and what becomes of their errors."""
+"""``python -m toolwoz``: the commands and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-import httpx
-
-from dialogue.chat import EngineError
+from dialogue.errors import Fault
 from toolwoz.cli import convert, evaluate, fetch, play, report, show
 from toolwoz.corpus.download import FetchError
 
@@ -23,11 +21,12 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "report": report,
 }
-"""Each has ``configure(parser)``, ``run(args)``, and its first docstring line as help."""
+"""Command -> module with ``configure(parser)`` and ``run(args)``; its first docstring line is the
+help."""
 
-# What a user can put right: wrong files, folders, names, endpoints. Anything else is our bug, and
-# keeps its traceback.
-_USERS = (ValueError, OSError, FetchError, EngineError, httpx.TransportError)
+# Errors that a user can mend: wrong files, folders, names, endpoints. Any other is a bug and keeps
+# its traceback.
+_USER_ERRORS = (ValueError, OSError, FetchError, Fault)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the same command continues what can be continued", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, for example `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except _USERS as error:
+    except _USER_ERRORS as error:
         if args.verbose:
             raise
         print(f"toolwoz {args.command}: {error or type(error).__name__}", file=sys.stderr)
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="toolwoz",
-        description="ToolWOZ: tool-calling agents against simulated users, one reward a goal call.",
+        description="ToolWOZ: tool-calling agents and simulated users, one reward per goal call.",
         epilog="In order: fetch, convert, evaluate, report. `toolwoz COMMAND --help` says more.",
     )
     parser.add_argument(
@@ -75,4 +74,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults shown, descriptions as they stand in the docstring."""
+    """Shows defaults, and descriptions as the docstring has them."""

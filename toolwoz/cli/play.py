@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.strict_json import dumps
-from dialogue.tool_text import Call, assistant
+from dialogue.tool_text import FunctionCall, assistant
 from toolwoz.cli import folders, policies, users
 from toolwoz.evaluation.benchmark import starter
 from toolwoz.evaluation.result import Result
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     policies.configure(parser, required=False)
     users.configure(parser)
     folders.configure(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the dialogue")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the dialogue")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,7 +50,7 @@ async def _play(
 ) -> Result:
     async with AsyncExitStack() as stack:
         user = await stack.enter_async_context(users.open_user(args, [scenario]))
-        agent: Policy | PerScenario = Person()
+        agent: Policy | PerScenario = HumanPolicy()
         if args.policy:
             agent = (await stack.enter_async_context(policies.open_policy(args, data.world))).policy
         if isinstance(agent, PerScenario):
@@ -64,7 +64,7 @@ async def _play(
 
 @dataclass(slots=True)
 class Screen:
-    """Another policy, and a view of the dialogue as it goes."""
+    """A policy that also prints the dialogue while another policy plays it."""
 
     policy: Policy
     transcript: Transcript
@@ -77,33 +77,33 @@ class Screen:
         return await self.policy(messages, tools, seed=seed)
 
     def show(self, messages: Sequence[Message]) -> None:
-        """Print the messages that were not printed yet."""
+        """Print the messages that are not printed yet."""
         for message in messages[self.shown :]:
             if message["role"] != "system":
                 print(self.transcript.message(message))
         self.shown = len(messages)
 
 
-class Person:
-    """The policy at the keyboard."""
+class HumanPolicy:
+    """A policy whose messages are typed at the keyboard."""
 
     async def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
     ) -> Completion | None:
-        """What is typed; None once it is ``/quit`` or the input ends."""
-        del messages, seed  # they are on the screen; people need no seed
-        line = _typed()
+        """The typed message; None after ``/quit`` or at the end of the input."""
+        del messages, seed  # shown on the screen; people need no seed
+        line = _read_line()
         while line == "/help":
             print("\n".join(map(usage, tools)))
-            line = _typed()
+            line = _read_line()
         if line == "/quit":
             return None
         call = [typed_call(line[1:])] if line.startswith("/") else []
         return Completion(assistant("" if call else line, call))
 
 
-def _typed() -> str:
-    """A line that is not empty; ``/quit`` when the input ends. Nothing else is to happen then."""
+def _read_line() -> str:
+    """The next line that is not empty; ``/quit`` at the end of the input."""
     try:
         while not (line := input("you> ").strip()):
             pass
@@ -112,17 +112,17 @@ def _typed() -> str:
     return line
 
 
-def typed_call(line: str) -> Call:
+def typed_call(line: str) -> FunctionCall:
     """The call that ``TOOL slot=value, slot=value`` or ``TOOL {JSON}`` stands for."""
     name, _, rest = line.partition(" ")
     if rest.lstrip().startswith("{"):
-        return Call(name, rest.strip())
+        return FunctionCall(name, rest.strip())
     pairs = (pair.partition("=") for pair in rest.split(",") if pair.strip())
-    return Call(name, dumps({slot.strip(): value.strip() for slot, _, value in pairs}))
+    return FunctionCall(name, dumps({slot.strip(): value.strip() for slot, _, value in pairs}))
 
 
 def usage(tool: Tool) -> str:
-    """How a tool is called, in a line."""
+    """One line that shows how to call a tool."""
     function = tool["function"]
     required = function["parameters"].get("required", ())
     slots = (

@@ -1,4 +1,4 @@
-"""The policies a command line can name."""
+"""The policies that a command line can name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dialogue.chat import ChatClient
+from dialogue.endpoints.client import ChatClient
+from dialogue.endpoints.settings import clean_key
 from dialogue.protocols import Policy
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
@@ -22,15 +23,15 @@ SCRIPTED = ("oracle", "expert", "noisy", "random")
 FORMATS = ("function_calling", "hermes", "react")
 
 
-class Named(NamedTuple):
-    """A policy, and what its results depend on: never an address or a key."""
+class NamedPolicy(NamedTuple):
+    """A policy, and the configuration its results depend on, without addresses and keys."""
 
     policy: Policy | PerScenario
     configuration: dict[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add ``--policy`` and what goes with it."""
+    """Add ``--policy`` and its options."""
     parser.add_argument(
         "--policy",
         required=required,
@@ -49,12 +50,14 @@ def configure(parser: argparse.ArgumentParser, *, required: bool) -> None:
         help="how it calls tools: the endpoint parses its calls; or its text is parsed here, as "
         "Hermes <tool_call> tags, or as PLAN, APICALL and SPEAK commands",
     )
-    group.add_argument("--temperature", type=float, default=0.0, help="of sampling")
-    group.add_argument("--max-tokens", type=int, default=512, metavar="N", help="of one message")
+    group.add_argument("--temperature", type=float, default=0.0, help="temperature of sampling")
+    group.add_argument(
+        "--max-tokens", type=int, default=512, metavar="N", help="tokens of one message"
+    )
 
 
 @asynccontextmanager
-async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[Named]:
+async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[NamedPolicy]:
     """The policy that the arguments name, until the context ends.
 
     Raises:
@@ -80,25 +83,29 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
         "max_tokens": args.max_tokens,
     }
     async with client:
-        yield Named(ReactPolicy(client) if args.agent == "react" else client, configuration)
+        yield NamedPolicy(ReactPolicy(client) if args.agent == "react" else client, configuration)
 
 
 def read_key(path: Path | None) -> str:
-    """The API key in a file; empty where there is none."""
-    return path.read_text(encoding="utf-8").strip() if path else ""
+    """The API key in a file; empty where there is none.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    return clean_key(path.read_text(encoding="utf-8"), str(path)) if path else ""
 
 
-def _scripted(args: argparse.Namespace, world: World) -> Named:
+def _scripted(args: argparse.Namespace, world: World) -> NamedPolicy:
     configuration: dict[str, Any] = {"policy": args.policy}
     match args.policy:
         case "oracle":
-            return Named(PerScenario(Oracle), configuration)
+            return NamedPolicy(PerScenario(Oracle), configuration)
         case "expert":
-            return Named(Expert(world), configuration)
+            return NamedPolicy(Expert(world), configuration)
         case "random":
-            return Named(RandomCalls(), configuration)
+            return NamedPolicy(RandomCalls(), configuration)
         case "noisy":
-            return Named(_noisy(args.noise), {**configuration, "noise": args.noise})
+            return NamedPolicy(_noisy(args.noise), {**configuration, "noise": args.noise})
     raise ValueError(f"no policy {args.policy!r}: {', '.join(SCRIPTED)}, or a URL (http...)")
 
 

@@ -1,4 +1,4 @@
-"""The users a command line can name."""
+"""The users that a command line can name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from dialogue.chat import ChatClient
+from dialogue.endpoints.client import ChatClient
 from toolwoz.cli.policies import read_key
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
 from toolwoz.world.scenario import Scenario
@@ -16,15 +16,15 @@ from toolwoz.world.scenario import Scenario
 USERS = get_args(UserName)
 
 
-class Named(NamedTuple):
-    """What makes a user from the seed of its dialogue, and what the results depend on."""
+class NamedUser(NamedTuple):
+    """A factory of users, and the configuration that the results depend on."""
 
     make: Users
     configuration: dict[str, Any]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add ``--user`` and what goes with it."""
+    """Add ``--user`` and its options."""
     parser.add_argument(
         "--user",
         choices=USERS,
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "also sees the human dialogue; the human's own words, whatever the agent says",
     )
     group = parser.add_argument_group("a user behind an endpoint (goal, guide)")
-    group.add_argument("--user-url", metavar="URL", help="of an OpenAI-compatible endpoint")
+    group.add_argument("--user-url", metavar="URL", help="URL of an OpenAI-compatible endpoint")
     group.add_argument("--user-model", metavar="MODEL", help="name the endpoint knows it by")
     group.add_argument("--user-api-key-file", type=Path, metavar="FILE", help="file with its key")
 
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @asynccontextmanager
 async def open_user(
     args: argparse.Namespace, scenarios: Iterable[Scenario]
-) -> AsyncIterator[Named]:
+) -> AsyncIterator[NamedUser]:
     """The kind of user that the arguments name, until the context ends.
 
     Raises:
@@ -50,10 +50,12 @@ async def open_user(
     require_human(args.user, scenarios)
     configuration: dict[str, Any] = {"user": args.user}
     if args.user not in NEED_MODEL:
-        yield Named(choose_user(args.user), configuration)
+        yield NamedUser(choose_user(args.user), configuration)
         return
     async with _client(args) as client:
-        yield Named(choose_user(args.user, client), {**configuration, "user_model": client.model})
+        yield NamedUser(
+            choose_user(args.user, client), {**configuration, "user_model": client.model}
+        )
 
 
 def _client(args: argparse.Namespace) -> ChatClient:

@@ -1,1 +1,1 @@
-"""Dialogues become scenarios that prove themselves."""
+"""Conversion of a corpus into scenarios."""

@@ -1,4 +1,4 @@
-"""Dialogues into scenarios: pure, typed, and every v2 scenario proves that it can be won."""
+"""Conversion of dialogues into scenarios; every v2 scenario is proven to be winnable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolwoz.conversion.goals import instructions, parity_goals, requests, v2_goals
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Corpus
 from toolwoz.corpus.readers.dialogue import Dialogue
 from toolwoz.world.database import Database
@@ -22,7 +22,7 @@ _EXCLUDED: Final = ("taxi", "police", "hospital")
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A dialogue that is no scenario, and why."""
+    """A dialogue that was dropped, and the reason."""
 
     id: str
     reason: str
@@ -30,12 +30,12 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A corpus converted.
+    """A converted corpus.
 
     Attributes:
-        world: Where the scenarios are played.
-        scenarios: Sorted by id.
-        dropped: Per reason, the ids of the dialogues dropped for it, sorted.
+        world: The world of the scenarios.
+        scenarios: The scenarios, sorted by id.
+        dropped: The sorted ids of the dropped dialogues, per reason.
     """
 
     world: World
@@ -44,7 +44,7 @@ class Conversion:
 
 
 def convert(corpus: Corpus, mode: Mode) -> Conversion:
-    """Every scenario of a corpus in one mode, and every dialogue that is none.
+    """The scenarios of a corpus in one mode, and the dialogues dropped.
 
     Raises:
         ValueError: a database of the corpus has no rows.
@@ -62,10 +62,10 @@ def convert(corpus: Corpus, mode: Mode) -> Conversion:
 
 
 def to_scenario(dialogue: Dialogue, world: World) -> Scenario | Dropped:
-    """One dialogue as a scenario of the world's mode, or the reason why it is none.
+    """The scenario of a dialogue in the world's mode, or the reason why there is none.
 
-    ToolWOZ keeps the dialogues whose goal lies within the four domains. In ``v2`` replaying the
-    scenario's own goal calls must reach every goal and every first try must fail.
+    ToolWOZ keeps the dialogues whose goal lies within the four domains. In ``v2`` the
+    scenario's own goal calls must reach every goal, and every first try must fail.
     """
     if any(dialogue.goal.get(domain) for domain in _EXCLUDED):
         return Dropped(dialogue.id, OTHER_DOMAINS)
@@ -91,9 +91,9 @@ def _scenario(dialogue: Dialogue, world: World) -> Scenario:
 
 
 def _disproof(world: World, scenario: Scenario) -> str | None:
-    outcome = replay(world, scenario)
+    outcome = prove(world, scenario)
     for goal in scenario.goals:
-        if goal.id in outcome.unfailing:
+        if goal.id in outcome.succeeded_first:
             return f"{goal.id}: its first try does not fail as it should"
         if goal.id not in outcome.earned:
             return f"{goal.id}: its own goal call does not reach it"

@@ -1,4 +1,4 @@
-"""The folder of a converted corpus: the world, its scenarios, and what was left out and why."""
+"""The folder of a converted corpus: its world, its scenarios, and the dropped dialogues."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from dialogue.files import write_whole
 from toolwoz.conversion.conversion import Conversion
 from toolwoz.world.scenario import SCENARIOS, write_scenarios
 
@@ -21,21 +22,17 @@ def save(conversion: Conversion, folder: Path) -> dict[str, Any]:
     Each file appears whole or not at all; the report last.
 
     Returns:
-        What ``conversion.json`` holds: see :func:`describe`.
+        The content of ``conversion.json``: see :func:`describe`.
     """
     conversion.world.save(folder)
-    part = folder / f"{SCENARIOS}.part"
-    write_scenarios(part, conversion.scenarios)
-    part.replace(folder / SCENARIOS)
+    write_scenarios(folder / SCENARIOS, conversion.scenarios)
     report = describe(conversion)
-    part = folder / f"{REPORT}.part"
-    part.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / REPORT)
+    write_whole(folder / REPORT, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     return report
 
 
 def describe(conversion: Conversion) -> dict[str, Any]:
-    """Sizes, and every dialogue that is no scenario.
+    """The sizes of the splits, and the dropped dialogues.
 
     ``{"mode": ..., "scenarios": {split: n}, "goals": {split: n}, "dropped": {reason: [id]}}``
     """
@@ -52,7 +49,7 @@ def describe(conversion: Conversion) -> dict[str, Any]:
 
 
 def digest(folder: Path) -> str:
-    """What tells one converted corpus from another: 16 hex digits of its content's SHA-256.
+    """16 hex digits of the SHA-256 of a converted corpus, which identify it.
 
     Raises:
         FileNotFoundError: a file is missing.

@@ -1,4 +1,4 @@
-"""A MultiWOZ goal as the tool calls that fulfil it, in both modes."""
+"""Goal calls: the tool calls that fulfil a MultiWOZ goal, in both modes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TAG: Final = re.compile(r"<[^<>]*>")
 
 
 def instructions(goal: Mapping[str, Any]) -> tuple[str, ...]:
-    """The goal text, one sentence an element, without markup."""
+    """The sentences of the goal text, without markup."""
     message = goal.get("message") or ()
     lines = [message] if isinstance(message, str) else message
     plain = (" ".join(_TAG.sub("", line).split()) for line in lines)
@@ -33,19 +33,19 @@ def instructions(goal: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def domains(goal: Mapping[str, Any]) -> list[str]:
-    """The goal's domains in the order in which its text brings them up."""
+    """The goal's domains in the order in which its text mentions them."""
     said = _OPENING.findall(" ".join(instructions(goal)))
     order = {_SPOKEN.get(name, name): i for i, name in reversed(list(enumerate(said)))}
     return sorted((d for d in DOMAINS if goal.get(d)), key=lambda d: order.get(d, len(said)))
 
 
 def requests(goal: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Per domain, the slots the user asks the value of."""
+    """The slots whose value the user asks for, per domain."""
     return {d: tuple(goal[d]["reqt"]) for d in domains(goal) if goal[d].get("reqt")}
 
 
 def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
-    """The published goal calls: values as written, a booking only where the human one was made."""
+    """The goal calls of mode parity: values as written, a booking only where the human made one."""
     for domain in domains(dialogue.goal):
         part = dialogue.goal[domain]
         if part.get("info"):
@@ -62,14 +62,14 @@ def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
                 id=f"book_{domain}",
                 tool=f"book_{domain}",
                 arguments=_slots(part["book"]),
-                # Three dialogues of 2.1 end in a booking of nothing in particular.
+                # Three dialogues of 2.1 end in a booking without an entity.
                 entity={key: booked[key]} if key in booked else {},
                 first_try=_slots(part.get("fail_book")),
             )
 
 
 def v2_goals(dialogue: Dialogue, database: Database) -> Iterator[Goal]:
-    """The corrected goal calls: values as the database spells them, empty ones left out.
+    """The goal calls of mode v2: values as the database spells them, empty ones left out.
 
     A first try is kept only where it fails: MultiWOZ has ``fail_info`` that equals the goal or that
     the database can satisfy, and its goal texts never mention those. A domain with a search

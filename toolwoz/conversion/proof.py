@@ -1,4 +1,4 @@
-"""Making a scenario's own goal calls: the proof that it can be won."""
+"""Proof that a scenario can be won: its own goal calls are made."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import NamedTuple
 from toolwoz.world.calls import Answer
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.index import positions
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Goal, Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 
-class Replay(NamedTuple):
-    """What came of the goal calls.
+class Proof(NamedTuple):
+    """The outcome of the goal calls.
 
     Attributes:
         earned: Ids of the goals reached.
-        unfailing: Ids of the goals whose first try should be a valid call that fails, and is not.
+        succeeded_first: Ids of the goals whose first try should be a valid call that fails, and is
+            not.
     """
 
     earned: frozenset[str]
-    unfailing: frozenset[str]
+    succeeded_first: frozenset[str]
 
 
-def replay(world: World, scenario: Scenario) -> Replay:
+def prove(world: World, scenario: Scenario) -> Proof:
     """Make exactly the goal calls, in order, each after its first try if it has one.
 
     A booking without an entity of its own takes the first result of its domain's search.
     """
     reached: set[str] = set()
-    unfailing: set[str] = set()
+    succeeded_first: set[str] = set()
     found: dict[str, Mapping[str, str]] = {}
     for goal in scenario.goals:
         entity = (goal.entity or found.get(goal.domain, {})) if goal.is_booking else {}
@@ -40,13 +41,13 @@ def replay(world: World, scenario: Scenario) -> Replay:
             first = {**slots, **goal.first_try, **entity}
             tried = world.answer(scenario, goal.tool, first, seed=0)
             if tried.ok or tried.call is None:
-                unfailing.add(goal.id)
+                succeeded_first.add(goal.id)
         answer = world.answer(scenario, goal.tool, {**goal.arguments, **entity}, seed=0)
         if not goal.is_booking:
             found[goal.domain] = _first_entity(world, goal, answer)
         if earned(world.database, scenario, answer) == goal.id:
             reached.add(goal.id)
-    return Replay(frozenset(reached), frozenset(unfailing))
+    return Proof(frozenset(reached), frozenset(succeeded_first))
 
 
 def _first_entity(world: World, goal: Goal, answer: Answer) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""The tables of scenarios and goals, and what must hold in each of them."""
+"""Schemas of the tables of scenarios and goals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCENARIOS = pa.DataFrameSchema(
     strict=True,
     name="scenarios",
 )
-"""One row a scenario; goals, instructions and human are numbers of them."""
+"""One row per scenario; goals, instructions and human are counts."""
 
 GOALS = pa.DataFrameSchema(
     {
@@ -53,14 +53,14 @@ GOALS = pa.DataFrameSchema(
     strict=True,
     name="goals",
 )
-"""One row a goal; arguments and first_try are numbers of slots, entity is the key of one."""
+"""One row per goal; arguments and first_try are numbers of slots, entity is its key."""
 
 
 def scenario_table(scenarios: Iterable[Scenario]) -> pd.DataFrame:
     """The scenarios as a table.
 
     Raises:
-        TableError: they break the schema.
+        TableError: the rows break the schema.
     """
     rows = [
         {
@@ -80,7 +80,7 @@ def goal_table(scenarios: Iterable[Scenario]) -> pd.DataFrame:
     """The goals of the scenarios as a table.
 
     Raises:
-        TableError: they break the schema.
+        TableError: the rows break the schema.
     """
     rows = [_goal_row(scenario.id, goal) for scenario in scenarios for goal in scenario.goals]
     return checked(GOALS, rows)
@@ -101,10 +101,10 @@ def checked(schema: pa.DataFrameSchema, rows: list[dict[str, Any]]) -> pd.DataFr
     """The rows as a table of a schema.
 
     Raises:
-        TableError: they break it.
+        TableError: the rows break the schema.
     """
     table = pd.DataFrame(rows, columns=list(schema.columns))
-    if table.empty:  # without a row, no column has a type yet
+    if table.empty:  # without rows, no column has a type
         return schema.coerce_dtype(table)
     try:
         return schema.validate(table, lazy=True)
@@ -113,7 +113,7 @@ def checked(schema: pa.DataFrameSchema, rows: list[dict[str, Any]]) -> pd.DataFr
 
 
 def _explain(name: str, table: pd.DataFrame, failures: pd.DataFrame) -> str:
-    """One line a failed check and row; the row is named by its first column."""
+    """One line per failed check and row; the first column names the row."""
     lines = [f"the table of {name} breaks its schema:"]
     for failure in failures.head(_SHOWN).to_dict("records"):
         row = "the table" if pd.isna(failure["index"]) else str(table.iat[int(failure["index"]), 0])

@@ -1,1 +1,1 @@
-"""MultiWOZ as it comes: releases, downloads, readers, and a synthetic one."""
+"""Corpora: releases of MultiWOZ, their download and readers, and a synthetic corpus."""

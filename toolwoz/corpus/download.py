@@ -1,4 +1,4 @@
-"""One pinned file on disk, verified: from a mirror folder if it is there, else over HTTP."""
+"""Download of pinned files, verified; a mirror folder is tried before HTTP."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class PinnedFile:
     """One public file at one commit.
 
     Attributes:
-        path: Where it lies in the corpus folder.
-        mirror: Where it lies in a mirror folder.
-        url: Its content at the pinned commit.
-        sha256: Of its content; empty where only ``blob`` is known.
-        blob: Its git blob id; empty where ``sha256`` is known. Of the dialogues of 2.2 neither is
-            published: their commit alone pins them, and fetch records what it got.
+        path: Path in the corpus folder.
+        mirror: Path in a mirror folder.
+        url: Address of its content at the pinned commit.
+        sha256: SHA-256 of its content; empty where only ``blob`` is known.
+        blob: Git blob id; empty where ``sha256`` is known. The dialogues of 2.2 have neither: their
+            commit alone pins them, and fetch records their checksums.
     """
 
     path: str
@@ -46,20 +46,20 @@ class FetchError(RuntimeError):
 
 
 def obtain(file: PinnedFile, folder: Path, mirror: Path | None) -> Path:
-    """The file in ``folder``, as pinned. What is there and right is not fetched again.
+    """The pinned file in ``folder``; a file with the right checksum is not fetched again.
 
-    A download that breaks off leaves ``NAME.part`` beside it and continues from there next time.
+    An interrupted download leaves ``NAME.part`` in the folder and continues from it next time.
 
     Args:
-        file: What to fetch.
+        file: The file to fetch.
         folder: The corpus folder.
         mirror: A mirror folder, tried first.
 
     Raises:
-        FetchError: the file is nowhere to be had, or its content is not the pinned one.
+        FetchError: the file is not available, or its content is not the pinned one.
     """
     target = folder / file.path
-    if target.is_file() and not _wrong(target, file):
+    if target.is_file() and not _has_other_checksum(target, file):
         return target
     target.unlink(missing_ok=True)
     mirrored = mirror / file.mirror if mirror is not None else None
@@ -73,7 +73,7 @@ def obtain(file: PinnedFile, folder: Path, mirror: Path | None) -> Path:
         )
     except ValueError as error:  # pooch: the SHA-256 is another
         raise _not_pinned(mirrored or file.url) from error
-    if _wrong(target, file):
+    if _has_other_checksum(target, file):
         target.unlink()
         raise _not_pinned(mirrored or file.url)
     return target
@@ -90,14 +90,14 @@ def sha256(path: Path) -> str:
     return str(pooch.file_hash(str(path)))
 
 
-def _wrong(path: Path, file: PinnedFile) -> bool:
+def _has_other_checksum(path: Path, file: PinnedFile) -> bool:
     if file.sha256:
         return sha256(path) != file.sha256
     return bool(file.blob) and git_blob_id(path) != file.blob
 
 
 def _not_pinned(source: Path | str) -> FetchError:
-    return FetchError(f"{source} is not the pinned file: its checksum is another; nothing was kept")
+    return FetchError(f"{source} is not the pinned file: its checksum differs; nothing was kept")
 
 
 Downloader = Callable[[str, str, Any], None]

@@ -1,4 +1,4 @@
-"""MultiWOZ, whatever release: one folder in, one corpus of dialogues and databases out."""
+"""A corpus in any release layout of MultiWOZ, read from one folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from toolwoz.corpus.readers.schema_guided import has_schema_guided, read_schema_
 from toolwoz.world.domains import DOMAINS, Row
 
 SOURCE_FILE = "SOURCE.json"
-"""Written by fetch beside the data: the source's name and what was fetched."""
+"""File that fetch adds to the data: the source's name and the checksums of its files."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Corpus:
     """A release of MultiWOZ, or a corpus in its format.
 
     Attributes:
-        name: Of the source it was fetched from, else of its folder.
-        dialogues: Each once, in the order of the files.
-        databases: Rows per domain, as the files have them.
+        name: Name of the source it was fetched from, else of its folder.
+        dialogues: The dialogues, each once, in the order of the files.
+        databases: The rows per domain, as the files have them.
     """
 
     name: str
@@ -61,7 +61,7 @@ def _rows(files: CorpusFiles, domain: str) -> Sequence[Row]:
         raise CorpusError(f"{files.folder} has no {domain}_db.json")
     rows: Any = file.parsed()
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise CorpusError(f"{file.origin}: {domain}_db.json is no list of rows")
+        raise CorpusError(f"{file.origin}: {domain}_db.json is not a list of rows")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Where each release of MultiWOZ is published: files pinned to a commit, with their checksums."""
+"""The published files of each MultiWOZ release, pinned to a commit, with their checksums."""
 
 from __future__ import annotations
 

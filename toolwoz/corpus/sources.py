@@ -1,4 +1,4 @@
-"""Where a corpus comes from: made here, a pinned public release, or a folder of one's own."""
+"""Sources of a corpus: the synthetic one, a pinned public release, or a folder of your own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
+from dialogue.files import replacing, write_whole
 from toolwoz.corpus.download import FetchError, obtain, sha256
 from toolwoz.corpus.multiwoz import SOURCE_FILE
 from toolwoz.corpus.releases import RELEASES
@@ -18,7 +18,7 @@ from toolwoz.corpus.synthetic import write_corpus
 
 SYNTHETIC: Final = "synthetic"
 SOURCES: Final = (SYNTHETIC, *RELEASES)
-"""The names :func:`fetch` knows; anything else is taken for a path."""
+"""The names that :func:`fetch` knows; any other name is a path."""
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ class SyntheticConfig:
     """The synthetic corpus.
 
     Attributes:
-        seed: Of the city and its dialogues.
-        train, val, test: Dialogues per split.
+        seed: Seed of the city and its dialogues.
+        train, val, test: Numbers of dialogues per split.
     """
 
     seed: int = 0
@@ -53,35 +53,31 @@ def fetch(
     Args:
         source: One of :data:`SOURCES`, or the path of a folder with a release's files.
         out: The corpus folder; made if needed.
-        mirror: A folder laid out as :mod:`toolwoz.corpus.releases` says, tried before the network.
-        synthetic: Size and seed of the synthetic corpus.
+        mirror: A folder in the layout of :mod:`toolwoz.corpus.releases`, tried before the network.
+        synthetic: The size and seed of the synthetic corpus.
 
     Returns:
         ``out``.
 
     Raises:
-        FetchError: no such source, a file that cannot be had, or one with a wrong checksum.
+        FetchError: there is no such source, or a file is not available or has a wrong checksum.
     """
     if source not in SOURCES and not Path(source).is_dir():
-        raise FetchError(f"no source {source!r}: it is no folder, nor {', '.join(SOURCES)}")
+        raise FetchError(
+            f"no source {source!r}: it is neither a folder nor one of {', '.join(SOURCES)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if source == SYNTHETIC:
-        paths = _make(out, synthetic or SyntheticConfig())
+        paths = write_corpus(out, **asdict(synthetic or SyntheticConfig()))
     elif source in RELEASES:
         paths = [obtain(file, out, mirror) for file in RELEASES[source]]
     else:
         paths = _copy(Path(source), out)
     files = {path.relative_to(out).as_posix(): sha256(path) for path in paths}
     _remove_others(out, files)
-    _record(out, {"source": source, "files": files})
+    record = {"source": source, "files": files}
+    write_whole(out / SOURCE_FILE, json.dumps(record, indent=1) + "\n")
     return out
-
-
-def _make(out: Path, config: SyntheticConfig) -> list[Path]:
-    with TemporaryDirectory(dir=out, suffix=".part") as folder:
-        made = Path(folder)
-        write_corpus(made, seed=config.seed, train=config.train, val=config.val, test=config.test)
-        return [path.replace(out / path.name) for path in sorted(made.iterdir())]
 
 
 def _copy(folder: Path, out: Path) -> list[Path]:
@@ -90,10 +86,9 @@ def _copy(folder: Path, out: Path) -> list[Path]:
     copied = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SOURCE_FILE):
         target = out / path.relative_to(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
-        shutil.copyfile(path, part)
-        copied.append(part.replace(target))
+        with replacing(target) as part:
+            shutil.copyfile(path, part)
+        copied.append(target)
     return copied
 
 
@@ -105,9 +100,3 @@ def _remove_others(out: Path, files: Mapping[str, str]) -> None:
     for name in record["files"].keys() - files.keys():
         log.info("removing %s, fetched before from %s", name, record["source"])
         (out / name).unlink(missing_ok=True)
-
-
-def _record(out: Path, record: Mapping[str, Any]) -> None:
-    part = out / f"{SOURCE_FILE}.part"
-    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    part.replace(out / SOURCE_FILE)

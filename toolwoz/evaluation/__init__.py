@@ -1,1 +1,1 @@
-"""Playing scenarios, and what the results show."""
+"""Evaluation: playing scenarios, metrics and audits of the results."""

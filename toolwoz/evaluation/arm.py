@@ -1,4 +1,4 @@
-"""One run as a report sees it: its results, their scenarios, and what they show."""
+"""An arm of a report: the results of one run, their scenarios, metrics and audits."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dialogue.records import RecordError
 from toolwoz.evaluation.audit import Audit, Failure, audit
 from toolwoz.evaluation.metrics import Metrics, summarise
 from toolwoz.evaluation.result import Key, Result
-from toolwoz.evaluation.results_file import NAME, ResultsError, read_run
+from toolwoz.evaluation.results_file import NAME, read_run
 from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the runs a report is about.
+    """One of the runs that a report compares.
 
     Attributes:
-        name: Short, and different from the other arms'.
-        results: Scored and unscored.
-        scenarios: By id; those of the results, as far as known.
-        configuration: What the results depend on, as their file has it.
-        max_messages: The world's limit on utterances, where known: it tells a user who gave up
-            from one who was cut off.
+        name: Short name, different from those of the other arms.
+        results: The results, scored and unscored.
+        scenarios: The known scenarios of the results, by id.
+        configuration: The configuration that the results depend on, from their file.
+        max_messages: The world's limit on utterances, where known: it distinguishes a user who gave
+            up from one who was cut off.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Arm:
 
     @cached_property
     def audits(self) -> Mapping[Key, Audit]:
-        """Of every result whose scenario is known."""
+        """The audits of the results whose scenario is known."""
         return {
             result.key: audit(
                 self.scenarios[result.scenario],
@@ -55,12 +56,12 @@ class Arm:
 
     @property
     def failures(self) -> dict[Failure, int]:
-        """Dialogues that missed a goal, by the gravest reason; every reason is there."""
+        """Number of dialogues that missed a goal, for every reason; the gravest one counts."""
         verdicts = [one.verdict for one in self.audits.values()]
         return {kind: verdicts.count(kind) for kind in Failure}
 
     def to_json(self) -> dict[str, Any]:
-        """What ``metrics.json`` holds."""
+        """The content of ``metrics.json``."""
         return {
             "configuration": dict(self.configuration),
             "metrics": self.metrics.to_json(),
@@ -69,15 +70,15 @@ class Arm:
 
 
 def read_arm(folder: Path, name: str | None = None) -> Arm:
-    """The run that ``evaluate`` left in a folder, finished or not.
+    """The run that ``evaluate`` wrote into a folder, finished or not.
 
     Raises:
-        ResultsError: there are no results, or damaged ones.
+        RecordError: there are no results, or damaged ones.
         ValueError: its scenarios cannot be read.
     """
     run = read_run(folder / NAME)
     if run is None or not run.results:
-        raise ResultsError(f"{folder / NAME} has no results yet")
+        raise RecordError(f"{folder / NAME} has no results yet")
     path = folder / SCENARIOS
     scenarios = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
     limits = run.configuration.get("limits")

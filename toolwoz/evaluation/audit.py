@@ -1,4 +1,4 @@
-"""Why a dialogue failed, goal by goal: the agent's mistake, the user's, or an engine's."""
+"""Audit of a dialogue: the reason for each missed goal, be it the agent, the user or an engine."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from toolwoz.world.values import canonical
 
 
 class Failure(StrEnum):
-    """Why a goal was missed; the first that applies, in this order."""
+    """The reason why a goal was missed: the first in this order that applies."""
 
     ENGINE_ERROR = "engine_error"  # the dialogue could not be played to its end
     USER_FAULT = "user_fault"  # the user never said what the goal needs, though it had the chance
     FORMAT_ERROR = "format_error"  # the agent tried, in a form that is no call
-    WRONG_TOOL = "wrong_tool"  # it called a tool that nobody asked for, or that does not exist
+    WRONG_TOOL = "wrong_tool"  # it called a tool that no goal has, or that does not exist
     WRONG_ARGUMENT = "wrong_argument"  # it called the tool with other values
     MISSING_CALL = "missing_call"  # it never called the tool
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the audit of one dialogue found.
+    """The findings of one dialogue's audit.
 
     Attributes:
-        missed: Per goal that was not reached, why.
-        unsaid: Per such goal, the slots whose value the user never said; only where there are any.
+        missed: The reason for each goal that was not reached.
+        unsaid: The slots whose value the user never said, for each such goal that has any.
     """
 
     missed: Mapping[str, Failure]
@@ -42,7 +42,7 @@ class Audit:
 
     @property
     def verdict(self) -> Failure | None:
-        """One reason for the whole dialogue: its gravest; None if nothing was missed."""
+        """The gravest reason in the dialogue; None if no goal was missed."""
         return next((kind for kind in Failure if kind in self.missed.values()), None)
 
 
@@ -54,13 +54,13 @@ def audit(
     *,
     max_messages: int | None = None,
 ) -> Audit:
-    """Find out why goals were missed. Pure: it plays nothing and asks no model.
+    """The reasons why goals were missed, from the messages alone.
 
     Args:
-        scenario: What the user wanted.
+        scenario: The scenario that was played.
         messages: The whole dialogue as the policy saw it.
         earned: Ids of the goals reached.
-        error: Why the dialogue could not be scored, if it could not.
+        error: The reason why the dialogue could not be scored; None if it could.
         max_messages: The world's limit on utterances: a user who was cut off is not at fault.
     """
     missed = [goal for goal in scenario.goals if goal.id not in earned]
@@ -73,7 +73,7 @@ def audit(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A tool call: its arguments, or None where they cannot be read."""
+    """A tool call; its arguments are None where they cannot be parsed."""
 
     name: str
     arguments: Mapping[str, Any] | None
@@ -93,7 +93,7 @@ class _Dialogue:
             return Failure.USER_FAULT
         if readable:
             return Failure.WRONG_ARGUMENT
-        if calls or self._tried_in_vain():
+        if calls or self._has_malformed_call():
             return Failure.FORMAT_ERROR
         wanted = {other.tool for other in self.scenario.goals}
         if any(attempt.name not in wanted for attempt in self._attempts()):
@@ -105,7 +105,7 @@ class _Dialogue:
         return tuple(slot for slot in goal.arguments if slot not in told)
 
     def _users_fault(self, goal: Goal, calls: Sequence[Mapping[str, Any]]) -> bool:
-        """The user left by itself, and only what it never said kept the agent from the goal."""
+        """Whether the user hung up, and only unsaid values kept the agent from the goal."""
         unsaid = set(self.unsaid(goal))
         if not unsaid or self._cut_off():
             return False
@@ -117,14 +117,14 @@ class _Dialogue:
         return all(before.id in self.earned for before in goals[: goals.index(goal)])
 
     def _cut_off(self) -> bool:
-        """A limit ended the dialogue, not the user: of utterances, or of calls without speech."""
+        """Whether a limit ended the dialogue, not the user."""
         utterances = len(self._texts("user")) + len(self._texts("assistant"))
         if self.max_messages is not None and utterances >= self.max_messages:
             return True
         return bool(self.messages[-1]["role"] != "assistant")
 
     def _could_book(self, domain: str) -> bool:
-        """The agent found what was wanted, and named it once the user had said what that is."""
+        """Whether the agent named a wanted entity after the user had stated all constraints."""
         search = self.scenario.goal(f"search_{domain}")
         if search is None:
             return True
@@ -152,7 +152,7 @@ class _Dialogue:
         }
 
     def _texts(self, role: str) -> list[str]:
-        """What the user, or the agent, said; tool traffic left out."""
+        """The utterances of the user or the agent, without tool calls."""
         return [
             str(message.get("content") or "")
             for message in self.messages
@@ -163,7 +163,7 @@ class _Dialogue:
         calls = (call for m in self.messages if m["role"] == "assistant" for call in tool_calls(m))
         return [_attempt(call) for call in calls]
 
-    def _tried_in_vain(self) -> bool:
+    def _has_malformed_call(self) -> bool:
         """Whether some call has no name, or stayed in the text as if it were speech."""
         nameless = any(not attempt.name for attempt in self._attempts())
         return nameless or any("tool_call" in text for text in self._texts("assistant"))

@@ -41,7 +41,7 @@ async def evaluate(
             policy and the user, the data's version.
 
     Raises:
-        ResultsError: ``out`` holds another run's results, or damaged ones.
+        RecordError: ``out`` holds another run's results, or damaged ones.
     """
 
     seen = {

@@ -1,13 +1,12 @@
-"""Whether somebody said a slot's value, in any of the usual ways of saying it."""
+"""Detection of slot values in text, in any of the usual ways of saying them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from toolwoz.world.values import canonical
+from toolwoz.world.values import NUMBER_WORDS, canonical
 
-_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _SYNONYMS: Mapping[tuple[str, str], str] = {
     ("area", "centre"): r"\bcent(re|er|ral)\b|downtown|middle of",
     ("pricerange", "cheap"): r"cheap|inexpensive|budget|low[- ](price|cost)",
@@ -20,7 +19,7 @@ _SYNONYMS: Mapping[tuple[str, str], str] = {
 }
 # A flag that is "no" need not be denied: "whether or not it has wifi" leaves it open.
 _LACKING = r"(without|no|n't|not|need not)\b.{{0,40}}({})"
-_THINGS = {"internet": r"wi-? ?fi|internet", "parking": r"park"}
+_FLAGS = {"internet": r"wi-? ?fi|internet", "parking": r"park"}
 _SAME = {
     "day": r"same day|that day",
     "people": r"same (group|number|people|party)|same amount of people",
@@ -32,8 +31,8 @@ _SAME = {
 def mentions(slot: str, value: str, text: str) -> bool:
     """Whether the text says this value of this slot.
 
-    Lenient: it decides whether a user gave an agent the chance to know, so what an attentive
-    reader could have understood counts, also references such as "the same day".
+    Lenient: it decides whether an agent could know the value, so everything that an attentive
+    reader would understand counts, including references like "the same day".
     """
     lower = text.casefold()
     if slot in _SAME and re.search(_SAME[slot], lower):
@@ -41,13 +40,13 @@ def mentions(slot: str, value: str, text: str) -> bool:
     synonyms = _SYNONYMS.get((slot, value))
     if synonyms and re.search(synonyms, lower):
         return True
-    if slot in _THINGS:
-        return value == "no" and re.search(_LACKING.format(_THINGS[slot]), lower) is not None
+    if slot in _FLAGS:
+        return value == "no" and re.search(_LACKING.format(_FLAGS[slot]), lower) is not None
     return _FORMS.get(slot, _says_words)(value, lower)
 
 
 def said(slots: Mapping[str, str], utterances: Iterable[str]) -> frozenset[str]:
-    """Those slots whose value some utterance mentions."""
+    """The slots whose value some utterance mentions."""
     texts = list(utterances)
     return frozenset(
         slot for slot, value in slots.items() if any(mentions(slot, value, t) for t in texts)
@@ -55,7 +54,8 @@ def said(slots: Mapping[str, str], utterances: Iterable[str]) -> frozenset[str]:
 
 
 def _says_number(value: str, text: str) -> bool:
-    word = _NUMBER_WORDS[int(value)] if value.isdigit() and int(value) < 10 else value
+    known = value.isdigit() and int(value) < len(NUMBER_WORDS)
+    word = NUMBER_WORDS[int(value)] if known else value
     return re.search(rf"(?<![\d:])({re.escape(value)}|{word})(?![\d:])", text) is not None
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from statsmodels.stats.contingency_tables import mcnemar
-
-from toolwoz.evaluation.intervals import Estimate, bootstrap, detectable, estimate
 from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.statistics import comparison
+from toolwoz.evaluation.statistics.comparison import Comparison
+from toolwoz.evaluation.statistics.intervals import Estimate, estimate, mean, nulls
+from toolwoz.evaluation.statistics.trials import all_succeed, any_succeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ class Metrics:
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON: null where there was nothing to estimate from."""
-        return _nulls(asdict(self))
+        record: dict[str, Any] = nulls(asdict(self))
+        return record
 
 
 def summarise(results: Iterable[Result]) -> Metrics:
@@ -67,84 +67,61 @@ def summarise(results: Iterable[Result]) -> Metrics:
         reward=estimate([[result.reward for result in group] for group in groups]),
         success=estimate([[result.success for result in group] for group in groups]),
         pass_hat=_over_k(groups, all_succeed),
-        pass_at=_over_k(groups, _any_succeeds),
+        pass_at=_over_k(groups, any_succeeds),
         by_domain=_reached(groups, lambda goal: goal.partition("_")[2]),
         by_tool=_reached(groups, lambda goal: goal),
-        turns=_mean(result.turns for result in scored),
-        calls=_mean(result.calls for result in scored),
-        model_calls=_mean(result.model_calls for result in scored),
-        prompt_tokens=_mean(result.prompt_tokens for result in scored),
-        completion_tokens=_mean(result.completion_tokens for result in scored),
+        turns=mean(result.turns for result in scored),
+        calls=mean(result.calls for result in scored),
+        model_calls=mean(result.model_calls for result in scored),
+        prompt_tokens=mean(result.prompt_tokens for result in scored),
+        completion_tokens=mean(result.completion_tokens for result in scored),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Candidate minus baseline over paired scenarios.
+class Gains:
+    """What one run adds to another over the same dialogues, by figure.
 
     Attributes:
-        estimate: The mean difference with its paired bootstrap interval.
-        detectable: The smallest true difference such a comparison shows with 80 % power; a
-            smaller one, found or not, says little.
-    """
-
-    estimate: Estimate
-    detectable: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two runs over the same dialogues.
-
-    Attributes:
-        pairs: Dialogues scored in both runs; every figure but the next two is about them.
-        unpaired: Dialogues that only one of the runs has.
-        unscored: Dialogues that both have, and an engine's failure spoiled in one or both.
-        reward, success: The differences.
-        wins, losses: Scenarios the candidate succeeded in more often, less often.
-        p_value: Exact sign test of wins against losses. With one trial a scenario these are the
-            discordant pairs of McNemar, and it is McNemar's exact test; with several, counting
+        reward, success: Candidate minus baseline, by scenario. With one trial a scenario the wins
+            and losses in success are the discordant pairs of McNemar; with several, counting
             dialogues would take those of one scenario for independent.
     """
 
-    pairs: int
-    unpaired: int
-    unscored: int
-    reward: Difference
-    success: Difference
-    wins: int
-    losses: int
-    p_value: float
+    reward: Comparison
+    success: Comparison
 
     def to_json(self) -> dict[str, Any]:
-        """Strict JSON: null where there was nothing to estimate from."""
-        return _nulls(asdict(self))
+        """What reports hold; strict JSON: null where there was nothing to estimate from."""
+        return {
+            "pairs": self.success.pairs,
+            "unpaired": self.success.unpaired,
+            "unscored": self.success.unscored,
+            "reward": _difference(self.reward),
+            "success": _difference(self.success),
+            "wins": self.success.wins,
+            "losses": self.success.losses,
+            "p_value": self.success.p_value,
+        }
 
 
-def compare(baseline: Iterable[Result], candidate: Iterable[Result]) -> Comparison:
+def compare(baseline: Iterable[Result], candidate: Iterable[Result]) -> Gains:
     """What the candidate adds to the baseline, paired by scenario and trial."""
-    before = {result.key: result for result in baseline}
-    after = {result.key: result for result in candidate}
-    shared = sorted(before.keys() & after.keys())
-    pairs = [(before[key], after[key]) for key in shared]
-    scored = [(a, b) for a, b in pairs if a.scored and b.scored]
-    rewards: defaultdict[str, list[float]] = defaultdict(list)
-    successes: defaultdict[str, list[float]] = defaultdict(list)
-    for a, b in scored:
-        rewards[a.scenario].append(b.reward - a.reward)
-        successes[a.scenario].append(b.success - a.success)
-    wins = sum(sum(group) > 0 for group in successes.values())
-    losses = sum(sum(group) < 0 for group in successes.values())
-    return Comparison(
-        pairs=len(scored),
-        unpaired=len(before.keys() ^ after.keys()),
-        unscored=len(pairs) - len(scored),
-        reward=_difference(rewards.values()),
-        success=_difference(successes.values()),
-        wins=wins,
-        losses=losses,
-        p_value=float(mcnemar([[0, wins], [losses, 0]], exact=True).pvalue),
+    runs = list(baseline), list(candidate)
+    return Gains(
+        reward=comparison.compare(*(_scores(run, lambda one: one.reward) for run in runs)),
+        success=comparison.compare(*(_scores(run, lambda one: one.success) for run in runs)),
     )
+
+
+def _scores(run: Iterable[Result], figure: Callable[[Result], float]) -> comparison.Scores:
+    return {one.key: figure(one) if one.scored else None for one in run}
+
+
+def _difference(found: Comparison) -> dict[str, Any]:
+    figures = {"estimate": asdict(found.difference), "detectable": found.detectable}
+    record: dict[str, Any] = nulls(figures)
+    return record
 
 
 def by_scenario(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -153,25 +130,6 @@ def by_scenario(results: Iterable[Result]) -> dict[str, list[Result]]:
     for result in results:
         groups[result.scenario].append(result)
     return dict(groups)
-
-
-def _difference(groups: Collection[list[float]]) -> Difference:
-    means = np.array([fmean(group) for group in groups], dtype=np.float64)
-    if not len(means):
-        return Difference(estimate([]), detectable(means))
-    # Never Wilson's: without a single loss the differences look like a proportion, and are none.
-    return Difference(
-        Estimate(float(means.mean()), *bootstrap(means), len(means)), detectable(means)
-    )
-
-
-def all_succeed(trials: int, successes: int, k: int) -> float:
-    """The chance that k of the trials, drawn at random, all succeed (arXiv 2406.12045)."""
-    return math.comb(successes, k) / math.comb(trials, k)
-
-
-def _any_succeeds(trials: int, successes: int, k: int) -> float:
-    return 1 - math.comb(trials - successes, k) / math.comb(trials, k)
 
 
 def _over_k(
@@ -200,18 +158,3 @@ def _reached(groups: Iterable[list[Result]], kind: Callable[[str], str]) -> dict
                 ]
             )
     return {name: estimate(shares[name]) for name in sorted(shares)}
-
-
-def _mean(values: Iterable[int]) -> float:
-    values = list(values)
-    return fmean(values) if values else math.nan
-
-
-def _nulls(record: dict[str, Any]) -> dict[str, Any]:
-    return {str(key): _null(value) for key, value in record.items()}
-
-
-def _null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _nulls(value)
-    return None if isinstance(value, float) and math.isnan(value) else value

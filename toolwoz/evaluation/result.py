@@ -1,4 +1,4 @@
-"""A result: one dialogue played to its end, what it earned, or why it could not be scored."""
+"""Results: one is a finished dialogue with its rewards, or the reason why it has no score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dialogue.protocols import Message
 
 
 class Key(NamedTuple):
-    """What identifies a dialogue within a run; also what pairs two runs."""
+    """The key of a dialogue within a run; comparisons pair two runs by it."""
 
     scenario: str
     trial: int
@@ -22,13 +22,13 @@ class Result:
     """One dialogue of a benchmark run.
 
     Attributes:
-        scenario: Scenario id.
-        trial: 0 for the first dialogue of the scenario, 1 for the second...
+        scenario: Id of the scenario.
+        trial: Number of the dialogue of this scenario, from 0.
         goals: Ids of the scenario's goals; at least one.
-        earned: Those reached, in the order of ``goals``.
-        messages: The whole dialogue as the policy saw it, with its own messages.
-        error: Why the dialogue has no score: its engine, or its user's, failed. Else None.
-        truncated: The policy's context was full: scored as far as it went.
+        earned: Ids of the goals reached, in the order of ``goals``.
+        messages: The whole dialogue as the policy saw it, including its own messages.
+        error: The reason why the dialogue has no score (an engine failed); else None.
+        truncated: Whether the policy's context was full; the dialogue is scored up to there.
         prompt_tokens, completion_tokens: Sums over the policy's completions; 0 where unknown.
     """
 
@@ -61,7 +61,7 @@ class Result:
         """Goals reached / goals.
 
         Raises:
-            ValueError: the dialogue is unscored; an engine's failure is no zero.
+            ValueError: the dialogue is unscored; a failed engine is not a reward of zero.
         """
         if self.error is not None:
             raise ValueError(f"{self.scenario}, trial {self.trial}, is unscored: {self.error}")
@@ -78,18 +78,18 @@ class Result:
 
     @property
     def turns(self) -> int:
-        """Agent turns: how often the agent took the floor from the user."""
+        """Number of agent turns: a turn may be several messages."""
         roles = [message["role"] for message in self.messages]
         return sum(pair == ("user", "assistant") for pair in pairwise(roles))
 
     @property
     def calls(self) -> int:
-        """Tool calls made, good or bad."""
+        """Number of tool calls made, good or bad."""
         return sum(len(message.get("tool_calls") or ()) for message in self.messages)
 
     @property
     def model_calls(self) -> int:
-        """Messages of the agent, each a completion."""
+        """Number of the agent's messages; each is a completion."""
         return sum(message["role"] == "assistant" for message in self.messages)
 
     def to_json(self) -> dict[str, Any]:

@@ -6,9 +6,8 @@ alone, among others and after a restart, as far as the engines allow.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from dialogue.progress import progress
+from dialogue.play import play_all
+from dialogue.progress import Progress
 from dialogue.protocols import Message, Policy, Tool
 from dialogue.seeds import stable_seed
 from toolwoz.evaluation.result import Key, Result
@@ -77,7 +77,7 @@ async def run(
             file remembers it, and refuses to be continued with another.
 
     Raises:
-        ResultsError: ``out`` holds another run's results, or damaged ones.
+        RecordError: ``out`` holds another run's results, or damaged ones.
     """
     scenarios = list(scenarios)
     jobs = {Key(s.id, trial): s for s in scenarios for trial in range(trials)}
@@ -85,17 +85,19 @@ async def run(
         if out:
             _keep(out / SCENARIOS, scenarios)
         todo = [key for key in jobs if not recorder.has_score(key)]
-        tally = _Tally()
-        with progress("dialogues", len(jobs), len(jobs) - len(todo)) as advance:
 
-            async def work(key: Key) -> None:
-                agent = policy.make(jobs[key]) if isinstance(policy, PerScenario) else policy
-                result = await play(agent, jobs[key], start, trial=key.trial, seed=seed)
+        async def work(key: Key) -> Result:
+            agent = policy.make(jobs[key]) if isinstance(policy, PerScenario) else policy
+            return await play(agent, jobs[key], start, trial=key.trial, seed=seed)
+
+        with Progress("dialogues", len(jobs), len(jobs) - len(todo)) as progress:
+
+            def finished(result: Result) -> None:
                 recorder.append(result)
-                tally.add(result)
-                advance(str(tally))
+                means = {"reward": result.reward} if result.scored else {}
+                progress.advance(means, {"unscored": not result.scored})
 
-            await _in_parallel(todo, work, concurrency)
+            await play_all(todo, work, finished, concurrency)
         return [recorder.results[key] for key in jobs]
 
 
@@ -148,27 +150,6 @@ async def _converse(policy: Policy, episode: Episode, seed: int, usage: _Usage) 
         await episode.step(completion.message)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """How the dialogues played so far went, in a few words for the progress bar."""
-
-    reward: float = 0.0
-    scored: int = 0
-    unscored: int = 0
-
-    def add(self, result: Result) -> None:
-        if result.scored:
-            self.reward += result.reward
-            self.scored += 1
-        else:
-            self.unscored += 1
-
-    def __str__(self) -> str:
-        notes = [f"reward {self.reward / self.scored:.3f}"] if self.scored else []
-        notes += [f"unscored {self.unscored}"] if self.unscored else []
-        return ", ".join(notes)
-
-
 def _recorder(
     out: Path | None, configuration: Mapping[str, Any]
 ) -> AbstractContextManager[Recorder]:
@@ -179,20 +160,4 @@ def _keep(path: Path, scenarios: Iterable[Scenario]) -> None:
     """Add the scenarios to those the folder has: whoever reads its results needs their goals."""
     kept = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
     kept |= {scenario.id: scenario for scenario in scenarios}
-    part = path.with_name(f"{path.name}.part")
-    write_scenarios(part, kept.values())
-    part.replace(path)
-
-
-async def _in_parallel(
-    jobs: Iterable[Key], work: Callable[[Key], Awaitable[None]], concurrency: int
-) -> None:
-    queue: Iterator[Key] = iter(jobs)
-
-    async def worker() -> None:
-        for job in queue:  # shared: every job goes to the first worker that is free
-            await work(job)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
-            group.create_task(worker())
+    write_scenarios(path, kept.values())

@@ -1,4 +1,4 @@
-"""Results as a table, and what must hold in it."""
+"""The table of results and its schema."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ RESULTS = pa.DataFrameSchema(
     strict=True,
     name="results",
 )
-"""One row a dialogue."""
+"""One row per dialogue."""
 
 
 def result_table(results: Iterable[Result]) -> pd.DataFrame:
     """The results as a table.
 
     Raises:
-        TableError: they break the schema.
+        TableError: the results break the schema.
     """
     rows = [
         {

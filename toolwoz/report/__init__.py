@@ -1,4 +1,4 @@
-"""Runs as one HTML file that needs nothing else: figures, charts, and every dialogue to browse."""
+"""The report of runs: one self-contained HTML file with figures, charts and all dialogues."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dialogue.files import write_whole
 from dialogue.strict_json import dumps
 from toolwoz.evaluation.arm import Arm, read_arm
 from toolwoz.evaluation.metrics import compare
@@ -26,7 +27,6 @@ __all__ = [
     "render_report",
     "write_metrics",
     "write_report",
-    "write_whole",
 ]
 
 METRICS = "metrics.json"
@@ -41,7 +41,7 @@ def write_metrics(folder: Path, arm: Arm) -> None:
 
 
 def write_report(path: Path, arms: Sequence[Arm]) -> None:
-    """Write the report of one run, or of several beside the first; whole or not at all."""
+    """Write the report of one run, or of several compared with the first; whole or not at all."""
     write_whole(path, render_report(arms))
 
 
@@ -65,10 +65,10 @@ def render_page(
     """The report within a larger page: a template that extends ``report.html.j2``.
 
     Args:
-        arms: May be none: then the page is what the template adds.
-        template: Its name, in one of the loaders.
-        loaders: Where templates are looked for before this package's own.
-        shown: What the template shows besides.
+        arms: The runs to show; without any, the page has only what the template adds.
+        template: Name of the template in one of the loaders.
+        loaders: Loaders that are searched before this package's own templates.
+        shown: Further variables of the template.
 
     Raises:
         ValueError: two arms have the same name.
@@ -96,7 +96,7 @@ def render_page(
 
 
 def _charts(arms: Sequence[Arm]) -> dict[str, str]:
-    """Inline SVG by name. It escapes what it shows, so it may go into the page as it is."""
+    """Inline SVG by name; its text is escaped already."""
     found = {
         "by_domain": charts.bars(
             [charts.Series(arm.name, arm.metrics.by_domain) for arm in arms],
@@ -122,16 +122,8 @@ def _charts(arms: Sequence[Arm]) -> dict[str, str]:
     return found
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all; its folder is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def _changed(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
-    """The configuration by key, one value an arm."""
+    """The configuration by key, one value per arm."""
     keys = dict.fromkeys(key for arm in arms for key in arm.configuration)
     return [(key, [_plain(arm.configuration.get(key, "")) for arm in arms]) for key in keys]
 

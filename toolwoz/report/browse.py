@@ -1,4 +1,4 @@
-"""The dialogues of a report, packed so that thousands fit into its one file."""
+"""The dialogues of a report, compressed into its HTML file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from toolwoz.evaluation.result import Result
 
 
 def pack(arms: Sequence[Arm]) -> str:
-    """Base64 of the gzipped JSON that ``report.js`` unpacks; the same arms, the same text."""
+    """Base64 of the gzipped JSON that ``report.js`` unpacks; the same arms give the same text."""
     scenarios = {s.id: s for arm in reversed(arms) for s in arm.scenarios.values()}
     played = {result.scenario for arm in arms for result in arm.results}
     record = {

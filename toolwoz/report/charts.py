@@ -1,4 +1,4 @@
-"""Charts as inline SVG: their colours are the page's, so they follow its light and dark theme."""
+"""Charts as inline SVG; their colours follow the page's light and dark theme."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from toolwoz.evaluation.intervals import Estimate
+from toolwoz.evaluation.statistics.intervals import Estimate
 
 WIDTH, LABELS, VALUES = 560, 140, 64
 FOREST = 760
 LETTER = 8
-"""Pixels of a letter of a label, at least."""
+"""Minimum width of a label's letter in pixels."""
 _PLOT = WIDTH - LABELS - VALUES
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BAR, _GAP = 16, 14
@@ -26,7 +26,7 @@ class Series(NamedTuple):
 
 
 def track(estimate: Estimate) -> str:
-    """One estimate as a dot on a short scale from 0 to 1, its interval as a line; for tables."""
+    """One estimate for a table cell: a dot on a scale from 0 to 1, its interval as a line."""
     if math.isnan(estimate.value):
         return ""
     low, high = (
@@ -45,7 +45,7 @@ def _across(share: float) -> float:
 
 
 def bars(series: Sequence[Series], title: str) -> str:
-    """Horizontal bars of shares with their intervals; categories in order, one bar an arm."""
+    """Horizontal bars of shares with their intervals; categories in order, one bar per arm."""
     categories = list(dict.fromkeys(key for one in series for key in one.values))
     block = len(series) * _BAR + _GAP
     height = len(categories) * block + 24
@@ -61,7 +61,7 @@ def bars(series: Sequence[Series], title: str) -> str:
 
 
 def stack(rows: Mapping[str, Mapping[str, int]], title: str) -> str:
-    """One bar an arm, cut into kinds; widths are shares of the longest bar."""
+    """One bar per arm, divided by kind; widths are relative to the longest bar."""
     longest = max((sum(kinds.values()) for kinds in rows.values()), default=0)
     parts: list[str] = []
     for row, (name, kinds) in enumerate(rows.items()):
@@ -77,7 +77,7 @@ def stack(rows: Mapping[str, Mapping[str, int]], title: str) -> str:
 
 
 def curves(series: Mapping[str, Mapping[int, float]], title: str) -> str:
-    """A chance by number of trials, one line an arm."""
+    """Probabilities by number of trials, one line per arm."""
     height, top, bottom = 220, 12, 190
     most = max((k for line in series.values() for k in line), default=1)
 
@@ -106,7 +106,7 @@ def curves(series: Mapping[str, Mapping[int, float]], title: str) -> str:
 
 
 def forest(rows: Mapping[str, Estimate], title: str) -> str:
-    """Differences in points as dots with their intervals, about a line at zero.
+    """Differences in points as dots with their intervals, around a line at zero.
 
     A row without an interval has its dot alone; one without a value is left out.
     """
@@ -145,7 +145,7 @@ def forest(rows: Mapping[str, Estimate], title: str) -> str:
 
 
 def rounds(series: Mapping[str, Estimate], title: str) -> str:
-    """Shares of runs in their order, with intervals and a line through them."""
+    """The shares of consecutive runs, with intervals and a connecting line."""
     height, top, bottom = 230, 12, 190
     across = {
         name: LABELS / 2 + (WIDTH - LABELS) * (n + 0.5) / len(series)

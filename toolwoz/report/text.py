@@ -1,4 +1,4 @@
-"""What runs show, in lines for a terminal."""
+"""The report of runs as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.audit import Failure
-from toolwoz.evaluation.metrics import Comparison, Difference, compare
+from toolwoz.evaluation.metrics import Gains, compare
+from toolwoz.evaluation.statistics.comparison import Comparison
 
 REASONS = {kind: kind.value.replace("_", " ") for kind in Failure}
 
 
 def lines(arms: Sequence[Arm]) -> Iterator[str]:
-    """The figures of every arm, and how each but the first compares with the first."""
+    """The figures of every arm, and its comparison with the first arm."""
     for arm in arms:
         yield from _figures(arm)
     for arm in arms[1:]:
@@ -39,18 +40,21 @@ def _figures(arm: Arm) -> Iterator[str]:
         yield f"  failed          {', '.join(missed)}"
 
 
-def _comparison(name: str, baseline: str, found: Comparison) -> Iterator[str]:
+def _comparison(name: str, baseline: str, found: Gains) -> Iterator[str]:
+    success = found.success
     yield (
-        f"{name} against {baseline}: {found.pairs} pairs; left out: "
-        f"{found.unpaired} unpaired, {found.unscored} unscored"
+        f"{name} against {baseline}: {success.pairs} pairs; left out: "
+        f"{success.unpaired} unpaired, {success.unscored} unscored"
     )
     yield f"  average reward  {_difference(found.reward)}"
-    yield f"  success         {_difference(found.success)}"
-    yield f"  McNemar, exact  p = {found.p_value:.2g}, {found.wins} wins, {found.losses} losses"
+    yield f"  success         {_difference(success)}"
+    yield (
+        f"  McNemar, exact  p = {success.p_value:.2g}, {success.wins} wins, {success.losses} losses"
+    )
 
 
-def _difference(found: Difference) -> str:
-    estimate = found.estimate
+def _difference(found: Comparison) -> str:
+    estimate = found.difference
     return (
         f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}], "
         f"smallest detectable {found.detectable:.3f}"

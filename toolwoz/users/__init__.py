@@ -1,1 +1,1 @@
-"""Simulated users, which hold no state between their turns."""
+"""Simulated users; they hold no state between turns."""

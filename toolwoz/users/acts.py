@@ -1,4 +1,4 @@
-"""What a user means by an utterance, before it is put into words."""
+"""Dialogue acts of the user: the meaning of an utterance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Intent(StrEnum):
-    """Why the user speaks."""
+    """The intent of a user act."""
 
     OPEN = "open"  # a first wish in a domain
     ADD = "add"  # a further constraint
@@ -30,12 +30,12 @@ class Act:
     """One utterance's meaning.
 
     Attributes:
-        intent: Why the user speaks.
-        domain: What about; empty for a goodbye.
-        slots: The values to be said, slot -> value, in the order in which they are said.
+        intent: The purpose of the utterance.
+        domain: The domain of the utterance; empty for a goodbye.
+        slots: The values to say, slot -> value, in the order in which they are said.
         facts: The slots asked for.
-        satisfied: The need before this one was met, and deserves thanks; False where the user
-            gave up on it; None in the midst of a need.
+        satisfied: Whether the previous need was met (True) or given up (False); None where the
+            utterance continues a need.
     """
 
     intent: Intent

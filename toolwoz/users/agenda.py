@@ -1,6 +1,6 @@
 """A rule-based user in the manner of agenda-based simulation (Schatzmann et al., 2007); no model.
 
-It tells its constraints piece by piece, switches to others where its goal has a first try that
+It states its constraints piece by piece, switches to others where its goal has a first try that
 fails, corrects wrong offers, asks for facts, books, and hangs up.
 """
 
@@ -21,7 +21,7 @@ from toolwoz.world.scenario import Scenario
 class AgendaUser:
     """The agenda user: a function of its seed, the scenario, and what the agent said.
 
-    It does not read the user's turns it is shown: they are its own, and it works them out again.
+    It ignores the user's utterances in the dialogue: they are its own, and it computes them again.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -34,7 +34,7 @@ class AgendaUser:
         return say(acts[-1], Random(f"{self._seed} {scenario.id} {len(acts)}"))
 
     def acts(self, scenario: Scenario, messages: Sequence[Message]) -> list[Act | None]:
-        """What the user meant by its utterances so far and, last, by the one that is due now.
+        """The acts behind the user's utterances so far and, last, behind the next one.
 
         None stands for hanging up.
         """
@@ -43,7 +43,7 @@ class AgendaUser:
 
 
 def pursuits(scenario: Scenario, rng: Random) -> list[Pursuit]:
-    """What the user has to get done, in order: per domain the search, the facts, the booking."""
+    """The user's needs in order: per domain the search, the facts, the booking."""
     found: list[Pursuit] = []
     for domain in dict.fromkeys((*scenario.domains, *scenario.requests)):
         search, book = scenario.goal(f"search_{domain}"), scenario.goal(f"book_{domain}")
@@ -58,7 +58,7 @@ def pursuits(scenario: Scenario, rng: Random) -> list[Pursuit]:
 
 
 def replies(messages: Sequence[Message]) -> Iterator[str]:
-    """What the agent said after each user turn; several messages in a row are one reply."""
+    """The agent's reply to each user utterance; several messages in a row are one reply."""
     said: list[str] = []
     for message in messages:
         if message["role"] == "assistant":
@@ -71,7 +71,7 @@ def replies(messages: Sequence[Message]) -> Iterator[str]:
 
 
 class _Agenda:
-    """The pursuits still to be finished, the current one first."""
+    """The unfinished pursuits, the current one first."""
 
     def __init__(self, todo: list[Pursuit]) -> None:
         self._todo = todo

@@ -14,20 +14,20 @@ from toolwoz.world.scenario import Scenario
 
 UserName = Literal["agenda", "goal", "guide", "script"]
 Users = Callable[[int], UserSimulator]
-"""Makes the user of one dialogue from its seed."""
+"""A factory: the seed of a dialogue -> its user."""
 NEED_MODEL = ("goal", "guide")
 NEED_HUMAN = ("guide", "script")
 
 
 def choose_user(name: UserName, model: Policy | None = None) -> Users:
-    """What makes the user of a dialogue from its seed.
+    """The factory of users of one kind.
 
     Args:
         name: The kind of user.
-        model: What plays the user of ``goal`` and ``guide``.
+        model: The model that plays the user of ``goal`` and ``guide``.
 
     Raises:
-        ValueError: the user is played by a model, and none is given.
+        ValueError: a model plays the user, and none is given.
     """
     if name == "agenda":
         return AgendaUser
@@ -40,14 +40,14 @@ def choose_user(name: UserName, model: Policy | None = None) -> Users:
 
 
 def require_human(name: UserName, scenarios: Iterable[Scenario]) -> None:
-    """Refuse scenarios that the user could not play.
+    """Refuse scenarios that the user cannot play.
 
     Raises:
         ValueError: a scenario has no human dialogue for the user to follow.
     """
-    mute = [scenario.id for scenario in scenarios if not scenario.human]
-    if name in NEED_HUMAN and mute:
+    incomplete = [scenario.id for scenario in scenarios if not scenario.human]
+    if name in NEED_HUMAN and incomplete:
         raise ValueError(
-            f"user {name} follows the human dialogue, and {len(mute)} scenarios have none "
-            f"({mute[0]}, ...): choose the user goal, or fetch a corpus with its texts"
+            f"user {name} follows the human dialogue, and {len(incomplete)} scenarios have none "
+            f"({incomplete[0]}, ...): choose the user goal, or fetch a corpus with its texts"
         )

@@ -1,4 +1,4 @@
-"""How a dialogue is played: the same world, limits, user and prompt wherever a policy is asked."""
+"""The configuration of a dialogue: world, limits, user and prompt, the same in every stage."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialogue.chat import ModelEndpoint
+from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.protocols import Message, Policy
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
 from toolwoz.world.episode import Episode
+from toolwoz.world.rules import Limits
 from toolwoz.world.scenario import Scenario
-from toolwoz.world.world import Limits, World
+from toolwoz.world.world import World
 
 OpenModel = Callable[[ModelEndpoint, str], AbstractContextManager[Policy]]
 
@@ -22,12 +23,13 @@ class DialogueConfig:
     """The section ``dialogue``, shared by bootstrap, harvest and evaluate.
 
     Attributes:
-        system_prompt: First message of every dialogue; left out if empty.
-        max_results: Rows a search lists (mode ``v2``).
-        max_messages: Utterances of user and agent together before a dialogue is cut off.
-        max_model_calls: Assistant messages with tool calls before the agent must speak.
-        max_parallel_calls: Tool calls answered per assistant message.
-        user: Who talks to the agent: ``agenda`` (rules, no model), ``goal`` (a model that knows the
+        system_prompt: The first message of every dialogue; left out if empty.
+        max_results: Maximum number of rows a search lists (mode ``v2``).
+        max_messages: Maximum number of utterances of user and agent together.
+        max_model_calls: Maximum number of assistant messages with tool calls before the agent
+            speaks.
+        max_parallel_calls: Maximum number of tool calls answered per assistant message.
+        user: The kind of user: ``agenda`` (rules, no model), ``goal`` (a model that knows the
             goal), ``guide`` (one that also follows the human dialogue of the scenario).
         user_model: The endpoint of the model that plays the user of ``goal`` and ``guide``.
     """
@@ -50,11 +52,11 @@ class DialogueConfig:
 
     @contextmanager
     def open_users(self, scenarios: Sequence[Scenario], open_model: OpenModel) -> Iterator[Users]:
-        """The kind of user that :attr:`user` names, until the context ends.
+        """The factory of the users that :attr:`user` names, until the context ends.
 
         Args:
-            scenarios: What is to be played.
-            open_model: Connects to the endpoint of a model, which a setting of that name gives.
+            scenarios: The scenarios to play.
+            open_model: Connects to a model's endpoint; its second argument names the setting.
 
         Raises:
             ValueError: a user played by a model has no endpoint, or ``guide`` no human dialogue to
@@ -84,8 +86,8 @@ class DialogueConfig:
         """Begin the dialogue of a scenario; the user speaks first.
 
         Args:
-            users: Makes its user: see :meth:`open_users`.
-            opening: How it began before, where it did; the user is then not asked.
+            users: The factory of its user: see :meth:`open_users`.
+            opening: The first messages of a dialogue that is restored; the user is then not asked.
         """
         return await Episode.start(
             scenario,

@@ -1,4 +1,4 @@
-"""What a user makes of an agent's utterance, by key words, whoever the agent is."""
+"""The user's reading of an agent's utterance, by key words; works for any agent."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from toolwoz.world.domains import AREAS, PRICE_RANGES, WEEKDAYS
+from toolwoz.world.values import SPELLINGS
+
+# A user who has no preference names the first slots asked for, in this order.
 _ASKED = {
     "area": r"\barea|part of (the )?(town|city)|side of town|locat|where (in|would)",
-    "pricerange": r"\bprice|budget|expensive|cheap",
     "food": r"\bfood|cuisine|kind of (restaurant|place)|type of restaurant",
+    "pricerange": r"\bprice|budget|expensive|cheap",
     "stars": r"\bstars?\b|rating",
     "type": r"\btypes?\b|kind of|guest ?house|sort of",
     "internet": r"wi-?fi|internet",
     "parking": r"\bparking",
     "name": r"\bnames?\b|particular|specific",
+    "departure": r"depart|leav\w+ from|coming from|starting|from where|where .*\bfrom\b|origin",
+    "destination": r"destination|(going|travel\w*|headed|heading|arriv\w*|go) to|\bwhere to\b"
+    r"|where (are|will|would|do) you (like to )?(go|travel|head)",
     "day": r"\bday\b|\bdate\b|\bwhen\b",
+    "leaveAt": r"\btime\b|\bwhen\b|leav|depart",
+    "arriveBy": r"\btime\b|\bwhen\b|arriv",
     "people": r"how many (people|guests|persons|tickets|seats|will)|party|number of (people|guests)"
     r"|people|how many of you",
     "stay": r"\bnights?\b|how long",
     "time": r"\btime\b|\bwhen\b|what hour",
-    "departure": r"depart|leav\w+ from|coming from|starting|from where|where .*\bfrom\b|origin",
-    "destination": r"destination|(going|travel\w*|headed|heading|arriv\w*|go) to|\bwhere to\b"
-    r"|where (are|will|would|do) you (like to )?(go|travel|head)",
-    "leaveAt": r"\btime\b|\bwhen\b|leav|depart",
-    "arriveBy": r"\btime\b|\bwhen\b|arriv",
 }
 _REFUSED = (
     r"\b(sorry|unfortunately|unable|cannot|can ?not|can't|could ?n't|could not|did ?n't find|"
@@ -64,32 +68,31 @@ _FACTS = {
     "type": r"\btype\b|guest ?house|hotel|\bis an?\b|museum|college|church|park|theatre|club",
 }
 _VALUES = {
-    "area": r"\b(?:in|on) the (north|south|east|west|centre|center)\b",
-    "pricerange": r"\b(cheap|moderate|expensive)(?:ly)?\b",
+    "area": rf"\b(?:in|on) the ({'|'.join(AREAS)}|center)\b",
+    "pricerange": rf"\b({'|'.join(PRICE_RANGES)})(?:ly)?\b",
     "stars": r"\b(\d)[ -]stars?\b",
-    "day": r"\bon (monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b",
+    "day": rf"\bon ({'|'.join(WEEKDAYS)})\b",
     "food": r"\bserv(?:es|ing) (\w+(?: \w+)?) (?:food|cuisine)\b",
 }
-_SPELLINGS = {"center": "centre"}
 _LACKS = r"\b(no|without|not have( free)?|n't have( free)?) {}"
-_THINGS = {"internet": r"(free )?(wi-?fi|internet)", "parking": r"(free )?parking"}
+_FLAGS = {"internet": r"(free )?(wi-?fi|internet)", "parking": r"(free )?parking"}
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One agent utterance as the user takes it.
+    """One agent utterance as the user understands it.
 
     Attributes:
-        statement: Its sentences that are no questions, joined.
-        asked: Slots that its questions are about.
-        refused: It says that something was not found or not possible.
-        offered: It proposes something that exists.
-        booked: It says that a booking was made.
-        reference: It gives a reference number.
+        statement: Its sentences that are not questions, joined.
+        asked: The slots that its questions are about, always in the same order.
+        refused: Whether it says that something was not found or not possible.
+        offered: Whether it proposes something that exists.
+        booked: Whether it says that a booking was made.
+        reference: Whether it gives a reference number.
     """
 
     statement: str
-    asked: frozenset[str]
+    asked: tuple[str, ...]
     refused: bool
     offered: bool
     booked: bool
@@ -101,18 +104,18 @@ class Heard:
         return re.search(pattern, self.statement, re.IGNORECASE) is not None
 
     def broken(self, wanted: Mapping[str, str]) -> tuple[str, ...]:
-        """Those wanted slots that it offers with another value."""
+        """The wanted slots that it offers with another value."""
         return tuple(slot for slot, value in wanted.items() if self._breaks(slot, value))
 
     def _breaks(self, slot: str, value: str) -> bool:
         text = self.statement.lower()
-        if slot in _THINGS:
-            return value == "yes" and re.search(_LACKS.format(_THINGS[slot]), text) is not None
+        if slot in _FLAGS:
+            return value == "yes" and re.search(_LACKS.format(_FLAGS[slot]), text) is not None
         if slot in ("leaveAt", "arriveBy"):
             return self._breaks_time(slot, value)
         if slot not in _VALUES or re.search(rf"\b{re.escape(value)}", text):
             return False
-        found = {_SPELLINGS.get(m, m) for m in re.findall(_VALUES[slot], text)}
+        found = {SPELLINGS.get(m, m) for m in re.findall(_VALUES[slot], text)}
         return len(found) == 1 and value not in found
 
     def _breaks_time(self, slot: str, value: str) -> bool:
@@ -123,9 +126,9 @@ class Heard:
         return bool(times) and all((t > value) if late else (t < value) for t in times)
 
 
-@lru_cache(maxsize=4096)  # A user goes through its whole dialogue again at every turn.
+@lru_cache(maxsize=4096)  # A user reads its whole dialogue again at every turn.
 def hear(text: str) -> Heard:
-    """Take an agent's utterance apart."""
+    """The meaning of an agent's utterance."""
     sentences = re.split(r"(?<=[.!?])\s+", text.strip())
     questions = " ".join(s for s in sentences if s.endswith("?")).lower()
     statement = " ".join(s for s in sentences if not s.endswith("?"))
@@ -134,7 +137,7 @@ def hear(text: str) -> Heard:
     refused = re.search(_REFUSED, statement, re.IGNORECASE) is not None
     return Heard(
         statement=statement,
-        asked=frozenset(slot for slot, key in _ASKED.items() if re.search(key, questions)),
+        asked=tuple(slot for slot, key in _ASKED.items() if re.search(key, questions)),
         refused=refused and not reference,
         offered=not refused and re.search(_OFFERED, text, re.IGNORECASE) is not None,
         booked=booked and (reference or not refused),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dialogue.endpoints.user_model import say_as_user
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from toolwoz.world.scenario import Scenario
 
 END = "END_CONVERSATION"
-"""What the model writes to hang up."""
+"""The word that the model writes to hang up."""
 
 _ROLE = """\
 Play a visitor who phones the information desk of a city. I am the clerk at the desk; write what \
@@ -43,18 +44,14 @@ and the points differ, the points are right.
 _GREETING = "Information desk, how can I help you?"
 
 
-class UserEngineError(RuntimeError):
-    """The model that plays the user gave no utterance; the dialogue cannot be scored."""
-
-
 class GoalUser:
-    """Knows the goal's text, and tells it piece by piece."""
+    """A user whose model is told the goal's text."""
 
     def __init__(self, policy: Policy, seed: int = 0) -> None:
         """
         Args:
-            policy: The model that plays the user, e.g. a :class:`dialogue.chat.ChatClient`.
-            seed: Of the dialogue.
+            policy: The model that plays the user.
+            seed: Seed of the dialogue.
         """
         self._policy = policy
         self._seed = seed
@@ -63,19 +60,17 @@ class GoalUser:
         """The model's next utterance; None once it writes :data:`END`.
 
         Raises:
-            UserEngineError: the model said nothing, or its context is full.
+            UserError: the model said nothing, or its context is full.
         """
-        prompt = [{"role": "system", "content": self.instructions(scenario)}, *_swapped(messages)]
-        seed = stable_seed(self._seed, scenario.id, len(messages))
-        completion = await self._policy(prompt, [], seed=seed)
-        if completion is None:
-            raise UserEngineError(
-                f"scenario {scenario.id}: the context of the user's model is full"
-            )
-        utterance = str(completion.message.get("content") or "").strip()
-        if not utterance:
-            raise UserEngineError(f"scenario {scenario.id}: the user's model wrote nothing")
-        return None if END in utterance else utterance
+        return await say_as_user(
+            self._policy,
+            self.instructions(scenario),
+            messages,
+            scenario=scenario.id,
+            seed=stable_seed(self._seed, scenario.id, len(messages)),
+            greeting=_GREETING,
+            hangs_up=(END,),
+        )
 
     def instructions(self, scenario: Scenario) -> str:
         """The system prompt of the user's model."""
@@ -84,7 +79,7 @@ class GoalUser:
 
 
 class GuideUser(GoalUser):
-    """Also sees the human dialogue of its scenario, and takes the same course."""
+    """A user whose model also sees the human dialogue of its scenario as an example."""
 
     def instructions(self, scenario: Scenario) -> str:
         """The system prompt of the user's model.
@@ -100,10 +95,3 @@ class GuideUser(GoalUser):
         speakers = ("Visitor", "Clerk")
         lines = (f"{speakers[i % 2]}: {turn}" for i, turn in enumerate(scenario.human))
         return super().instructions(scenario) + _EXAMPLE.format(example="\n".join(lines))
-
-
-def _swapped(messages: Sequence[Message]) -> list[Message]:
-    """The dialogue from the user's side: its own words are the assistant's."""
-    roles = {"user": "assistant", "assistant": "user"}
-    greeting: Message = {"role": "user", "content": _GREETING}
-    return [greeting, *({"role": roles[m["role"]], "content": m["content"]} for m in messages)]

@@ -1,4 +1,4 @@
-"""User acts put into words: short, plain, varied English, every value said as it stands."""
+"""The user's sentences: each act in short, varied English; values are said unchanged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from toolwoz.users.acts import Act, Intent
+from toolwoz.world.domains import SLOT_NAMES, SLOT_PHRASES
 
 _KINDS = {
     "restaurant": ("a restaurant", "a place to eat", "somewhere to eat"),
@@ -13,19 +14,22 @@ _KINDS = {
     "attraction": ("an attraction", "a place to visit", "something to see"),
     "train": ("a train",),
 }
+# Other ways to say what SLOT_PHRASES says.
+_VARIANTS: Mapping[str, tuple[str, ...]] = {
+    "area": ("in the {} of town",),
+    "arriveBy": ("getting there by {}",),
+    "departure": ("leaving from {}",),
+    "destination": ("going to {}",),
+    "food": ("that serves {} food", "with {} food"),
+    "leaveAt": ("departing after {}",),
+    "name": ("named {}",),
+    "pricerange": ("with {} prices",),
+    "stars": ("rated {} stars",),
+}
+# The order within a tuple is part of the seeded draw.
 _VALUES: Mapping[str, tuple[str, ...]] = {
-    "area": ("in the {}", "in the {} of town"),
-    "arriveBy": ("arriving by {}", "getting there by {}"),
-    "departure": ("from {}", "leaving from {}"),
-    "destination": ("to {}", "going to {}"),
-    "food": ("serving {} food", "that serves {} food", "with {} food"),
-    "leaveAt": ("leaving after {}", "departing after {}"),
-    "name": ("called {}", "named {}"),
-    "pricerange": ("in the {} price range", "with {} prices"),
-    "stars": ("with {} stars", "rated {} stars"),
+    **{slot: (phrase, *_VARIANTS.get(slot, ())) for slot, phrase in SLOT_PHRASES.items()},
     "type": ("of type {}", "of the type {}"),
-    "day": ("on {}",),
-    "time": ("at {}",),
 }
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("internet", "yes"): ("with wifi", "with free wifi", "with internet"),
@@ -36,32 +40,8 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("stay", "1"): ("for 1 night",),
     ("stars", "1"): ("with 1 star",),
 }
-_COUNTS = {"people": "for {} people", "stay": "for {} nights"}
-# What comes last in a phrase, so that it reads as English.
+# Slots said last in a phrase, so that it reads as English.
 _LATE = ("stars", "pricerange", "internet", "parking")
-_TOPICS: Mapping[str, str] = {
-    "address": "address",
-    "area": "area",
-    "arriveBy": "arrival time",
-    "day": "day",
-    "duration": "travel time",
-    "entrance fee": "entrance fee",
-    "food": "type of food",
-    "internet": "wifi",
-    "leaveAt": "departure time",
-    "name": "name",
-    "openhours": "opening hours",
-    "parking": "parking",
-    "people": "number of people",
-    "phone": "phone number",
-    "postcode": "postcode",
-    "price": "price",
-    "pricerange": "price range",
-    "stars": "star rating",
-    "stay": "number of nights",
-    "trainID": "train id",
-    "type": "type",
-}
 _YES_NO = {"internet": "if there is wifi", "parking": "if there is parking"}
 
 _SENTENCES: Mapping[Intent, tuple[str, ...]] = {
@@ -136,7 +116,7 @@ _SENTENCES: Mapping[Intent, tuple[str, ...]] = {
 }
 _THANKS = ("Thanks.", "Thank you.", "Great, thanks.", "Perfect.", "Good.")
 _GIVING_UP = ("Never mind.", "Forget about that.")
-_THINGS = {
+_BOOKED_THINGS = {
     "restaurant": ("it", "a table"),
     "hotel": ("it", "a room"),
     "train": ("it", "tickets", "seats"),
@@ -147,9 +127,9 @@ def say(act: Act, rng: Random) -> str:
     """The act in words."""
     sentence = rng.choice(_SENTENCES[act.intent]).format(
         kind=rng.choice(_KINDS.get(act.domain, ("one",))),
-        it=rng.choice(_THINGS.get(act.domain, ("it",))),
+        it=rng.choice(_BOOKED_THINGS.get(act.domain, ("it",))),
         values=_values(act.slots, rng),
-        topics=" or the ".join(_TOPICS.get(slot, slot) for slot in act.facts),
+        topics=" or the ".join(SLOT_NAMES.get(slot, slot) for slot in act.facts),
         facts=_list_facts(act.facts),
     )
     if act.satisfied is None:
@@ -171,10 +151,9 @@ def _value(slot: str, value: str, rng: Random) -> str:
     special = _CHOICES.get((slot, value))
     if special:
         return rng.choice(special)
-    plain = (_COUNTS[slot],) if slot in _COUNTS else _VALUES.get(slot, (slot + " {}",))
-    return rng.choice(plain).format(value)
+    return rng.choice(_VALUES.get(slot, (slot + " {}",))).format(value)
 
 
 def _list_facts(slots: Sequence[str]) -> str:
-    names = [_YES_NO.get(slot) or f"the {_TOPICS.get(slot, slot)}" for slot in slots]
+    names = [_YES_NO.get(slot) or f"the {SLOT_NAMES.get(slot, slot)}" for slot in slots]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

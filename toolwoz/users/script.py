@@ -1,4 +1,4 @@
-"""A user that says what the human said, whatever the agent answers."""
+"""A user that repeats the human's utterances and ignores the agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toolwoz.world.scenario import Scenario
 
 
 class ScriptUser:
-    """Replays the user's side of the scenario's human dialogue, then hangs up."""
+    """Says the user's lines of the scenario's human dialogue, then hangs up."""
 
     async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
         """The human's next utterance; None after the last.
@@ -19,7 +19,7 @@ class ScriptUser:
         """
         if not scenario.human:
             raise ValueError(
-                f"scenario {scenario.id} has no human dialogue to replay; use the agenda user, or "
+                f"scenario {scenario.id} has no human dialogue; use the agenda user, or "
                 "a corpus with its texts"
             )
         lines = scenario.human[::2]

@@ -1,4 +1,4 @@
-"""A tool call as the world understood it, and the world's answer to it."""
+"""Accepted tool calls and the world's answers to them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from toolwoz.world.index import RowMask
 
 
 class CallError(ValueError):
-    """A call no tool accepts; the message says how to call it, for the model that made it."""
+    """No tool accepts the call; the message tells the model how to call the tool."""
 
 
-class Call(NamedTuple):
+class AcceptedCall(NamedTuple):
     """A call with accepted arguments.
 
     Attributes:
         tool: Name of the tool.
-        arguments: In ``v2``: strings in the database's spelling, constraints only. In
-            ``parity``: what the model sent.
+        arguments: The constraints in the database's spelling in ``v2``; what the model sent in
+            ``parity``.
     """
 
     tool: str
@@ -35,21 +35,31 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a call did.
+    """The world's answer to one call.
 
     Attributes:
         content: JSON text for the tool message.
-        call: The call as understood; None when it was refused.
-        ok: A search found something, a booking succeeded.
-        rows: Search: the rows found (``parity``: the one row shown). Booking: the rows booked.
+        call: The accepted call; None when the call was refused.
+        ok: Whether a search found something or a booking succeeded.
+        rows: The rows a search found (in ``parity`` the one row shown) or a booking booked.
     """
 
     content: str
-    call: Call | None = None
+    call: AcceptedCall | None = None
     ok: bool = False
     rows: RowMask = 0
 
 
 def refusal(error: CallError) -> Answer:
-    """The answer to a call no tool accepts."""
+    """The answer to a refused call."""
     return Answer(content=json.dumps({"error": str(error)}, ensure_ascii=False))
+
+
+def check_scalar(slot: str, value: object) -> None:
+    """Refuse a list or an object as the value of a slot.
+
+    Raises:
+        CallError: the value is one.
+    """
+    if isinstance(value, list | dict):
+        raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The four read-only databases of a world, searched by meaning (v2) or to the letter (parity)."""
+"""The four read-only databases of a world, searched by meaning (v2) or by exact text (parity)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from toolwoz.world.domains import DOMAINS, ENTITY_KEY, Row
+from dialogue.files import write_whole
+from toolwoz.world.domains import DOMAINS, ENTITY_KEY, SHOWN_SLOTS, Row
 from toolwoz.world.index import Index, RowMask, positions
 from toolwoz.world.values import canonical
 
-# What a v2 answer shows of a row, and all a MultiWOZ user ever asks for.
-SHOWN_SLOTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "restaurant": ("name", "food", "pricerange", "area", "address", "postcode", "phone"),
-    "hotel": (
-        *("name", "type", "pricerange", "area", "stars", "internet", "parking"),
-        *("address", "postcode", "phone"),
-    ),
-    "attraction": ("name", "type", "area", "entrance fee", "address", "postcode", "phone"),
-    "train": (
-        *("trainID", "departure", "destination", "day"),
-        *("leaveAt", "arriveBy", "duration", "price"),
-    ),
-}
-# Words a person leaves out of, or adds to, the name of a place.
+# Words that people leave out of, or add to, the name of a place.
 _GENERIC: Final = frozenset({"the", "restaurant", "hotel", "cambridge"})
 
 
@@ -73,7 +61,7 @@ class Database:
         return self._loose[domain].mask(constraints)
 
     def exact_mask(self, domain: str, constraints: Mapping[str, str]) -> RowMask:
-        """The rows equal to the constraints to the letter, times strictly later or earlier."""
+        """The rows with exactly these values; times are strictly later or earlier."""
         return self._exact[domain].mask(constraints)
 
     def search(self, domain: str, constraints: Mapping[str, str]) -> list[Row]:
@@ -105,9 +93,7 @@ class Database:
 
     def save(self, path: Path) -> None:
         """Write one JSON file, whole or not at all."""
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.rows, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(self.rows, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: Path) -> Database:
@@ -120,7 +106,7 @@ class Database:
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, AttributeError) as error:
-            raise ValueError(f"{path} is no database file: {error}") from error
+            raise ValueError(f"{path} is not a database file: {error}") from error
 
 
 def _shown(domain: str, row: Row) -> str:

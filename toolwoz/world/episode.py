@@ -1,4 +1,4 @@
-"""One dialogue being played: an agent's messages in, tool results and the user's replies out."""
+"""An episode: one dialogue in progress, which answers an agent's messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final, Protocol, Self
 
 from dialogue.messages import ToolCall, tool_calls, tool_result, utterance
 from dialogue.protocols import Message, Step, Tool
+from toolwoz.world.rules import earned
 from toolwoz.world.scenario import Scenario
-from toolwoz.world.scoring import earned
 from toolwoz.world.world import World
 
 SYSTEM_PROMPT: Final = (
@@ -24,18 +24,18 @@ _TOO_MANY: Final = '{"error": "too many calls in one message; this one was not m
 
 
 class UserSimulator(Protocol):
-    """A user. Everything it knows it derives from its arguments, so a fork needs no copy of it."""
+    """A simulated user. It derives its state from its arguments, so a fork needs no copy of it."""
 
     async def __call__(self, scenario: Scenario, messages: Sequence[Message]) -> str | None:
         """The user's next utterance, or None when it hangs up.
 
         Args:
-            scenario: What this user wants.
-            messages: The dialogue as a user sees it: what user and assistant said, user first,
-                no tool calls, no tool results, no system prompt. Empty at the start.
+            scenario: The scenario that says what this user wants.
+            messages: The dialogue as a user sees it: the utterances of user and assistant, user
+                first, without tool calls, tool results and system prompt. Empty at the start.
 
         Raises:
-            Exception: the user's engine failed. Never reported as hanging up.
+            Exception: the user's engine failed. A failure is never reported as hanging up.
         """
         ...
 
@@ -44,10 +44,10 @@ class Episode:
     """One dialogue of one scenario. Create it with :meth:`start`; messages are never changed.
 
     Attributes:
-        scenario, world, user: Frozen or stateless, shared by all forks.
-        messages: The whole history as the policy sees it.
+        scenario, world, user: Immutable or stateless objects, shared by all forks.
+        messages: The whole dialogue as the policy sees it.
         earned: Ids of the goals reached so far.
-        done: No further step is possible.
+        done: Whether the dialogue is over.
     """
 
     __slots__ = (
@@ -94,12 +94,12 @@ class Episode:
         """An episode that waits for the agent's first message.
 
         Args:
-            scenario: What the user wants; of the world's mode.
-            world: Databases, tools and limits.
-            user: Opens the dialogue at once.
-            system_prompt: First message of the history; left out if empty.
-            seed: Varies the booking references; the user brings its own seed.
-            opening: The messages this dialogue started with before; the user, whose answers may
+            scenario: The scenario to play, of the world's mode.
+            world: The databases, tools and limits.
+            user: The simulated user, which speaks first.
+            system_prompt: The first message; left out if empty.
+            seed: Seed of the booking references; the user has its own seed.
+            opening: The first messages of a dialogue that is restored; the user, whose answers may
                 differ each time, is then not asked.
 
         Raises:
@@ -118,7 +118,7 @@ class Episode:
             heard = utterance("user", await user(scenario, ()))
         else:
             heard = tuple(message for message in opening if message["role"] == "user")
-        episode._hear(heard, done=not heard or len(heard) >= world.limits.messages)
+        episode._append_heard(heard, done=not heard or len(heard) >= world.limits.messages)
         return episode
 
     @property
@@ -131,7 +131,7 @@ class Episode:
         return frozenset(goal.id for goal in self.scenario.goals)
 
     async def step(self, message: Message) -> Step:
-        """Append one assistant message and play the world's answer to it.
+        """Append one assistant message and the world's answer to it.
 
         Raises:
             RuntimeError: the episode is already done.
@@ -139,13 +139,13 @@ class Episode:
         """
         self._check_open()
         calls = list(tool_calls(message))
-        answer = self._answer(calls) if calls else await self._reply(message)
+        answer = self._answer_calls(calls) if calls else await self._reply(message)
         # Only now does the episode change: the user's engine may have failed.
         self._add(message, answer, called=bool(calls))
         return answer
 
     def replay(self, message: Message, answer: Step) -> None:
-        """As :meth:`step`, but the world's answer is known: append both and keep the books.
+        """Like :meth:`step` with a known answer: append both and update the state.
 
         Raises:
             RuntimeError: the episode is already done.
@@ -154,18 +154,18 @@ class Episode:
         self._add(message, answer, called=any(tool_calls(message)))
 
     def fork(self) -> Self:
-        """An independent copy at this point: everything it shares is immutable."""
-        twin = object.__new__(type(self))
-        twin.scenario = self.scenario
-        twin.world = self.world
-        twin.user = self.user
-        twin.messages = self.messages
-        twin.earned = self.earned
-        twin.done = self.done
-        twin._seed = self._seed
-        twin._heard = self._heard
-        twin._calls = self._calls
-        return twin
+        """An independent copy at this point; what both share is immutable."""
+        copy = object.__new__(type(self))
+        copy.scenario = self.scenario
+        copy.world = self.world
+        copy.user = self.user
+        copy.messages = self.messages
+        copy.earned = self.earned
+        copy.done = self.done
+        copy._seed = self._seed
+        copy._heard = self._heard
+        copy._calls = self._calls
+        return copy
 
     def _check_open(self) -> None:
         if self.done:
@@ -181,9 +181,9 @@ class Episode:
             self.messages = (*self.messages, message)
             self._heard = (*self._heard, *utterance("assistant", message.get("content") or ""))
             self._calls = 0
-            self._hear(tuple(answer.messages), done=answer.done)
+            self._append_heard(tuple(answer.messages), done=answer.done)
 
-    def _answer(self, calls: Sequence[ToolCall]) -> Step:
+    def _answer_calls(self, calls: Sequence[ToolCall]) -> Step:
         results: list[Message] = []
         reached: set[str] = set()
         spent = self._calls >= self.world.limits.model_calls
@@ -193,12 +193,12 @@ class Episode:
             elif number >= self.world.limits.parallel_calls:
                 content = _TOO_MANY
             else:
-                content, goal = self._make(call)
+                content, goal = self._answer_call(call)
                 reached |= goal
             results.append(tool_result(call, content))
         return Step(tuple(results), frozenset(reached - self.earned), spent)
 
-    def _make(self, call: ToolCall) -> tuple[str, frozenset[str]]:
+    def _answer_call(self, call: ToolCall) -> tuple[str, frozenset[str]]:
         answer = self.world.answer(self.scenario, call.name, call.arguments, seed=self._seed)
         goal = earned(self.world.database, self.scenario, answer)
         return answer.content, frozenset() if goal is None else frozenset((goal,))
@@ -211,7 +211,7 @@ class Episode:
         last = reply is None or len(heard) + 1 >= self.world.limits.messages
         return Step(utterance("user", reply), frozenset(), last)
 
-    def _hear(self, heard: tuple[Message, ...], *, done: bool) -> None:
+    def _append_heard(self, heard: tuple[Message, ...], *, done: bool) -> None:
         self._heard = (*self._heard, *heard)
         self.messages = (*self.messages, *heard)
         self.done = done

@@ -1,4 +1,4 @@
-"""An index of database rows: every (slot, value) is a bit mask, and a search ANDs the masks."""
+"""An index of database rows: a bit mask per (slot, value); a search ANDs the masks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ RowMask = int
 """A set of rows as an integer: bit i stands for row i."""
 
 _TIMES: Final[tuple[str, ...]] = ("leaveAt", "arriveBy")
-# Values come from a model, so the memory of what they match must be bounded.
-_REMEMBERED: Final = 1 << 14
+# Values come from a model, so the cache must be bounded.
+_CACHE_SIZE: Final = 1 << 14
 
 
 class Index:
@@ -24,8 +24,8 @@ class Index:
 
     Args:
         rows: The rows of one database, in the order answers list them.
-        key: ``(slot, value)`` to the form in which values are compared; times must sort as text.
-        strict: Whether leaveAt means later than (else: at or after), and arriveBy likewise.
+        key: Maps ``(slot, value)`` to the form in which values are compared; times sort as text.
+        strict: Whether leaveAt excludes the given time itself, and arriveBy likewise.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Index:
                     form = key(slot, value)
                     masks[form] = masks.get(form, 0) | 1 << i
         self._times = {s: _Timeline(self._by_value[s]) for s in _TIMES if s in self._by_value}
-        self._with = lru_cache(maxsize=_REMEMBERED)(self._rows_with)
+        self._with = lru_cache(maxsize=_CACHE_SIZE)(self._rows_with)
 
     def mask(self, constraints: Mapping[str, str]) -> RowMask:
         """The rows that satisfy every constraint. A slot no row has is satisfied by none."""
@@ -62,7 +62,7 @@ class Index:
 
 
 class _Timeline:
-    """Rows of one time slot, cumulated in both directions."""
+    """Masks of the rows before and after each time of one slot."""
 
     def __init__(self, masks: Mapping[str, RowMask]) -> None:
         self._times = sorted(masks)

@@ -1,4 +1,4 @@
-"""A scenario: one benchmark item, what the user wants and which tool calls earn its rewards."""
+"""Scenarios: benchmark items, each with a user's wishes and the tool calls that earn rewards."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dialogue.files import replacing
 from dialogue.seeds import stable_seed
 from toolwoz.world.domains import Split
 
 SCHEMA_VERSION = 1
 SCENARIOS = "scenarios.jsonl"
-"""The file of scenarios in a folder: of a converted corpus, of a benchmark run."""
+"""The scenarios file of a converted corpus, or of a benchmark run."""
 
 Mode = Literal["parity", "v2"]
 
@@ -29,7 +30,7 @@ class Goal:
         arguments: The constraints (search) or booking slots (book), without the entity.
         entity: The booked entity as ``{"name": ...}`` or ``{"trainID": ...}``; empty for
             a search, and for a booking whose entity is any row that satisfies the search.
-        first_try: Arguments the user asks for first, and which must fail: MultiWOZ's
+        first_try: The arguments that the user asks for first and that must fail: MultiWOZ's
             ``fail_info`` (search) and ``fail_book`` (book). Empty when there are none.
     """
 
@@ -50,16 +51,16 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One dialogue to be played, frozen and shared by every episode that plays it.
+    """One benchmark item, shared by every episode that plays it.
 
     Attributes:
         id: MultiWOZ dialogue id without ``.json``.
         split: ``train``, ``val`` or ``test``.
-        mode: ``parity`` (the published environment, bug for bug) or ``v2`` (corrected).
-        instructions: MultiWOZ's goal text, one sentence an element, without markup.
-        goals: In the order of the dialogue's domains, the search before the booking.
-        requests: Per domain, the slots the user asks the value of (``reqt``).
-        human: The human dialogue, user first, alternating; empty where the source has none.
+        mode: ``parity`` (the published environment, bug for bug) or ``v2`` (without its bugs).
+        instructions: The sentences of MultiWOZ's goal text, without markup.
+        goals: The goal calls, in the order of the domains; a search precedes its booking.
+        requests: The slots whose value the user asks for (``reqt``), per domain.
+        human: The human dialogue's utterances, user first; empty where the source has none.
     """
 
     id: str
@@ -77,7 +78,7 @@ class Scenario:
 
     def goal(self, tool: str) -> Goal | None:
         """The goal of that tool, or None."""
-        for goal in self.goals:  # not next() of a generator: it is asked thrice a tool call
+        for goal in self.goals:  # faster than next(): runs three times per tool call
             if goal.tool == tool:
                 return goal
         return None
@@ -113,9 +114,9 @@ class Scenario:
 
 
 def write_scenarios(path: Path, scenarios: Iterable[Scenario]) -> int:
-    """Write one scenario a line; returns how many."""
+    """Write one scenario per line, all or none; returns their number."""
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         for scenario in scenarios:
             file.write(json.dumps(scenario.to_json(), ensure_ascii=False) + "\n")
             count += 1
@@ -141,11 +142,11 @@ def read_scenarios(path: Path, split: Split | None = None) -> Iterator[Scenario]
 def take(folder: Path, split: Split, count: int, skip: int = 0) -> list[Scenario]:
     """``count`` scenarios of a split of the converted corpus, after its first ``skip``.
 
-    MultiWOZ sorts its dialogues by kind, so a split is gone through in an order of chance, the same
-    for every seed: any part of it is a sample of the whole.
+    MultiWOZ sorts its dialogues by kind. The order here is random but the same for every seed, so
+    that any part of a split is a sample of the whole.
 
     Raises:
-        ValueError: the split has fewer.
+        ValueError: the split has fewer scenarios.
     """
     return _at_least(folder, split, skip + count)[skip : skip + count]
 
@@ -154,7 +155,7 @@ def take_last(folder: Path, split: Split, count: int) -> list[Scenario]:
     """The last ``count`` scenarios of a split, in the order of :func:`take`.
 
     Raises:
-        ValueError: the split has fewer.
+        ValueError: the split has fewer scenarios.
     """
     found = _at_least(folder, split, count)
     return found[len(found) - count :]

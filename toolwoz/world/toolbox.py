@@ -1,25 +1,24 @@
-"""Which tool calls are accepted: read, spelled as the database does, checked by schema."""
+"""Validation of tool calls: arguments are parsed, spelled as in the database, checked by schema."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
 from dialogue.protocols import Tool
-from toolwoz.world.calls import Call, CallError
+from toolwoz.world.calls import AcceptedCall, CallError, check_scalar
 from toolwoz.world.database import Database
-from toolwoz.world.scenario import Mode
+from toolwoz.world.rules import Rules
 from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
 
-# Arguments come from a model, so what is remembered of them must be bounded.
-_REMEMBERED: Final = 1 << 14
+# Arguments come from a model, so the cache must be bounded.
+_CACHE_SIZE: Final = 1 << 14
 _LONGEST: Final = 200
-_CONTAINERS: Final = (list, dict)
 
 Verdict = str | CallError
 
@@ -27,28 +26,27 @@ Verdict = str | CallError
 class Toolbox:
     """Validates calls against the tools' schemas.
 
-    The schemas are flat objects, valid if and only if each property is: so each (tool, parameter,
-    value) is judged by jsonschema once and remembered, which makes validation cost a few dictionary
-    look-ups a call.
+    The schemas are flat objects, valid if and only if each property is. So jsonschema checks each
+    (tool, parameter, value) once; after that, validation costs a few look-ups per call.
     """
 
-    def __init__(self, tools: Sequence[Tool], database: Database, mode: Mode) -> None:
-        self._mode = mode
+    def __init__(self, tools: Sequence[Tool], database: Database, rules: Rules) -> None:
+        self._rules = rules
         self._schemas = {t["function"]["name"]: t["function"]["parameters"] for t in tools}
-        self._judges = {
-            (name, slot): _judge(name, slot, schema, database)
+        self._checks = {
+            (name, slot): _value_check(name, slot, schema, database)
             for name, parameters in self._schemas.items()
             for slot, schema in parameters["properties"].items()
         }
         # typed: 1, 1.0 and True are one dictionary key.
-        self._verdict = lru_cache(maxsize=_REMEMBERED, typed=True)(self._judge)
+        self._verdict = lru_cache(maxsize=_CACHE_SIZE, typed=True)(self._check)
 
-    def accept(self, name: object, arguments: object) -> Call:
-        """The call as the world understands it.
+    def accept(self, name: object, arguments: object) -> AcceptedCall:
+        """The accepted call.
 
         Args:
-            name: What the model called.
-            arguments: The JSON text the model wrote, or the object already read from it.
+            name: The tool's name as the model wrote it.
+            arguments: The JSON text the model wrote, or the object parsed from it.
 
         Raises:
             CallError: unknown tool or parameter, unreadable arguments, a value outside the schema,
@@ -61,38 +59,30 @@ class Toolbox:
         given = read_arguments(arguments)
         if not given.keys() <= schema["properties"].keys():
             raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
-        if self._mode == "parity":
-            return Call(name, _scalars(given))
-        accepted = {}
-        for slot, value in given.items():
-            if spelled := self._spelled(name, slot, value):
-                accepted[slot] = spelled
-        missing = [slot for slot in schema.get("required", ()) if slot not in accepted]
-        if missing:
-            raise CallError(f"{name} needs {', '.join(missing)}; ask the user, then call it again")
-        return Call(name, accepted)
+        required = schema.get("required", [])
+        return AcceptedCall(
+            name, self._rules.accept(name, given, required, partial(self._spelled, name))
+        )
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
-        """The value as the database spells it; "" for no constraint."""
-        if isinstance(value, str):
-            if len(value) > _LONGEST:
-                raise CallError(f"{slot}: a value of {len(value)} characters is too long")
-        elif isinstance(value, _CONTAINERS):
-            raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
+        """The value in the database's spelling; "" for no constraint."""
+        if isinstance(value, str) and len(value) > _LONGEST:
+            raise CallError(f"{slot}: a value of {len(value)} characters is too long")
+        check_scalar(slot, value)
         verdict = self._verdict(name, slot, value)
         if isinstance(verdict, str):
             return verdict
-        raise CallError(*verdict.args)  # a fresh one: a remembered traceback would grow
+        raise CallError(*verdict.args)  # a new one: the traceback of a cached error would grow
 
-    def _judge(self, name: str, slot: str, value: object) -> Verdict:
-        return "" if is_empty(value) else self._judges[name, slot](value)
+    def _check(self, name: str, slot: str, value: object) -> Verdict:
+        return "" if is_empty(value) else self._checks[name, slot](value)
 
 
 def read_arguments(arguments: object) -> Mapping[str, Any]:
-    """The arguments object; nothing at all counts as an empty one.
+    """The arguments object; no arguments count as an empty object.
 
     Raises:
-        CallError: the text is no JSON, or no object.
+        CallError: the text is not JSON, or not an object.
     """
     if isinstance(arguments, str):
         try:
@@ -106,14 +96,14 @@ def read_arguments(arguments: object) -> Mapping[str, Any]:
     return arguments
 
 
-def _judge(
+def _value_check(
     tool: str, slot: str, schema: Mapping[str, Any], database: Database
 ) -> Callable[[object], Verdict]:
     validator = Draft202012Validator(schema)
     allowed = {canonical(slot, value): value for value in schema.get("enum", ())}
     domain = tool.partition("_")[2]
 
-    def judge(value: object) -> Verdict:
+    def check(value: object) -> Verdict:
         assert isinstance(value, str | int | float | bool)
         form = canonical(slot, value)
         if slot in TIME_SLOTS | NUMBER_SLOTS | FLAG_SLOTS:
@@ -123,7 +113,7 @@ def _judge(
         error = next(validator.iter_errors(spelled), None)
         return spelled if error is None else CallError(f"{slot}: {_explain(value, schema)}")
 
-    return judge
+    return check
 
 
 def _explain(value: object, schema: Mapping[str, Any]) -> str:
@@ -141,10 +131,3 @@ def _unknown_parameter(tool: str, given: list[str], slots: list[str]) -> str:
     hint = f"; did you mean {close[0]}?" if close else ""
     takes = f"it takes {', '.join(slots)}" if slots else "it takes none"
     return f"{tool} has no parameter {unknown[:80]!r}; {takes}{hint}"
-
-
-def _scalars(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    for slot, value in given.items():
-        if isinstance(value, _CONTAINERS):
-            raise CallError(f"{slot}: one value is wanted, not a {type(value).__name__}")
-    return given

@@ -1,4 +1,4 @@
-"""When two slot values are the same: one canonical form per slot, whatever the spelling."""
+"""Canonical forms of slot values: two spellings of one value have the same form."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ TIME_SLOTS: Final = frozenset({"leaveAt", "arriveBy", "time"})
 NUMBER_SLOTS: Final = frozenset({"people", "stay", "stars"})
 FLAG_SLOTS: Final = frozenset({"parking", "internet"})
 
-# MultiWOZ writes "no constraint" in the first six ways; models and people in the others too.
-_EMPTY: Final = frozenset(
+MULTIWOZ_EMPTY: Final = frozenset(
     {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
-    | {"do not care", "any", "anything", "no preference", "doesn't matter", "none", "null"}
 )
-_NUMBERS: Final = (
+"""How MultiWOZ writes "no constraint"."""
+# Models and people write it in these ways too.
+_EMPTY: Final = MULTIWOZ_EMPTY | {
+    *("do not care", "any", "anything", "no preference", "doesn't matter", "none", "null")
+}
+NUMBER_WORDS: Final = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
 _FLAGS: Final = {"true": "yes", "free": "yes", "1": "yes", "false": "no", "0": "no"}
 # "mutliple sports" is how the MultiWOZ databases spell that attraction type.
-_WORDS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
+SPELLINGS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
 
 _CLOCK: Final = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?")
 _COUNT: Final = re.compile(r"(\d+)(?:\.0)?(?: (?:people|persons?|nights?|days?|stars?))?")
@@ -39,8 +42,8 @@ def canonical(slot: str, value: str | int | float | bool) -> str:
 
     Times become HH:MM ("5:45", "5.45 am" -> "05:45"), counts digits (3, "three" -> "3"), flags
     yes or no; any other text loses case, accents, punctuation, spaces and a leading "the", so
-    that "The King's-College" equals "kings college". What fits no form stays as text and
-    equals nothing but itself.
+    that "The King's-College" equals "kings college". Any other value stays as text and
+    equals only itself.
     """
     text = " ".join(str(value).casefold().split())
     if is_empty(text):
@@ -68,12 +71,12 @@ def _count(text: str) -> str:
     match = _COUNT.fullmatch(text)
     if match is not None:
         return str(int(match[1]))
-    return str(_NUMBERS.index(text)) if text in _NUMBERS else text
+    return str(NUMBER_WORDS.index(text)) if text in NUMBER_WORDS else text
 
 
 def _loose(text: str) -> str:
     # Unicode's compatibility caseless match: a letter may get a case by losing its shape
     folded = unicodedata.normalize("NFKD", text).casefold()
     plain = unicodedata.normalize("NFKD", folded)
-    words = [_WORDS.get(word, word) for word in plain.removeprefix("the ").split()]
+    words = [SPELLINGS.get(word, word) for word in plain.removeprefix("the ").split()]
     return "".join(c for c in "".join(words) if c.isalnum()) or text

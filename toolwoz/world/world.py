@@ -1,4 +1,4 @@
-"""The world all episodes of one mode share: databases, tools, limits, and the answer to a call."""
+"""The world that all episodes of one mode share: databases, tools, limits, answers to calls."""
 
 from __future__ import annotations
 
@@ -9,51 +9,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 
+from dialogue.files import write_whole
 from dialogue.protocols import Tool
-from toolwoz.world.calls import Answer, Call, CallError, refusal
+from toolwoz.world.calls import AcceptedCall, Answer, CallError, refusal
 from toolwoz.world.database import Database
-from toolwoz.world.rules import parity
-from toolwoz.world.rules import v2 as corrected
+from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode, Scenario
 from toolwoz.world.toolbox import Toolbox
-from toolwoz.world.tools import tool_schemas
 
-# Bounds of what a world remembers of the calls that models write.
-_REMEMBERED: Final = 1 << 14
+# Models write the calls, so the cache must be bounded.
+_CACHE_SIZE: Final = 1 << 14
 _LONGEST: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a dialogue is cut off.
-
-    Attributes:
-        messages: Utterances of user and agent together, tool traffic not counted.
-        model_calls: Assistant messages with tool calls the agent may write before it speaks.
-        parallel_calls: Tool calls answered per assistant message; guessing in bulk earns nothing.
-    """
-
-    messages: int
-    model_calls: int
-    parallel_calls: int
-
-
-# 15 messages and 3 model calls are the published limits. The longest human dialogue of MultiWOZ
-# has 44 utterances, 99.9 % have at most 30: 60 cut off only agents that do not get anywhere.
-PUBLISHED_LIMITS = Limits(messages=15, model_calls=3, parallel_calls=8)
-DEFAULT_LIMITS = Limits(messages=60, model_calls=6, parallel_calls=4)
 
 
 @dataclass(frozen=True)
 class World:
-    """Frozen and shared by all episodes.
+    """The databases, tools and limits of one mode; immutable.
 
     Attributes:
         database: Read-only rows.
         mode: ``parity`` or ``v2``.
-        tools: What the agent is given, in the OpenAI function format.
-        limits: The published ones in ``parity``, :data:`DEFAULT_LIMITS` in ``v2``.
-        max_results: How many rows a ``v2`` search lists.
+        tools: The agent's tools in the OpenAI function format.
+        limits: The limits that end a dialogue; the mode's own by default.
+        max_results: Number of rows a ``v2`` search lists at most.
     """
 
     database: Database
@@ -62,12 +40,15 @@ class World:
     limits: Limits
     max_results: int = 3
     _toolbox: Toolbox = field(init=False, repr=False, compare=False)
-    _settled: Callable[[str, str], Answer | Call] = field(init=False, repr=False, compare=False)
+    _cached: Callable[[str, str], Answer | AcceptedCall] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_toolbox", Toolbox(self.tools, self.database, self.mode))
-        # The siblings of a search make the same calls over and over, letter by letter.
-        object.__setattr__(self, "_settled", lru_cache(maxsize=_REMEMBERED)(self._settle))
+        toolbox = Toolbox(self.tools, self.database, RULES[self.mode])
+        object.__setattr__(self, "_toolbox", toolbox)
+        # The branches of a search repeat the same calls.
+        object.__setattr__(self, "_cached", lru_cache(maxsize=_CACHE_SIZE)(self._accept))
 
     @classmethod
     def build(
@@ -79,46 +60,41 @@ class World:
         max_results: int = 3,
     ) -> Self:
         """The world of a database, with the tools that fit it."""
-        limits = limits or (PUBLISHED_LIMITS if mode == "parity" else DEFAULT_LIMITS)
-        return cls(database, mode, tuple(tool_schemas(database, mode)), limits, max_results)
+        rules = RULES[mode]
+        return cls(
+            database, mode, tuple(rules.tools(database)), limits or rules.LIMITS, max_results
+        )
 
     def answer(self, scenario: Scenario, name: object, arguments: object, *, seed: int) -> Answer:
-        """Answer one tool call. A bad call is answered too, with an error to learn from.
+        """Answer one tool call; the answer to a bad call is an error message.
 
         Args:
-            scenario: Must be of this world's mode.
+            scenario: The scenario being played, of this world's mode.
             name: The tool's name as the model wrote it.
-            arguments: The JSON text it wrote, or the object read from it.
-            seed: Of the episode; varies nothing but booking references.
+            arguments: The JSON text it wrote, or the object parsed from it.
+            seed: Seed of the episode; only booking references depend on it.
         """
         if isinstance(name, str) and isinstance(arguments, str) and len(arguments) <= _LONGEST:
-            settled = self._settled(name, arguments)
+            result = self._cached(name, arguments)
         else:
-            settled = self._settle(name, arguments)
-        if isinstance(settled, Answer):
-            return settled
-        if self.mode == "parity":
-            return parity.answer(self.database, scenario, settled, seed=seed)
-        return corrected.book(self.database, scenario, settled, seed=seed)
+            result = self._accept(name, arguments)
+        if isinstance(result, Answer):
+            return result
+        return RULES[self.mode].answer(self.database, scenario, result, seed=seed)
 
-    def _settle(self, name: object, arguments: object) -> Answer | Call:
-        """The answer, where it is the same in every scenario; else the call as understood."""
+    def _accept(self, name: object, arguments: object) -> Answer | AcceptedCall:
+        """The answer where it is the same in every scenario; else the accepted call."""
         try:
             call = self._toolbox.accept(name, arguments)
         except CallError as error:
             return refusal(error)
-        if self.mode == "parity" or call.is_booking:
-            return call
-        return corrected.search(self.database, call, max_results=self.max_results)
+        return RULES[self.mode].shared_answer(self.database, call, self.max_results) or call
 
     def save(self, folder: Path) -> None:
         """Write ``database.json`` and ``tools.json`` into a folder, each whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         self.database.save(folder / "database.json")
-        part = folder / "tools.json.part"
         record = {"mode": self.mode, "tools": list(self.tools)}
-        part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(folder / "tools.json")
+        write_whole(folder / "tools.json", json.dumps(record, ensure_ascii=False, indent=1))
 
     @classmethod
     def load(cls, folder: Path, *, limits: Limits | None = None, max_results: int = 3) -> Self:
@@ -131,8 +107,8 @@ class World:
         path = folder / "tools.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            mode, tools = record["mode"], tuple(record["tools"])
+            mode, tools, rules = record["mode"], tuple(record["tools"]), RULES[record["mode"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no tools file: {error!r}; convert again") from error
-        limits = limits or (PUBLISHED_LIMITS if mode == "parity" else DEFAULT_LIMITS)
-        return cls(Database.load(folder / "database.json"), mode, tools, limits, max_results)
+            raise ValueError(f"{path} is not a tools file: {error!r}; convert again") from error
+        database = Database.load(folder / "database.json")
+        return cls(database, mode, tools, limits or rules.LIMITS, max_results)

@@ -1,4 +1,4 @@
-"""A domain of τ-bench: its tools, its policy, its tasks, and what their references achieve."""
+"""A domain of τ-bench: its tools, policy and tasks, and the effects of their references."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Split = Literal["train", "test", "base"]
 
 
 class Goal(NamedTuple):
-    """One writing call of the reference, by what it did.
+    """The effect of one writing call of the reference.
 
     Attributes:
-        id: Of the goal: tool and the reference's action id.
-        effect: See ``worlds.tau_bench.effects``.
+        id: Name of the tool and the reference's action id.
+        effect: Its change of the database, as ``worlds.tau_bench.effects`` writes it.
         places: The records it changed.
     """
 
@@ -36,7 +36,7 @@ class Action(NamedTuple):
 
     Attributes:
         id: Unique within the task.
-        name, arguments: Of the tool.
+        name, arguments: The tool that is called, and its arguments.
     """
 
     id: str
@@ -50,10 +50,10 @@ class Scenario:
 
     Attributes:
         id: Domain and task id.
-        instructions: What the user is told.
+        instructions: The text that the user is given.
         goals: Effects of the reference; none where it writes nothing.
-        reference: The records that it leaves changed.
-        to_say: What the agent must tell the user, for τ-bench's own verdict.
+        reference: The records that the reference leaves changed.
+        to_say: The facts that the agent must tell the user, for τ-bench's own verdict.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Scenario:
 
 
 class Called(NamedTuple):
-    """The answer to a call, and what it did: the state after it, and its effect."""
+    """The answer to a call, the state after it, and its effect."""
 
     content: str
     database: Database
@@ -150,10 +150,10 @@ class Domain:
         """A task, whose goals are what its reference's calls do to the database.
 
         Args:
-            id: Of the task within the domain.
-            instructions: What the user is told.
+            id: Id of the task within the domain.
+            instructions: The text that the user is given.
             actions: The calls of the reference, in order.
-            to_say: What the agent must tell the user.
+            to_say: The facts that the agent must tell the user.
         """
         database, goals = self.database, []
         for action in actions:

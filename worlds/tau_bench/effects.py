@@ -1,4 +1,4 @@
-"""What a call did to the database, in a form in which two calls can be compared.
+"""The effect of a call on the database, in a form in which two calls can be compared.
 
 An effect must not depend on what else was done before: balances and seats count as differences,
 histories by what was appended, and names that the world makes up (of a new reservation) not at all.

@@ -1,4 +1,4 @@
-"""Who talks to the agent in τ-bench: a model that plays the customer, or a script."""
+"""The users of τ-bench: a model that plays the customer, or a script."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final, Protocol
 
+from dialogue.endpoints.user_model import say_as_user
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import call_seed
 from worlds.tau_bench.domain import Scenario
 
 GREETING: Final = "Hi! How can I help you today?"
-"""What every user hears first, as in τ-bench; the agent does not see that it said it."""
+"""The first message that every user hears, as in τ-bench; the agent's history lacks it."""
 HANGS_UP: Final = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
-"""What τ-bench tells the user's model to write at the end."""
+"""The tokens that τ-bench tells the user's model to end a dialogue with."""
 
 
 class User(Protocol):
@@ -23,16 +24,12 @@ class User(Protocol):
         """The next utterance, or None when the user hangs up.
 
         Args:
-            messages: What user and agent said so far, user first; nothing of the tools.
+            messages: The speech of user and agent so far, user first, without tool calls.
 
         Raises:
             Exception: the user's engine failed. Never reported as hanging up.
         """
         ...
-
-
-class UserError(RuntimeError):
-    """The model that plays the user gave no utterance."""
 
 
 class LLMUser:
@@ -48,15 +45,15 @@ class LLMUser:
         Raises:
             UserError: the model said nothing, or its context is full.
         """
-        prompt = [{"role": "system", "content": instructions(scenario)}, *_from_its_side(messages)]
-        seed = call_seed(self._seed, scenario.id, f"user {len(messages)}")
-        completion = await self._policy(prompt, [], seed=seed)
-        if completion is None:
-            raise UserError(f"{scenario.id}: the context of the user's model is full")
-        said = str(completion.message.get("content") or "").strip()
-        if not said:
-            raise UserError(f"{scenario.id}: the user's model wrote nothing")
-        return None if any(token in said for token in HANGS_UP) else said
+        return await say_as_user(
+            self._policy,
+            instructions(scenario),
+            messages,
+            scenario=scenario.id,
+            seed=call_seed(self._seed, scenario.id, f"user {len(messages)}"),
+            greeting=GREETING,
+            hangs_up=HANGS_UP,
+        )
 
 
 class ScriptedUser:
@@ -76,10 +73,3 @@ def instructions(scenario: Scenario) -> str:
     guidelines = files("tau2").joinpath("data/tau2/user_simulator/simulation_guidelines.md")
     text = guidelines.read_text(encoding="utf-8")
     return f"{text}\n\n<scenario>\n{scenario.instructions}\n</scenario>"
-
-
-def _from_its_side(messages: Sequence[Message]) -> list[Message]:
-    """The dialogue with the roles changed: the user's own words are the model's."""
-    roles = {"user": "assistant", "assistant": "user"}
-    greeting: Message = {"role": "user", "content": GREETING}
-    return [greeting, *({"role": roles[m["role"]], "content": m["content"]} for m in messages)]

@@ -1,4 +1,4 @@
-"""What a dialogue of τ-bench came to: by its database, and by what the agent said."""
+"""τ-bench's verdict on a dialogue: by its database, and by what the agent said."""
 
 from __future__ import annotations
 

@@ -6,16 +6,15 @@ others and after a restart, as far as the engine allows.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from dialogue.progress import progress
+from dialogue.play import play_all
+from dialogue.progress import Progress
 from dialogue.protocols import Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks.scores.scored import Scored
@@ -58,22 +57,20 @@ async def run(
         configuration: Further settings that the scores depend on: model, sampling.
 
     Raises:
-        tasks.benchmarks.scores.scored_file.ScoredError: ``out`` has another or a damaged run.
+        dialogue.records.RecordError: ``out`` has another or a damaged run.
     """
     seen = {"benchmark": benchmark.name, **benchmark.depends_on, "seed": seed}
     with _recorder(out, {**(configuration or {}), **seen}) as recorder:
         todo = [item for item in items if not recorder.has_score(item.id)]
-        queue: Iterator[Item] = iter(todo)
-        with progress(benchmark.name, len(items), len(items) - len(todo)) as advance:
+        with Progress(benchmark.name, len(items), len(items) - len(todo)) as progress:
 
-            async def work() -> None:
-                for item in queue:  # shared: an item goes to the first free worker
-                    recorder.append(await attempt(benchmark, item, policy, seed))
-                    advance(_tally(recorder))
+            def finished(scored: Scored) -> None:
+                recorder.append(scored)
+                means = {} if scored.score is None else {"score": scored.score}
+                progress.advance(means, {"unscored": scored.score is None})
 
-            async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(work())
+            work = partial(attempt, benchmark, policy=policy, seed=seed)
+            await play_all(todo, work, finished, concurrency)
         return [recorder.scored[item.id] for item in items]
 
 
@@ -97,14 +94,6 @@ async def attempt(benchmark: Benchmark, item: Item, policy: Policy, seed: int = 
         prompt_tokens=made.prompt_tokens,
         completion_tokens=made.completion_tokens,
     )
-
-
-def _tally(recorder: Recorder) -> str:
-    """Scores so far, for the progress bar."""
-    scores = [one.score for one in recorder.scored.values() if one.score is not None]
-    unscored = len(recorder.scored) - len(scores)
-    notes = [f"score {fmean(scores):.3f}"] if scores else []
-    return ", ".join([*notes, *([f"unscored {unscored}"] if unscored else [])])
 
 
 def _recorder(

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.engines import EngineConfig, EngineError, server
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, server
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.runs.single import Plan, play

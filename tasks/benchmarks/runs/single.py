@@ -43,7 +43,7 @@ def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> M
     """Score the model on a benchmark; the folder gets scored.jsonl, run.json and metrics.json.
 
     Raises:
-        services.engines.EngineError: the engine does not start.
+        EngineError: the engine does not start.
         ValueError: no item could be scored, or the folder has another run.
     """
     items = choose(benchmark.items, plan.limit, plan.seed)

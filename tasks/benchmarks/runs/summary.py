@@ -11,10 +11,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from dialogue.files import write_whole
 from dialogue.tool_text import assistant
 from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.shape import Benchmark, Item, SingleTurn
-from toolwoz.evaluation.intervals import Estimate, estimate
+from toolwoz.evaluation.statistics.intervals import Estimate, estimate, mean, nulls
 
 METRICS = "metrics.json"
 
@@ -54,7 +55,7 @@ class Metrics:
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON: null where there was nothing to estimate from."""
-        record: dict[str, Any] = _nulls(asdict(self))
+        record: dict[str, Any] = nulls(asdict(self))
         return record
 
 
@@ -75,17 +76,15 @@ def summarise(benchmark: Benchmark, results: Sequence[Scored]) -> Metrics:
         by_group=_by_group(scored),
         figures=benchmark.figures(scored),
         known=benchmark.known,
-        prompt_tokens=_mean(one.prompt_tokens for one in scored),
-        completion_tokens=_mean(one.completion_tokens for one in scored),
+        prompt_tokens=mean(one.prompt_tokens for one in scored),
+        completion_tokens=mean(one.completion_tokens for one in scored),
     )
 
 
 def write_metrics(folder: Path, metrics: Metrics, configuration: Mapping[str, Any]) -> None:
     """Write ``metrics.json`` into the folder of a run; whole or not at all."""
     record = {"configuration": dict(configuration), **metrics.to_json()}
-    part = folder / f"{METRICS}.part"
-    part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(folder / METRICS)
+    write_whole(folder / METRICS, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def lines(metrics: Metrics) -> Iterator[str]:
@@ -138,14 +137,3 @@ def _by_group(scored: Iterable[Scored]) -> dict[str, Estimate]:
     for one in scored:
         groups[one.group].append(one)
     return {name: _estimate(groups[name]) for name in sorted(groups)}
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return fmean(found) if found else math.nan
-
-
-def _nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _nulls(one) for key, one in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from dialogue.protocols import Message, Tool
 from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import Call, assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of
 
 
 class Called(NamedTuple):
@@ -25,7 +25,7 @@ def called(message: Message) -> list[Called]:
 
 def calling(*calls: tuple[str, Mapping[str, Any]]) -> Message:
     """An assistant message that makes these calls."""
-    return assistant("", [Call(name, dumps(dict(arguments))) for name, arguments in calls])
+    return assistant("", [FunctionCall(name, dumps(dict(arguments))) for name, arguments in calls])
 
 
 def tool(name: str, description: str, parameters: Mapping[str, Any]) -> Tool:

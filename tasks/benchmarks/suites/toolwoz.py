@@ -16,7 +16,7 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
 from tasks.benchmarks.suites.trials import pass_hat
 from toolwoz.conversion.conversion import Conversion, convert
-from toolwoz.conversion.proof import replay
+from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.sources import fetch
 from toolwoz.evaluation.benchmark import starter
@@ -61,7 +61,7 @@ def of(conversion: Conversion, trials: int) -> Benchmark:
 
     def own_calls(item: Item) -> float:
         scenario = scenarios[item.id]
-        return len(replay(conversion.world, scenario).earned) / len(scenario.goals)
+        return len(prove(conversion.world, scenario).earned) / len(scenario.goals)
 
     return Benchmark(
         "toolwoz" if mode == "v2" else f"toolwoz-{mode}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolwoz.evaluation.metrics import all_succeed
+from toolwoz.evaluation.statistics.trials import all_succeed
 
 
 def pass_hat(wins: int, trials: int) -> dict[str, float]:

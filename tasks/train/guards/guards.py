@@ -168,7 +168,7 @@ def one_sided(subject: Subject) -> None:
         if False in labels:
             raise TrainError(
                 f"{labels.count(False)} of {len(labels)} answers are labelled bad, and "
-                "SFT would imitate them: train with method kto, or extract with sft_messages"
+                "SFT would imitate them: train with method kto, or extract with sft"
             )
         return
     good = sum(labels)

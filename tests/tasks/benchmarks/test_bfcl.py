@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dialogue.tool_text import Call, assistant
+from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks.suites.bfcl.match import match
 from tasks.benchmarks.suites.bfcl.suite import averages, gold, score
 from tasks.benchmarks.suites.functions import Called
@@ -92,7 +92,7 @@ def test_an_empty_answer_is_right_only_where_no_call_is_due(opened):
 
 @pytest.mark.data
 def test_what_cannot_be_read_is_no_call(opened):
-    broken = assistant("", [Call("f", "{not json")])
+    broken = assistant("", [FunctionCall("f", "{not json")])
     by_group = {item.group: score(item, broken).value for item in opened("bfcl").items}
     assert {name for name, value in by_group.items() if value} == {"irrelevance"}
 

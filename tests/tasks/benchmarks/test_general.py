@@ -18,7 +18,7 @@ from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.scores.scored_file import read_scored
 from tasks.benchmarks.suites.general import suite as general
 from tasks.benchmarks.suites.general.harness import Harness, Session
-from tests.tasks.benchmarks.chat_endpoint import serving
+from tests.helpers.chat_endpoint import serving
 
 installed = pytest.mark.skipif(
     not all(map(find_spec, general.PACKAGES)), reason="the extra bench is not installed"

@@ -19,7 +19,7 @@ from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.shape import UnscoredError
 from tasks.benchmarks.suites.mt_bench.judge import Comparison, Turn, read_verdict
 from tasks.benchmarks.suites.mt_bench.suite import TEMPERATURE, WRONG, read_answers
-from tests.tasks.benchmarks.chat_endpoint import serving
+from tests.helpers.chat_endpoint import serving
 
 
 class Says:

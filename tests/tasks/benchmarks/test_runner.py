@@ -7,9 +7,10 @@ import json
 
 import pytest
 
+from dialogue.records import RecordError
 from tasks.benchmarks.runs.runner import choose, run
 from tasks.benchmarks.runs.summary import lines, summarise, write_metrics
-from tasks.benchmarks.scores.scored_file import SCORED, ScoredError, read_scored
+from tasks.benchmarks.scores.scored_file import SCORED, read_scored
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -54,7 +55,7 @@ def test_a_failure_is_no_zero_and_is_asked_again(sums, right, tmp_path):
 
 def test_another_run_s_folder_is_refused(sums, right, tmp_path):
     play(sums, right, tmp_path)
-    with pytest.raises(ScoredError, match="seed was 0, is 1"):
+    with pytest.raises(RecordError, match="seed was 0, is 1"):
         play(sums, right, tmp_path, seed=1)
 
 
@@ -62,7 +63,7 @@ def test_a_damaged_line_is_named(sums, right, tmp_path):
     play(sums, right, tmp_path)
     lines = (tmp_path / SCORED).read_text().splitlines()
     (tmp_path / SCORED).write_text("\n".join([lines[0], '{"item": 3}', *lines[2:]]) + "\n")
-    with pytest.raises(ScoredError, match=r"scored\.jsonl:2: .*remove the line"):
+    with pytest.raises(RecordError, match=r"scored\.jsonl:2: .*remove the line"):
         read_scored(tmp_path)
 
 

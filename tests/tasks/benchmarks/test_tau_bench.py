@@ -16,7 +16,7 @@ from tasks.benchmarks.options import Helper, MissingError, Options
 from tasks.benchmarks.runs.runner import run
 from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.suites.tau_bench import do_nothing
-from tests.josh.tau import annotated, domain
+from tests.helpers.tau import annotated, domain
 
 
 class Says:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from dialogue.protocols import Completion
-from dialogue.tool_text import Call, assistant
+from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import files, open_benchmark
 from tasks.benchmarks.options import Helper, MissingError
 from tasks.benchmarks.runs.runner import attempt
@@ -147,7 +147,7 @@ class Caller:
 
     async def __call__(self, messages, tools, **_):
         if messages[-1]["role"] == "user":
-            return Completion(assistant("", [Call(tools[0]["function"]["name"], "{}")]))
+            return Completion(assistant("", [FunctionCall(tools[0]["function"]["name"], "{}")]))
         return Completion(assistant(f"It says {messages[-1]['content']}"))
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from dialogue.protocols import Completion
-from dialogue.tool_text import Call, assistant
+from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import files
 from tasks.benchmarks.runs.runner import attempt, run
 from tasks.benchmarks.runs.summary import summarise
@@ -46,7 +46,7 @@ def test_without_a_call_nothing_is_solved_and_calls_are_not_judged():
 
 
 def test_arguments_that_are_no_object_do_not_fit():
-    found = score(ITEM, assistant("", [Call("a", "{not json")]))
+    found = score(ITEM, assistant("", [FunctionCall("a", "{not json")]))
     assert found.parts["valid_arguments"] == 0
 
 

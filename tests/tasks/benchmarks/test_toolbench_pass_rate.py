@@ -11,7 +11,7 @@ from statistics import fmean
 import pytest
 
 from dialogue.protocols import Completion
-from dialogue.tool_text import Call, assistant
+from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import Helper
 from tasks.benchmarks.runs.runner import attempt, run
@@ -52,8 +52,8 @@ def says(status):
 )
 def test_only_finish_with_a_text_is_an_answer(call, answer):
     function = call["tool_calls"][0]["function"]
-    assert final_answer(Call(function["name"], function["arguments"])) == answer
-    assert final_answer(Call("Finish", "{not json")) is None
+    assert final_answer(FunctionCall(function["name"], function["arguments"])) == answer
+    assert final_answer(FunctionCall("Finish", "{not json")) is None
 
 
 def test_a_status_is_read_where_there_is_one():

@@ -18,6 +18,7 @@ import pytest
 from tasks.compare import page, source
 from tasks.compare.__main__ import main
 from tasks.compare.archive import ARCHIVE, pack, unpack
+from tasks.compare.differences import against_first
 from tasks.compare.source import Run
 from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.metrics import compare
@@ -39,6 +40,11 @@ def results(earned, trials=1):
 
 def run(name, earned, **options):
     return Run(name, Arm(name, results(earned), {}), **options)
+
+
+def compared(runs):
+    """The comparisons of each later run with the first."""
+    return [list(found.values()) for found in against_first(runs).values()]
 
 
 class Page(HTMLParser):
@@ -72,8 +78,8 @@ def test_the_page_needs_nothing_else_and_escapes_what_runs_say():
 def test_the_rows_are_figures_by_scenario_and_corrected_together():
     before = Run("a", Arm("a", results([0] * 12, trials=2), {}))
     after = Run("b", Arm("b", results([2] * 10 + [1, 0], trials=2), {}))
-    [found] = page.against_first([before, after])
-    success, reward = found.differences
+    [found] = compared([before, after])
+    success, reward = found
     assert (success.items, success.wins, reward.wins) == (12, 10, 11)
     assert success.difference.value == pytest.approx(10 / 12)
     assert reward.difference.value == pytest.approx(10.5 / 12)
@@ -83,9 +89,9 @@ def test_the_rows_are_figures_by_scenario_and_corrected_together():
 
 def test_unscored_dialogues_are_left_out_and_counted():
     dead = [replace(r, error="gone") if r.scenario == "s0" else r for r in results([2, 2, 2])]
-    [found] = page.against_first([run("a", [0, 0, 0, 0]), Run("b", Arm("b", dead, {}))])
-    assert (found.differences[0].items, found.differences[0].unscored) == (2, 1)
-    assert found.differences[0].unpaired == 1
+    [found] = compared([run("a", [0, 0, 0, 0]), Run("b", Arm("b", dead, {}))])
+    assert (found[0].items, found[0].unscored) == (2, 1)
+    assert found[0].unpaired == 1
 
 
 @pytest.mark.slow
@@ -98,11 +104,11 @@ def test_a_policy_compared_with_itself_hardly_ever_differs():
         chance = rng.beta(0.5, 0.5, 150)
         a, b = (2 * (rng.random(150) < chance) for _ in range(2))
         found = compare(results(a), results(b))
-        interval = found.success.estimate
+        interval = found.success.difference
         excludes = interval.low > 0 or interval.high < 0
-        wrong["metrics"] += excludes and found.p_value < 0.05
-        [one] = page.against_first([run("a", a), run("b", b)])
-        wrong["page"] += any(d.significant for d in one.differences)
+        wrong["metrics"] += excludes and found.success.p_value < 0.05
+        [one] = compared([run("a", a), run("b", b)])
+        wrong["page"] += any(d.significant for d in one)
     assert max(wrong.values()) <= 7
 
 
@@ -121,11 +127,11 @@ def test_a_planted_gain_of_ten_points_on_300_scenarios_is_found():
         after[rng.choice(np.flatnonzero(before == 0), 40, replace=False)] = 2
         after[rng.choice(np.flatnonzero(before == 2), 10, replace=False)] = 0
         found = compare(results(before), results(after))
-        assert found.success.estimate.value == pytest.approx(0.1)
-        assert found.success.estimate.low > 0
-        assert found.p_value < 0.05
-        [one] = page.against_first([run("a", before), run("b", after)])
-        assert all(d.significant for d in one.differences)
+        assert found.success.difference.value == pytest.approx(0.1)
+        assert found.success.difference.low > 0
+        assert found.success.p_value < 0.05
+        [one] = compared([run("a", before), run("b", after)])
+        assert all(d.significant for d in one)
 
 
 def save(folder: Path, earned) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.http_server import Reply
-from tests.toolwoz.chat_server import said, serving
+from tests.helpers.chat_server import said, serving
+from tests.helpers.http_server import Reply
 from toolwoz.cli.main import COMMANDS, main
 from toolwoz.world.scenario import read_scenarios
 
@@ -153,7 +153,7 @@ def test_an_engine_that_fails_everything_is_an_error_and_no_zero(
 ) -> None:
     with serving(Reply("no such model", 404)) as server:
         assert evaluate(tmp_path, "--policy", server.url, "--model", "m", "--limit", "2") == 1
-    assert "no dialogue could be scored: EngineError: 404 Not Found" in capsys.readouterr().err
+    assert ": 404 Not Found: " in capsys.readouterr().err
     found = metrics(tmp_path)["metrics"]
     assert (found["unscored"], found["dialogues"], found["reward"]["value"]) == (2, 0, None)
 

@@ -73,11 +73,11 @@ def test_offering_to_book_is_no_booking() -> None:
     ],
 )
 def test_questions(text: str, slots: set[str]) -> None:
-    assert slots <= hear(text).asked
+    assert slots <= set(hear(text).asked)
 
 
 def test_statements_ask_nothing() -> None:
-    assert hear("The price range is cheap, in the north area.").asked == frozenset()
+    assert hear("The price range is cheap, in the north area.").asked == ()
 
 
 @pytest.mark.parametrize(

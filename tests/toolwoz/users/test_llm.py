@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from dialogue.errors import UserError
 from dialogue.protocols import Completion, Message, Tool
-from toolwoz.users.llm import END, GoalUser, GuideUser, UserEngineError
+from toolwoz.users.llm import END, GoalUser, GuideUser
 from toolwoz.world.scenario import Goal, Scenario
 
 SCENARIO = Scenario(
@@ -77,7 +78,7 @@ def test_the_model_hangs_up(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "why"), [(None, "context"), ("", "nothing"), (" \n", "nothing")])
 def test_a_silent_engine_is_a_fault_and_no_hanging_up(text: str | None, why: str) -> None:
-    with pytest.raises(UserEngineError, match=why):
+    with pytest.raises(UserError, match=why):
         asyncio.run(GoalUser(Recorded(text))(SCENARIO, HISTORY))
 
 

@@ -1,4 +1,4 @@
-"""A dialogue of MultiWOZ reduced to what the world needs, whatever release it comes from."""
+"""A dialogue of MultiWOZ, reduced to what the world needs, the same for every release."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Dialogue:
     """One dialogue.
 
     Attributes:
-        id: Without ``.json``.
-        split: As the release's id lists say; what they do not name is ``train``.
-        goal: The goal as MultiWOZ has it, per domain ``info``, ``fail_info``, ``book``,
+        id: Dialogue id without ``.json``.
+        split: The split by the release's id lists; ``train`` where they do not name the dialogue.
+        goal: The goal in MultiWOZ's layout, per domain ``info``, ``fail_info``, ``book``,
             ``fail_book``, ``reqt``; and ``message``.
-        turns: What was said, user first, alternating; empty where the release delexicalised it.
-        booked: Per domain, the last entry of ``booked`` in the last system turn's belief state:
+        turns: The utterances, user first; empty where the release delexicalised them.
+        booked: The last entry of ``booked`` in the last system turn's belief state, per domain:
             ``{"name": ..., "reference": ...}`` or ``{"trainID": ..., "reference": ...}``.
     """
 
@@ -52,7 +52,9 @@ def from_record(
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{file.origin}: dialogue {name} is corrupt: {error!r}") from error
     if not isinstance(goal, Mapping) or not turns:
-        raise CorpusError(f"{file.origin}: dialogue {name} is corrupt: no goal, or nobody speaks")
+        raise CorpusError(
+            f"{file.origin}: dialogue {name} is corrupt: it has no goal or no utterance"
+        )
     booked = last_booked(states[-1]) if states else {}
     return Dialogue(plain_id(name), split, goal, () if delexicalised else turns, booked)
 

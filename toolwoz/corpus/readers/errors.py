@@ -1,4 +1,4 @@
-"""The one error of reading a corpus."""
+"""The error of reading a corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a corpus folder, those inside its archives included, as if all were unpacked."""
+"""The files of a corpus folder, including those inside its archives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toolwoz.corpus.readers.errors import CorpusError
 _ARCHIVES = frozenset({".zip", ".gz", ".bz2"})
 _BLOCK = 1 << 20
 MAX_UNPACKED = 2 << 30
-"""Bytes of one file of an archive; more is a bomb, not a corpus."""
+"""Maximum number of bytes of one unpacked file; a larger one is taken for a zip bomb."""
 # A cut-off bz2 stream is a ValueError.
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
@@ -30,9 +30,9 @@ class CorpusFile:
     """A file of the corpus.
 
     Attributes:
-        path: Relative to the corpus folder; inside an archive, relative to its root.
-        origin: The file on disk, for error messages.
-        read: Its content.
+        path: Path relative to the corpus folder, or to the root of its archive.
+        origin: Path of the file on disk, for error messages.
+        read: Function that returns its content.
     """
 
     path: PurePosixPath
@@ -56,7 +56,7 @@ class CorpusFile:
         """The content as JSON.
 
         Raises:
-            CorpusError: it is damaged or no JSON.
+            CorpusError: the file is damaged or not JSON.
         """
         try:
             return json.loads(self.text())
@@ -64,10 +64,10 @@ class CorpusFile:
             raise self._no_json(error) from error
 
     def records(self) -> Iterator[tuple[str, Any]]:
-        """The items of a JSON object, one at a time: the largest corpora need 1 GB at once.
+        """The items of a JSON object, one at a time: the largest corpora take 1 GB of memory.
 
         Raises:
-            CorpusError: it is damaged or no JSON object.
+            CorpusError: the file is damaged or not a JSON object.
         """
         try:
             yield from _object_items(self.text())
@@ -75,11 +75,11 @@ class CorpusFile:
             raise self._no_json(error) from error
 
     def _no_json(self, error: json.JSONDecodeError) -> CorpusError:
-        return CorpusError(f"{self.origin}: {self.path.name} is no valid JSON: {error}")
+        return CorpusError(f"{self.origin}: {self.path.name} is not valid JSON: {error}")
 
 
 class CorpusFiles:
-    """Finds the files of a corpus folder by name. A plain file goes before an archived one."""
+    """The files of a corpus folder by name; plain files come before archived ones."""
 
     def __init__(self, folder: Path) -> None:
         """List the folder.
@@ -101,7 +101,7 @@ class CorpusFiles:
             self.all.extend(_members(archive))
 
     def find(self, *names: str) -> CorpusFile | None:
-        """The first file of the first of these names that there is."""
+        """The first file with the first of these names that any file has; else None."""
         for name in names:
             for file in self.all:
                 if file.path.name == name:
@@ -109,7 +109,7 @@ class CorpusFiles:
         return None
 
     def matching(self, pattern: str) -> list[CorpusFile]:
-        """The files whose path ends as the pattern says, in order of their paths."""
+        """The files whose path matches the pattern from the right, in the order of their paths."""
         return sorted((f for f in self.all if f.path.match(pattern)), key=lambda f: f.path)
 
 
@@ -159,7 +159,7 @@ def _only_member(archive: Path) -> bytes:
 
 
 def _unpacked(read: Callable[[int], bytes]) -> bytes:
-    """Read in blocks: a few kilobytes may unpack to more than there is memory."""
+    """Read in blocks: a few kilobytes may unpack to more than the memory holds."""
     parts, size = [], 0
     while part := read(_BLOCK):
         size += len(part)

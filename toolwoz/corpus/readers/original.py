@@ -22,7 +22,7 @@ def read_original(files: CorpusFiles) -> Iterator[Dialogue]:
     """Every dialogue of the folder, each once.
 
     A whole corpus (``data.json``, else ``delex.json``) is split by its id lists, and ConvLab's
-    ``val.json`` and ``test.json`` beside it go before it: they are of 2.1 and have the text.
+    ``val.json`` and ``test.json`` in the same folder take precedence: they are of 2.1 with text.
     Without a whole corpus, ConvLab's three files are the splits.
 
     Raises:
@@ -43,18 +43,20 @@ def read_original(files: CorpusFiles) -> Iterator[Dialogue]:
 
 
 def split_lists(files: CorpusFiles) -> Callable[[str], Split]:
-    """The split of a dialogue id by the release's id lists; train is whatever they do not name.
+    """The split of a dialogue id by the release's id lists; train where they do not name it.
 
     Raises:
         CorpusError: a list is missing.
     """
     splits: dict[str, Split] = {}
     for split in _HELD_OUT:
-        # Ids, one a line, in every release; 2.0 and 2.4 call the file .json all the same.
+        # Every release has one id per line, even where the file is called .json (2.0 and 2.4).
         stem = f"{split}ListFile"
         file = files.find(f"{stem}.txt", f"{stem}.json", stem)
         if file is None:
-            raise CorpusError(f"{files.folder} has no {stem}.txt: which dialogues are {split}?")
+            raise CorpusError(
+                f"{files.folder} has no {stem}.txt, the list of the {split} dialogues"
+            )
         splits |= {plain_id(line): split for line in file.text().splitlines() if line.strip()}
     return lambda identity: splits.get(identity, "train")
 

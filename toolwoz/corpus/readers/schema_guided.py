@@ -29,7 +29,7 @@ def read_schema_guided(files: CorpusFiles) -> Iterator[Dialogue]:
     if not has_original(files):
         raise CorpusError(
             f"{files.folder} holds MultiWOZ 2.2, which has no goals; put a release of the "
-            "original layout (data.json, MultiWOZ_2.1.zip or delex.json.tar.bz2) beside it"
+            "original layout (data.json, MultiWOZ_2.1.zip or delex.json.tar.bz2) into it"
         )
     goals = {dialogue.id: dialogue for dialogue in read_original(files)}
     for folder, split in _FOLDERS.items():

@@ -8,12 +8,10 @@ from random import Random
 from typing import Any
 
 from toolwoz.corpus.synthetic.names import SIGHT_TYPES, Namer, words
+from toolwoz.world.domains import AREAS, PRICE_RANGES, WEEKDAYS
 
 Row = dict[str, Any]
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-AREAS = ("centre", "north", "south", "east", "west")
-PRICES = ("cheap", "moderate", "expensive")
 FOODS = words(
     "african american belgian brazilian british cajun caribbean chinese cuban danish dutch "
     "ethiopian french georgian german greek hungarian indian indonesian irish italian jamaican "
@@ -32,8 +30,8 @@ class City:
     """A city of one seed.
 
     Attributes:
-        name: The hub of all its train lines.
-        databases: Rows per domain, all values strings, as MultiWOZ ships them.
+        name: Name of the city, the hub of all its train lines.
+        databases: The rows per domain; all values are strings, as in MultiWOZ.
     """
 
     name: str
@@ -46,7 +44,7 @@ class City:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What the rows of one city share while it is being built."""
+    """The state shared by the rows of one city while it is generated."""
 
     rng: Random
     namer: Namer
@@ -56,7 +54,7 @@ class _Draft:
 
 
 def build_city(seed: int) -> City:
-    """The city of that seed: another seed gives other names, streets, towns and trains."""
+    """The city of a seed; another seed gives other names, streets, towns and trains."""
     rng = Random(f"toolwoz synthetic city {seed}")
     namer = Namer(rng)
     name = namer.town()
@@ -90,7 +88,7 @@ def _location(draft: _Draft) -> Row:
 
 
 def _common_first(rng: Random, values: list[str]) -> str:
-    """A value, the first ones far more often: the real corpus is as uneven."""
+    """A random value, the first ones far more often, as in the real corpus."""
     return values[int(rng.expovariate(3 / len(values))) % len(values)]
 
 
@@ -100,7 +98,7 @@ def _restaurant(draft: _Draft, number: int) -> Row:
         "food": _common_first(draft.rng, draft.foods),
         "id": str(number),
         "name": draft.namer.restaurant(),
-        "pricerange": draft.rng.choices(PRICES, (3, 4, 5))[0],
+        "pricerange": draft.rng.choices(PRICE_RANGES, (3, 4, 5))[0],
         "type": "restaurant",
     }
 
@@ -116,7 +114,7 @@ def _hotel(draft: _Draft, number: int) -> Row:
         "name": draft.namer.hotel(kind),
         "parking": rng.choices(("yes", "no"), (7, 1))[0],
         "price": {"single": str(single), "double": str(single + rng.randint(10, 40))},
-        "pricerange": rng.choices(PRICES, (3, 4, 2))[0],
+        "pricerange": rng.choices(PRICE_RANGES, (3, 4, 2))[0],
         "stars": rng.choices("02345", (1, 2, 3, 6, 1))[0],
         "takesbookings": "yes",
         "type": kind,
@@ -139,15 +137,15 @@ def _attraction(draft: _Draft, number: int) -> Row:
 
 
 def _trains(rng: Random, hub: str, towns: list[str]) -> list[Row]:
-    """Both directions of every line, the same timetable every day, each train its own id."""
-    ids = iter(rng.sample(range(1000, 10000), 2 * len(towns) * len(DAYS) * TRAINS_A_DAY))
+    """The trains of both directions of every line, with the same timetable every day."""
+    ids = iter(rng.sample(range(1000, 10000), 2 * len(towns) * len(WEEKDAYS) * TRAINS_A_DAY))
     rows: list[Row] = []
     for town in towns:
         minutes, price = rng.randint(15, 110), f"{rng.randint(400, 8000) / 100:.2f} pounds"
         for departure, destination in ((hub, town), (town, hub)):
             first = _FIRST_TRAIN + rng.randrange(50)
             gap = (_LAST_TRAIN - first) // (TRAINS_A_DAY - 1)
-            for day in DAYS:
+            for day in WEEKDAYS:
                 for leave in range(first, first + gap * TRAINS_A_DAY, gap):
                     rows.append(
                         {

@@ -24,7 +24,7 @@ _FAREWELLS = ("you are welcome . goodbye .", "enjoy your visit .")
 
 
 class _Log:
-    """Turns written so far, and the belief state they leave behind."""
+    """The turns so far and the belief state after them."""
 
     def __init__(self) -> None:
         self.turns: list[dict[str, Any]] = []
@@ -80,7 +80,7 @@ def _book(log: _Log, domain: str, part: GoalDict, row: Row, rng: Random) -> None
 
 
 def matches(city: City, domain: str, info: dict[str, str]) -> list[Row]:
-    """The rows that keep every constraint: times as bounds, all else as it stands."""
+    """The rows that satisfy every constraint: times as bounds, other values by equality."""
     exact = {slot: v for slot, v in info.items() if slot not in ("leaveAt", "arriveBy")}
     return [
         row

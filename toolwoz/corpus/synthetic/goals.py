@@ -1,4 +1,4 @@
-"""Goals in MultiWOZ's layout, drawn so that the city can fulfil every one of them."""
+"""Random goals in MultiWOZ's layout, all of which the city can fulfil."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from random import Random
 from typing import Any
 
 from toolwoz.corpus.synthetic import proportions
-from toolwoz.corpus.synthetic.city import AREAS, DAYS, FOODS, PRICES, City
+from toolwoz.corpus.synthetic.city import FOODS, City
 from toolwoz.corpus.synthetic.names import SIGHT_TYPES, Namer
+from toolwoz.world.domains import AREAS, PRICE_RANGES, WEEKDAYS
 
 GoalDict = dict[str, Any]
 
@@ -17,7 +18,7 @@ _VALUES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 _SHARED_VALUES: dict[str, tuple[str, ...]] = {
     "area": AREAS,
-    "pricerange": PRICES,
+    "pricerange": PRICE_RANGES,
     "stars": ("0", "1", "2", "3", "4", "5"),
     "internet": ("yes", "no"),
     "parking": ("yes", "no"),
@@ -30,11 +31,11 @@ def sample_goal(city: City, rng: Random) -> GoalDict:
     domains, booked, _ = rng.choices(shapes, [weight for _, _, weight in shapes])[0]
     parts = list(zip(domains, booked, strict=True))
     rng.shuffle(parts)
-    people, day = str(rng.randint(1, 8)), rng.choice(DAYS)
+    people, day = str(rng.randint(1, 8)), rng.choice(WEEKDAYS)
     goal: GoalDict = {}
     for domain, books in parts:
         if rng.random() > proportions.SAME_DAY:
-            day = rng.choice(DAYS)
+            day = rng.choice(WEEKDAYS)
         goal[domain] = _domain_goal(city, rng, domain, day)
         if books:
             goal[domain] |= _booking(rng, domain, people, day)
@@ -53,7 +54,7 @@ def _domain_goal(city: City, rng: Random, domain: str, day: str) -> GoalDict:
 
 
 def _constraint(rng: Random, slot: str, value: str) -> str:
-    """The value; for times a quarter of an hour that leaves 1 to 60 minutes to spare."""
+    """The value; for times a quarter of an hour that is 1 to 60 minutes less strict."""
     if slot not in ("arriveBy", "leaveAt"):
         return value
     minutes = int(value[:2]) * 60 + int(value[3:])
@@ -76,7 +77,7 @@ def _failing(city: City, rng: Random, domain: str, info: dict[str, str]) -> dict
 
 
 def _shuffled(city: City, rng: Random, domain: str, slot: str) -> list[str]:
-    """Values to try. Kinds of attraction the city lacks are no part of its tools' schemas."""
+    """Values to try; the tools' schemas lack types of attraction that the city has not."""
     if (domain, slot) == ("attraction", "type"):
         values = sorted({row["type"] for row in city.databases[domain]})
     else:
@@ -94,7 +95,7 @@ def _unknown_name(city: City, rng: Random, domain: str) -> str:
 
 
 def _booking(rng: Random, domain: str, people: str, day: str) -> GoalDict:
-    """``book`` and ``fail_book``: the slots that work, and the one that is tried in vain first."""
+    """``book`` and ``fail_book``: the slots that succeed, and the one that fails first."""
     book = {"people": people}
     if domain != "train":
         book["day"] = day
@@ -113,7 +114,7 @@ def _booking(rng: Random, domain: str, people: str, day: str) -> GoalDict:
 def _booking_value(rng: Random, slot: str) -> str:
     if slot == "time":
         return f"{rng.randint(10, 20)}:{rng.choice(('00', '15', '30', '45'))}"
-    return rng.choice(DAYS) if slot == "day" else str(rng.randint(1, 5))
+    return rng.choice(WEEKDAYS) if slot == "day" else str(rng.randint(1, 5))
 
 
 def _other(rng: Random, slot: str, value: str) -> str:

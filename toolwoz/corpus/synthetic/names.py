@@ -1,4 +1,4 @@
-"""Invented names: composed from syllables and words, so that no model can know them by heart."""
+"""Invented names, composed of syllables and words, so that no model has memorised them."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ SIGHT_TYPES: tuple[str, ...] = tuple(_SIGHTS)
 
 
 class Namer:
-    """Draws names, never one that is taken and never the same one twice."""
+    """Draws names; never one that is taken, and none twice."""
 
     def __init__(self, rng: Random, taken: Iterable[str] = ()) -> None:
         self._rng = rng
         self._taken = set(taken)
 
     def town(self) -> str:
-        return self._fresh(lambda: _coin(self._rng, 1) + self._rng.choice(_TOWN_ENDS))
+        return self._fresh(lambda: _invented_word(self._rng, 1) + self._rng.choice(_TOWN_ENDS))
 
     def street(self) -> str:
         return self._fresh(lambda: f"{_stem(self._rng)} {self._rng.choice(_STREETS)}")
@@ -80,7 +80,7 @@ class Namer:
         return name
 
 
-def _coin(rng: Random, syllables: int) -> str:
+def _invented_word(rng: Random, syllables: int) -> str:
     """An invented word: "dor", "selvoth", "tarineld"."""
     open_ones = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(syllables - 1))
     link = rng.choice(("", "", "l", "n", "r")) if open_ones else ""
@@ -91,7 +91,7 @@ def _stem(rng: Random) -> str:
     """An invented word of one to three syllables, or two or three English words."""
     shape = rng.random()
     if shape < 0.6:
-        return _coin(rng, rng.choice((1, 2, 2, 3)))
+        return _invented_word(rng, rng.choice((1, 2, 2, 3)))
     if shape < 0.8:
         return f"{rng.choice(_ADJECTIVES)} {rng.choice(_NOUNS)}"
     return f"{rng.choice(_NOUNS)} and {rng.choice(_NOUNS)}"
@@ -100,9 +100,9 @@ def _stem(rng: Random) -> str:
 def _place(rng: Random, ends: Sequence[str]) -> str:
     shape = rng.random()
     if shape < 0.15:
-        return _coin(rng, rng.choice((2, 3)))
+        return _invented_word(rng, rng.choice((2, 3)))
     if shape < 0.3:
         return f"the {rng.choice(_ADJECTIVES)} {rng.choice(_NOUNS)}"
     if shape < 0.45:
-        return f"{_coin(rng, 2)}'s {rng.choice(ends)}"
+        return f"{_invented_word(rng, 2)}'s {rng.choice(ends)}"
     return f"{_stem(rng)} {rng.choice(ends)}"

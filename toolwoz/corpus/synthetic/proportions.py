@@ -1,4 +1,4 @@
-"""The proportions of the real corpus, which the synthetic goals are drawn in.
+"""Proportions of the real corpus, which the synthetic goals follow.
 
 Every number was counted on the 7,849 MultiWOZ 2.1 goals without taxi, police and hospital.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-# Domains of a dialogue, whether each is booked, and how many real goals are like that.
+# Domains of a dialogue, whether each is booked, and the number of such goals in the real corpus.
 SHAPES: tuple[tuple[tuple[str, ...], tuple[bool, ...], int], ...] = (
     (("restaurant",), (False,), 852),
     (("restaurant",), (True,), 459),
@@ -61,8 +61,8 @@ INFO: dict[str, tuple[tuple[tuple[str, ...], float], ...]] = {
         (("departure", "destination", "day", "leaveAt"), 46.7),
     ),
 }
-# The share of goals whose first search is to fail. In the real corpus 0.292, 0.340, 0.344 do; more
-# must be asked for, as some constraints (an area, a price range) match a row whatever their value.
+# The share of goals whose first search must fail. In the real corpus 0.292, 0.340, 0.344 do; the
+# numbers here are higher as some constraints (an area, a price range) match a row for any value.
 FAIL_INFO = {"restaurant": 0.39, "hotel": 0.36, "attraction": 0.56, "train": 0.0}
 FAIL_BOOK = {"restaurant": {"time": 0.186, "day": 0.060}, "hotel": {"stay": 0.163, "day": 0.058}}
 REQUESTS: dict[str, dict[str, int]] = {

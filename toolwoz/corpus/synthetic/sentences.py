@@ -1,9 +1,11 @@
-"""The text of a goal: what the user is told to want, a sentence a line."""
+"""The text of a goal: the user's instructions, one sentence per line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from toolwoz.world.domains import SLOT_NAMES, SLOT_PHRASES
 
 _KINDS = {
     "restaurant": "a restaurant",
@@ -11,53 +13,24 @@ _KINDS = {
     "attraction": "an attraction",
     "train": "a train",
 }
-_WISHES = {
-    "area": "in the {}",
-    "arriveBy": "arriving by {}",
-    "day": "on {}",
-    "departure": "from {}",
-    "destination": "to {}",
-    "food": "serving {} food",
-    "leaveAt": "leaving after {}",
-    "name": "called {}",
-    "pricerange": "in the {} price range",
-    "stars": "with {} stars",
-    "type": "of the type {}",
-}
 _YES_NO = {
     ("internet", "yes"): "with free wifi",
     ("internet", "no"): "without wifi",
     ("parking", "yes"): "with free parking",
     ("parking", "no"): "without parking",
 }
-_SLOTS = {
-    "people": "for {} people",
-    "day": "on {}",
-    "time": "at {}",
-    "stay": "for {} nights",
-}
+_BOOKED = ("people", "day", "time", "stay")
 FACTS = {
-    "address": "the address",
-    "area": "the area",
-    "arriveBy": "the arrival time",
-    "duration": "the travel time",
-    "entrance fee": "the entrance fee",
+    **{slot: f"the {name}" for slot, name in SLOT_NAMES.items()},
     "food": "the kind of food",
     "internet": "whether there is wifi",
-    "leaveAt": "the departure time",
     "parking": "whether there is parking",
-    "phone": "the phone number",
-    "postcode": "the postcode",
-    "price": "the price",
-    "pricerange": "the price range",
     "stars": "the number of stars",
-    "trainID": "the train id",
-    "type": "the type",
 }
 
 
 def message(goal: Mapping[str, Any], city: str) -> list[str]:
-    """The goal's sentences, in the order in which the user raises them."""
+    """The goal's sentences, in the order of its domains."""
     lines = [f"You are visiting {city}."]
     for domain, part in goal.items():
         lines += _domain_lines(domain, part)
@@ -67,14 +40,14 @@ def message(goal: Mapping[str, Any], city: str) -> list[str]:
 def wishes(constraints: Mapping[str, str]) -> str:
     """Search constraints as a phrase: "in the north with free wifi"."""
     return " ".join(
-        _YES_NO[slot, value] if (slot, value) in _YES_NO else _WISHES[slot].format(value)
+        _YES_NO[slot, value] if (slot, value) in _YES_NO else SLOT_PHRASES[slot].format(value)
         for slot, value in constraints.items()
     )
 
 
 def slots(booking: Mapping[str, Any]) -> str:
     """Booking slots as a phrase: "for 4 people on monday"."""
-    return " ".join(_SLOTS[slot].format(booking[slot]) for slot in _SLOTS if slot in booking)
+    return " ".join(SLOT_PHRASES[slot].format(booking[slot]) for slot in _BOOKED if slot in booking)
 
 
 def facts(requested: list[str]) -> str:

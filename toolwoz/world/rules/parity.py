@@ -1,34 +1,64 @@
-"""The published environment, bug for bug: how it answers a call and when a goal counts as reached.
+"""The rules of mode parity: the published environment, bug for bug.
 
 The behaviour is that of the ToolWOZ release of arXiv 2409.04617: searches show one row chosen with
 the goal in view, values are compared as text, times strictly.
 
-Two comparisons are told apart. A call and a goal *cover* one another by equal values. A row
+There are two comparisons. A call and a goal *cover* one another by equal values. A row
 *satisfies* a goal if a search with the goal's constraints would find it: a train that leaves later
-satisfies a leaveAt that it does not equal. (By equality nearly every train would be a wrong one; of
+satisfies a leaveAt that it does not equal. (By equality nearly every train would be a wrong one: of
 3,916 train searches of val and test with one constraint left out, 27 % would show another train and
-20 % score otherwise. No reward of any other search there depends on it, and none of the oracle's.)
+20 % would score differently. No other search there, and none of the oracle's, depends on it.)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from toolwoz.world.calls import Answer, Call
+from dialogue.protocols import Tool
+from toolwoz.world.calls import AcceptedCall, Answer, check_scalar
 from toolwoz.world.database import Database
 from toolwoz.world.domains import ENTITY_KEY
 from toolwoz.world.index import RowMask, positions
+from toolwoz.world.rules.interface import Limits, Spell
 from toolwoz.world.rules.reference import booking_reference
 from toolwoz.world.scenario import Goal, Scenario
+from toolwoz.world.tools import BOOKINGS, PURPOSES, SEARCHES, function
+from toolwoz.world.values import MULTIWOZ_EMPTY
 
-_EMPTY: Final = frozenset(
-    {"", "dont care", "don't care", "dontcare", "do n't care", "not mentioned"}
-)
+LIMITS: Final = Limits(messages=15, model_calls=3, parallel_calls=8)
+"""15 messages and 3 model calls are the published limits."""
 
 
-def answer(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
+def tools(_database: Database) -> list[Tool]:
+    """The published eight, ``book_attraction`` without parameters; all parameters are optional."""
+    found = []
+    for domain, slots in SEARCHES.items():
+        search, book = PURPOSES[domain]
+        found.append(function(f"search_{domain}", search, _strings(slots)))
+        found.append(function(f"book_{domain}", book, _strings(BOOKINGS.get(domain, {}))))
+    return found
+
+
+def _strings(slots: Mapping[str, str]) -> dict[str, Any]:
+    return {slot: {"type": "string", "description": text} for slot, text in slots.items()}
+
+
+def accept(
+    _tool: str, given: Mapping[str, Any], _required: Sequence[str], _spell: Spell
+) -> Mapping[str, Any]:
+    """The arguments as the model wrote them, if each is one value."""
+    for slot, value in given.items():
+        check_scalar(slot, value)
+    return given
+
+
+def shared_answer(_database: Database, _call: AcceptedCall, _max_results: int) -> None:
+    """None: the scenario shapes every answer."""
+
+
+def answer(database: Database, scenario: Scenario, call: AcceptedCall, *, seed: int) -> Answer:
     """The published answer to an accepted call."""
     if call.is_booking:
         return _book(scenario, call, seed=seed)
@@ -65,13 +95,15 @@ def covers(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The non-empty items, without case and apostrophes: whether one covers another is then <=."""
+    """The non-empty items, without case and apostrophes."""
     return {
-        slot: plain for slot, value in arguments.items() if (plain := _plain(value)) not in _EMPTY
+        slot: plain
+        for slot, value in arguments.items()
+        if (plain := _plain(value)) not in MULTIWOZ_EMPTY
     }
 
 
-def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
+def _book(scenario: Scenario, call: AcceptedCall, *, seed: int) -> Answer:
     goal = scenario.goal(call.tool)
     if goal is None or not covers(_wanted(goal), call.arguments):
         return Answer('{"success": false}', call)
@@ -79,7 +111,7 @@ def _book(scenario: Scenario, call: Call, *, seed: int) -> Answer:
     return Answer(json.dumps({"success": True, "reference": reference}), call, ok=True)
 
 
-def _search(database: Database, scenario: Scenario, call: Call) -> Answer:
+def _search(database: Database, scenario: Scenario, call: AcceptedCall) -> Answer:
     given = _said(call.arguments)
     rows = _matches(database, call.domain, given)
     shown = _first(_choice(database, scenario, call, given, rows))
@@ -88,9 +120,13 @@ def _search(database: Database, scenario: Scenario, call: Call) -> Answer:
 
 
 def _choice(
-    database: Database, scenario: Scenario, call: Call, given: Mapping[str, Any], rows: RowMask
+    database: Database,
+    scenario: Scenario,
+    call: AcceptedCall,
+    given: Mapping[str, Any],
+    rows: RowMask,
 ) -> RowMask:
-    """The rows of which the first is shown: the answer key shapes what is found.
+    """The rows of which the first is shown; the scenario's goal selects them.
 
     Only what the search found is shown, the booked entity too. It may itself violate the goal, as
     corpora do: then it is one of the wrong rows.

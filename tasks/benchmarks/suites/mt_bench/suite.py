@@ -91,7 +91,7 @@ def read_answers(folder: Path) -> dict[str, list[str]]:
     """Question -> the answers of both turns in a run of either benchmark; unanswered ones left out.
 
     Raises:
-        tasks.benchmarks.scores.scored_file.ScoredError: there is no run, or a damaged one.
+        dialogue.records.RecordError: there is no run, or a damaged one.
     """
     texts = {one.item: _texts(one.answer) for one in read_scored(folder)}
     return {item: found for item, found in texts.items() if len(found) == 2}

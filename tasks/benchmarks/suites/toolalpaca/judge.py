@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps
-from dialogue.tool_text import Call, calls_of
+from dialogue.tool_text import FunctionCall, calls_of
 from tasks.benchmarks import files
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
@@ -137,7 +137,9 @@ class _Protocol:
             return talk.attempt(NO_CALL)
         return talk.attempt(await self._judge(api, item, solution, seed))
 
-    async def _respond(self, api: Mapping[str, Any], item: Item, call: Call, seed: int) -> str:
+    async def _respond(
+        self, api: Mapping[str, Any], item: Item, call: FunctionCall, seed: int
+    ) -> str:
         seed = stable_seed(seed, "simulator", call.name, call.arguments)
         if call.name == ASK_USER:
             system = _USER.format(instruction=item.messages[-1]["content"])

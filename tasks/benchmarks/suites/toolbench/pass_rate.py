@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import Call, calls_of
+from dialogue.tool_text import FunctionCall, calls_of
 from tasks.benchmarks import files
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, ContextFullError, Item, Score
@@ -78,7 +78,7 @@ def open_benchmark(options: Options) -> Benchmark:
     )
 
 
-def final_answer(call: Call) -> str | None:
+def final_answer(call: FunctionCall) -> str | None:
     """The answer to the user in a call of Finish; None for another call or no answer."""
     try:
         given = loads(call.arguments)
@@ -166,7 +166,7 @@ class Protocol:
                 )
         return None, f"no Finish in {MAX_STEPS} messages"
 
-    async def _respond(self, item: Item, call: Call, seed: int) -> str:
+    async def _respond(self, item: Item, call: FunctionCall, seed: int) -> str:
         offered = {one["function"]["name"]: one["function"] for one in item.tools}
         if call.name not in offered:
             return dumps({"error": f"No such function name: {call.name}", "response": ""})

@@ -1,0 +1,1 @@
+"""Models behind OpenAI-compatible endpoints: asked, waited for, and shared between dialogues."""

@@ -1,0 +1,203 @@
+"""A policy behind any OpenAI-compatible endpoint: vLLM, SGLang, llama.cpp, a vendor's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from zlib import crc32
+
+import httpx
+
+from dialogue.endpoints import wire
+from dialogue.endpoints.balancer import Balancer
+from dialogue.endpoints.retries import PATIENT, Retry, retry_after
+from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
+from dialogue.protocols import Completion, Message, Tool
+
+# How servers word a 400 for a full context: OpenAI and vLLM "maximum context length" and
+# "maximum model length", SGLang "context length", llama.cpp "available context size".
+_CONTEXT_FULL = re.compile(r"context[ _](length|size|window)|maximum model length", re.IGNORECASE)
+_PASSING = {408, 409, 425, 429}
+"""Statuses that may pass, beside all from 500 on."""
+_ADVICE = {
+    400: "the server refuses the request: see what it says, and its log",
+    401: "give the key that this endpoint asks for",
+    403: "give a key that may use this model",
+    404: "correct the address, which ends in /v1, or the name of the model",
+}
+_LARGEST = 64 * 2**20
+"""Bytes of an answer, unpacked, beyond which it is no message."""
+
+
+class _Response(NamedTuple):
+    """What a server answered, read to its end."""
+
+    url: str
+    status: int
+    reason: str
+    after: float
+    body: bytes
+
+
+class ChatClient:
+    """A policy that asks a chat endpoint. Use it as an async context manager, in one event loop.
+
+    Args:
+        urls: Address of a server, up to and with ``/v1``, or those of several servers of the model;
+            each dialogue keeps to one of them while that works.
+        model: Name the server knows the model by.
+        api_key: Sent as bearer token; in no repr, log line or error.
+        temperature: Of sampling.
+        max_tokens: Most tokens of one message.
+        timeout: Seconds that one answer may take, to its last byte; 10 for a connection.
+        retry: How long to wait when the servers are busy or away.
+        text_tools: The server has no tool parser: the model's text is parsed here instead.
+        logprobs: Ask for the log-probabilities of the sampled tokens.
+        extra: Further fields of the request, such as ``top_p`` or vLLM's ``return_token_ids``.
+    """
+
+    def __init__(
+        self,
+        urls: str | Sequence[str],
+        model: str,
+        *,
+        api_key: str = "",
+        temperature: float = 1.0,
+        max_tokens: int = 512,
+        timeout: float = 120.0,
+        retry: Retry = PATIENT,
+        text_tools: bool = False,
+        logprobs: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self._api_key = api_key
+        self._timeout = timeout
+        self._retry = retry
+        self._servers = Balancer([urls] if isinstance(urls, str) else urls)
+        self._text_tools = text_tools
+        self._settings = {
+            "model": model,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            **({"logprobs": True} if logprobs else {}),
+            **(extra or {}),
+        }
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(None, connect=10.0),
+            # The caller bounds concurrency; httpx's own limit of 100 would make it wait unseen.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        )
+
+    def __repr__(self) -> str:
+        return f"ChatClient(model={self.model!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), *, seed: int
+    ) -> Completion | None:
+        """The model's next message, or None when the endpoint says its context is full.
+
+        Raises:
+            EndpointError: a server refused.
+            Fault: none gave an answer for as long as ``retry`` waits.
+        """
+        payload = self._payload(messages, tools, seed)
+        dialogue = crc32(opening(messages).encode(errors="replace"))
+
+        async def attempt(url: str) -> Completion | None:
+            began = time.perf_counter()
+            return self._read(await self._send(url, payload), began)
+
+        return await self._retry.outlast(lambda: self._servers.ask(dialogue, attempt))
+
+    async def _send(self, url: str, payload: Mapping[str, Any]) -> _Response:
+        address = f"{url.rstrip('/')}/chat/completions"
+        try:
+            # httpx bounds each read alone: a server that drips would hold us for ever.
+            async with (
+                asyncio.timeout(self._timeout),
+                self._http.stream("POST", address, json=payload) as response,
+            ):
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _LARGEST:
+                        raise EndpointGarbled(f"{shown(url)}: an answer of over {_LARGEST} bytes")
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise EndpointError(f"{shown(url)}: {error} (correct the address)") from error
+        except TimeoutError as error:
+            raise EndpointBusy(f"{shown(url)}: no answer in {self._timeout:g} s") from error
+        except httpx.DecodingError as error:
+            raise EndpointGarbled(f"{shown(url)}: {error}") from error
+        except httpx.TransportError as error:
+            raise EndpointBusy(f"{shown(url)}: {type(error).__name__}: {error}") from error
+        after = retry_after(response.headers.get("retry-after", ""))
+        return _Response(url, response.status_code, response.reason_phrase, after, bytes(body))
+
+    def _read(self, response: _Response, began: float) -> Completion | None:
+        """The answer that a response holds."""
+        status = response.status
+        if status in (400, 413) and _CONTEXT_FULL.search(_text(response)):
+            return None
+        if status in _PASSING or status >= 500:
+            raise EndpointBusy(self._describe(response), response.after)
+        if not 200 <= status < 300:
+            advice = _ADVICE.get(status, "see the server's log")
+            raise EndpointError(f"{self._describe(response)} ({advice})")
+        try:
+            completion = wire.completion(json.loads(response.body), text_tools=self._text_tools)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise EndpointGarbled(
+                f"no chat completion ({error!r:.200}): {self._describe(response)}"
+            ) from error
+        seconds = time.perf_counter() - began
+        return replace(completion, model=completion.model or self.model, seconds=seconds)
+
+    def _payload(
+        self, messages: Sequence[Message], tools: Sequence[Tool], seed: int
+    ) -> dict[str, Any]:
+        payload = {**self._settings, "messages": [wire.sendable(m) for m in messages], "seed": seed}
+        if tools:
+            payload["tools"] = list(tools)
+            # "none" makes a server render the tools into the prompt, and leave the answer alone.
+            payload["tool_choice"] = "none" if self._text_tools else "auto"
+        return payload
+
+    def _describe(self, response: _Response) -> str:
+        text = _text(response)
+        if self._api_key:
+            text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
+        return f"{shown(response.url)}: {response.status} {response.reason}: {text[:500]}"
+
+
+def shown(url: str) -> str:
+    """An address without what may be secret in it."""
+    return re.sub(r"//[^/@]*@|[?#].*", lambda found: "//" if found[0][0] == "/" else "", url)
+
+
+def opening(messages: Sequence[Message]) -> str:
+    """What the messages of one dialogue, forks included, have in common: up to the first user's."""
+    first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
+    return json.dumps([one.get("content") for one in messages[: first + 1]])
+
+
+def _text(response: _Response) -> str:
+    return response.body.decode(errors="replace")

@@ -1,0 +1,205 @@
+"""A record keeps each line that was written, to whoever goes on with it, and to nobody else."""
+
+from __future__ import annotations
+
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dialogue.records import Format, Record, RecordError, read, seal, unseal
+
+SEALED = Format("delete it", version=1, sealed=True)
+PLAIN = Format("remove the line", version=1)
+BARE = Format("remove the line")
+FORMATS = pytest.mark.parametrize("format", [SEALED, PLAIN, BARE])
+LINES = [{"n": number, "text": "né\n\ud800"} for number in range(5)]
+SETTINGS = {"seed": 0, "model": "m"}
+
+
+def written(path: Path, format: Format, lines: list[dict[str, Any]] = LINES) -> bytes:
+    with Record(path, format, SETTINGS) as record:
+        for line in lines:
+            record.append(line)
+    return path.read_bytes()
+
+
+def numbers(path: Path, format: Format) -> list[int]:
+    found: list[int] = []
+    read(path, format, lambda _, line: found.append(line["n"]))
+    return found
+
+
+@FORMATS
+def test_what_was_appended_is_read(format: Format, tmp_path: Path) -> None:
+    path, taken = tmp_path / "folder" / "a", {}
+    size = len(written(path, format))
+    found = read(path, format, taken.__setitem__)
+    assert found == (None if format is BARE else SETTINGS, size)
+    with Record(path, format, SETTINGS) as record:
+        assert [line["n"] for line in record.at([*taken][::-1])] == [4, 3, 2, 1, 0]
+
+
+@FORMATS
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_cut_at_any_byte_it_keeps_the_whole_lines_and_goes_on(format: Format, data: Any) -> None:
+    with TemporaryDirectory() as name:
+        path = Path(name) / "a"
+        whole = written(path, format)
+        left = whole[: data.draw(st.integers(0, len(whole)))]
+        path.write_bytes(left)
+        kept = max(0, left.count(b"\n") - (format is not BARE))
+        taken: list[int] = []
+        with Record(path, format, SETTINGS, lambda _, line: taken.append(line["n"])) as record:
+            assert taken == list(range(kept))
+            for line in LINES[kept:]:
+                record.append(line)
+        assert path.read_bytes() == whole
+
+
+@FORMATS
+def test_a_damaged_line_is_named_with_its_mend(format: Format, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    lines = written(path, format).splitlines(True)
+    for damage in (b"{]\n", b"\0\0\0\n", b"[]\n", b'{"other": 1}\n'):
+        path.write_bytes(b"".join([*lines[:3], damage, *lines[4:]]))
+        with pytest.raises(RecordError, match=rf"a:4: .*; {format.mend}"):
+            Record(path, format, SETTINGS, lambda _, line: line["n"])
+
+
+def test_a_sealed_line_shows_the_smallest_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    lines = written(path, SEALED).splitlines(True)
+    path.write_bytes(b"".join([*lines[:3], lines[3].replace(b"2", b"3", 1), *lines[4:]]))
+    with pytest.raises(RecordError, match="a:4: damaged; delete it"):
+        Record(path, SEALED, SETTINGS)
+
+
+@pytest.mark.parametrize("format", [SEALED, PLAIN])
+@pytest.mark.parametrize(
+    "header",
+    [[], {"configuration": {}}, {"schema_version": 0, "configuration": {}}, {"n": 1}],
+)
+def test_a_file_of_another_kind_is_refused_and_kept(
+    format: Format, header: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(format.encode(header) if isinstance(header, Mapping) else b"[]\n")
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=r"no header|schema version 0, this program reads 1"):
+        Record(path, format, SETTINGS)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("format", [SEALED, PLAIN])
+def test_another_configuration_is_refused_by_name(format: Format, tmp_path: Path) -> None:
+    written(tmp_path / "a", format)
+    with pytest.raises(RecordError, match=r"\(limits was None, is \[2\], model was 'm', is 'n'\)"):
+        Record(tmp_path / "a", format, {"seed": 0, "model": "n", "limits": (2,)})
+
+
+@FORMATS
+def test_one_process_at_a_time(format: Format, tmp_path: Path) -> None:
+    with Record(tmp_path / "a", format, SETTINGS):
+        for _ in range(2):
+            with pytest.raises(RecordError, match="another process is writing it; wait"):
+                Record(tmp_path / "a", format, SETTINGS)
+    written(tmp_path / "a", format)
+
+
+@FORMATS
+def test_lines_put_in_order_replace_all(format: Format, tmp_path: Path) -> None:
+    path, other = tmp_path / "a", tmp_path / "b"
+    with Record(path, format, SETTINGS) as record:
+        record.append({"n": 7})
+        record.rewrite(LINES)
+    assert path.read_bytes() == written(other, format)
+
+
+def test_a_file_that_others_read_is_plain(tmp_path: Path) -> None:
+    written(tmp_path / "a", PLAIN, [{"n": 1, "text": "né"}])
+    assert (tmp_path / "a").read_text().splitlines() == [
+        '{"schema_version": 1, "configuration": {"seed": 0, "model": "m"}}',
+        '{"n": 1, "text": "né"}',
+    ]
+
+
+def test_a_full_disk_leaves_the_record_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    before, limits = len(written(path, SEALED)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with Record(path, SEALED, SETTINGS) as record:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (before + 10, limits[1]))
+            with pytest.raises(OSError, match="the disk took 10 of"):
+                record.append(LINES[0])
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            record.append({"n": 5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert numbers(path, SEALED) == [0, 1, 2, 3, 4, 5]
+
+
+@settings(deadline=None)
+@given(
+    record=st.dictionaries(
+        st.text(st.characters(exclude_categories=[]), max_size=9),
+        st.text(st.characters(exclude_categories=[])) | st.none() | st.integers(),
+        min_size=1,
+    ),
+    data=st.data(),
+)
+def test_a_line_is_whole_or_nothing(record: dict[str, Any], data: Any) -> None:
+    line = seal(record)
+    assert unseal(line) == record
+    assert line.count(b"\n") == 1
+    cut = data.draw(st.integers(0, len(line) - 1))
+    assert unseal(line[:cut]) is None
+    flipped = bytes([line[cut] ^ 1])
+    assert unseal(line[:cut] + flipped + line[cut + 1 :]) is None
+
+
+KILLS = 100
+COUNTING = """
+import sys
+from pathlib import Path
+from dialogue.records import Format, Record
+
+seen = []
+format = Format("", version=1, sealed=sys.argv[2] == "sealed")
+with Record(Path(sys.argv[1]), format, {}, lambda _, line: seen.append(line)) as record:
+    for number in range(len(seen), 10**9):
+        record.append({"n": number, "text": "x" * (number % 997)})
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("sealed", ["sealed", "plain"])
+def test_killed_a_hundred_times_it_has_all_that_it_said_it_had(sealed: str, tmp_path: Path) -> None:
+    path, chance, before = tmp_path / "a", random.Random(0), 0
+    for _ in range(KILLS):
+        command = [sys.executable, "-c", COUNTING, str(path), sealed]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # it is up: from here on any moment will do
+            time.sleep(chance.uniform(0, 0.01))
+            process.kill()
+            said = process.stdout.read().split(b"\n")[:-1]
+        found = numbers(path, Format("", version=1, sealed=sealed == "sealed"))
+        assert found == list(range(len(found)))
+        assert len(found) > max(before, *map(int, said or [b"0"]))
+        before = len(found)

@@ -1,0 +1,127 @@
+"""A server of our own is waited for, explained when it fails, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from dialogue.errors import EngineError
+from services.engines import EngineConfig, open_engine
+from services.engines.server import command, running, wait_until_healthy
+
+CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)
+SLEEP = "import time; time.sleep(600)"
+WITH_CHILD = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "server.log"
+    path.write_text("")
+    return path
+
+
+def wait_for_text(path):
+    deadline = time.monotonic() + 20
+    while not path.read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return path.read_text()
+
+
+@pytest.mark.parametrize("leaving", [KeyboardInterrupt, ValueError])
+def test_it_is_gone_with_its_children_however_the_block_is_left(leaving, log):
+    def leave():
+        with running([sys.executable, "-c", WITH_CHILD], os.environ, log) as process:
+            family.extend([psutil.Process(process.pid), psutil.Process(int(wait_for_text(log)))])
+            raise leaving
+
+    family: list[psutil.Process] = []
+    with pytest.raises(leaving):
+        leave()
+    assert len(family) == 2
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+def test_a_server_that_ends_early_shows_its_last_words(log):
+    script = "import sys; sys.exit('no such flag')"
+    with (
+        pytest.raises(EngineError, match="status 1 before it was ready") as failure,
+        running([sys.executable, "-c", script], os.environ, log) as process,
+    ):
+        wait_until_healthy(process, "http://127.0.0.1:9/health", CONFIG, log)
+    assert "no such flag" in str(failure.value)
+
+
+def test_a_server_that_never_gets_ready_is_given_up(log):
+    impatient = replace(CONFIG, start_timeout=0.2)
+    with (
+        pytest.raises(EngineError, match="not ready after 0 s"),
+        running([sys.executable, "-c", SLEEP], os.environ, log) as process,
+    ):
+        wait_until_healthy(process, "http://127.0.0.1:9/health", impatient, log)
+
+
+def test_a_port_in_use_is_named(tiny_model, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = replace(CONFIG, model=str(tiny_model), port=port)
+        with (
+            pytest.raises(EngineError, match=f"port {port} is in use"),
+            open_engine(settings, log=tmp_path / "log"),
+        ):
+            pass
+
+
+def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):
+    settings = replace(CONFIG, kv_cache_gb=0.5, server_args=("--tensor-parallel-size=2",))
+    line = command(settings, tmp_path, 8123)
+    assert {
+        f"--model={tmp_path}",
+        "--served-model-name=models/tiny",
+        "--port=8123",
+        f"--kv-cache-memory-bytes={2**29}",
+        "--enable-prefix-caching",
+        "--tensor-parallel-size=2",
+    } <= set(line)
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+def test_a_real_server_answers_like_the_in_process_engine(tiny_model, tmp_path):
+    settings = EngineConfig(
+        "server",
+        model=str(tiny_model),
+        temperature=0.0,
+        max_tokens=8,
+        max_model_len=256,
+        kv_cache_gb=0.1,
+        dtype="float32",
+        threads=1,
+    )
+    prompt = [{"role": "user", "content": "a cheap hotel please"}]
+    answers = []
+    for backend in ("server", "vllm"):
+        with open_engine(replace(settings, backend=backend), log=tmp_path / "log") as policy:
+            answers.append(asyncio.run(policy(prompt, [], seed=0)))
+            too_long = [{"role": "user", "content": "hotel " * 300}]
+            assert asyncio.run(policy(too_long, [], seed=0)) is None
+    served, local = answers
+    assert served.message == local.message
+    assert tuple(served.token_ids) == tuple(local.token_ids)
+    assert served.prompt_tokens == local.prompt_tokens

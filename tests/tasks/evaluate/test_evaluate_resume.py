@@ -1,0 +1,72 @@
+"""An evaluation that ended early goes on where it stopped, though DVC empties its outs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dialogue.errors import EngineError
+from services.engines import EngineSettings
+from tasks.evaluate.job import EvaluateConfig, Job, evaluate
+from tests.helpers.recording import DIALOGUE, write_corpus
+
+CONFIG = EvaluateConfig(0, {"val": 1, "test": 1}, 0.0, 4)
+ENGINE = EngineSettings("transformers", max_tokens=8, max_model_len=512, dtype="float32", threads=1)
+
+
+def test_what_was_played_is_not_played_again(tiny_model: Path, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    models = {"base": tiny_model, "arm": tmp_path / "arm"}
+    out = tmp_path / "out"
+    job = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, out, tmp_path / "work", tmp_path)
+    with pytest.raises(EngineError, match="no model at"):  # after the base was played
+        evaluate(job)
+    before = (out / "test" / "base" / "results.jsonl").read_bytes()
+
+    shutil.rmtree(out)
+    shutil.copytree(tiny_model, tmp_path / "arm")
+    arms = evaluate(job)
+    # The times that it tells are those of the first run.
+    assert (out / "test" / "base" / "results.jsonl").read_bytes() == before
+    assert [len(arms[split][name].results) for split in arms for name in models] == [1] * 4
+    assert not job.work.exists()
+
+
+def test_what_was_played_in_the_round_before_is_taken_from_there(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path)
+    models = {"arm": tiny_model}
+    first = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, tmp_path / "r1", tmp_path / "w", tmp_path)
+    evaluate(first)
+    for split in ("val", "test"):
+        shutil.copytree(tmp_path / "r1" / split / "arm", tmp_path / "kept" / split)
+    second = replace(
+        first,
+        models={"r1": tmp_path / "no model is needed"},
+        out=tmp_path / "r2",
+        played={"r1": tmp_path / "kept"},
+    )
+    arms = evaluate(second)
+    assert [len(arms[split]["r1"].results) for split in ("val", "test")] == [1, 1]
+    assert (tmp_path / "r2/val/r1/results.jsonl").is_file()
+
+    shutil.rmtree(tmp_path / "kept" / "test")  # of other scenarios: all of it is played
+    with pytest.raises(EngineError, match="no model at"):
+        evaluate(replace(second, out=tmp_path / "r3"))
+
+
+def test_another_model_is_played_anew(tiny_model: Path, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    shutil.copytree(tiny_model, tmp_path / "base")
+    models = {"base": tmp_path / "base", "arm": tmp_path / "arm"}
+    out, work = tmp_path / "out", tmp_path / "work"
+    job = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, out, work, tmp_path)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="no model at"):
+            evaluate(job)
+        (tmp_path / "base" / "config.json").touch()
+    assert len(list((tmp_path / "work").iterdir())) == 2

@@ -1,0 +1,44 @@
+"""A recorded harvest is played from harvest to training rows without an engine, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import recording
+from tests.helpers.recording import RECORDING, play
+
+# Changed on purpose? `python -m tests.helpers.recording` records anew and prints these lines.
+DIGESTS = {
+    "josh.jsonl": "84e770c7c755ef5507493879ea5cba881181f79157050d123b29ac1cbd956595",
+    "dpo.jsonl": "55842bc8fff85cfe4a6f454c223ebd45f49d214a24643f8bb1de50c13d7e661c",
+    "kto.jsonl": "1059dcc0bf3f578fddca450a0c9641d4c6973fc9126f976c038153a7c9eb08f6",
+    "sft.jsonl": "f5866f5409b294624026b2f32504f440baaf2ec7a32fbe53d141367d9dc798bd",
+}
+
+
+def test_the_recorded_harvest_gives_the_same_trees_and_rows(tmp_path: Path) -> None:
+    assert play(tmp_path, RECORDING) == DIGESTS
+    for name in ("sft.jsonl", "kto.jsonl", "dpo.jsonl"):
+        assert (tmp_path / "datasets" / name).stat().st_size > 1000, "it holds rows"
+
+
+def test_an_answer_that_was_not_recorded_is_a_fault_at_once(tmp_path: Path) -> None:
+    lines = RECORDING.read_text(encoding="utf-8").splitlines(keepends=True)
+    short = tmp_path / "short.jsonl"
+    short.write_text("".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(OSError, match="the engine failed in 1 of 3 dialogues"):
+        play(tmp_path / "out", short)
+
+
+def test_a_search_that_is_done_is_kept_until_all_are(tmp_path: Path) -> None:
+    strange = replace(recording.SEARCH, seed=99)
+    two = replace(recording.HARVEST, searches={"josh": recording.SEARCH, "other": strange})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "HARVEST", two)
+        with pytest.raises(OSError, match="other: the engine failed in 3 of 3 dialogues"):
+            play(tmp_path, RECORDING)
+    first, _ = sorted((tmp_path / "work").iterdir(), key=lambda path: path.stat().st_size)[::-1]
+    assert len(first.read_bytes().splitlines()) > 50, "the answers that the first search was given"

@@ -1,0 +1,88 @@
+"""However many share a harvest, and whatever becomes of them, it gives the trees of one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from services.engines import EngineSettings
+from services.shards import Shard, shards
+from tasks.harvest import job as whole
+from tasks.harvest.job import Job
+from tasks.harvest.sharded import gather, harvest_shard, prepare
+from tests.helpers.recording import DIALOGUE, HARVEST, RECORDING, write_corpus
+from tests.tasks.harvest.test_recorded_pipeline import DIGESTS
+
+ENGINE = EngineSettings("recorded")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path)
+
+
+def job_of(corpus: Path, recording: Path = RECORDING) -> Job:
+    folder = corpus.parent
+    return Job(HARVEST, DIALOGUE, ENGINE, recording, corpus, folder / "work", folder / "logs", "r1")
+
+
+def digest(out: Path) -> str:
+    return sha256((out / "josh.jsonl").read_bytes()).hexdigest()
+
+
+def test_any_number_of_shards_gives_the_trees_of_one(corpus: Path, tmp_path: Path) -> None:
+    job = job_of(corpus)
+    for count in (1, 2, 3, 5):
+        prepare(job, count)
+        for shard in reversed(shards(count)):
+            harvest_shard(job, shard)
+        found = gather(job, count, tmp_path / str(count))
+        assert digest(tmp_path / str(count)) == DIGESTS["josh.jsonl"]
+        assert (found["josh"].trees, found["josh"].faults) == (3, 0)
+        assert not list(job.work.iterdir()), "nothing is left behind"
+
+
+def test_a_part_that_is_missing_is_said_and_the_others_are_kept(
+    corpus: Path, tmp_path: Path
+) -> None:
+    job = job_of(corpus)
+    prepare(job, 3)
+    harvest_shard(job, Shard(0, 3))
+    with pytest.raises(OSError, match="josh: 2 of 3 shards have no trees"):
+        gather(job, 3, tmp_path / "trees")
+    journal = next(job.work.glob("*.1-of-3.jsonl"))
+    answers = len(journal.read_bytes().splitlines()) - 1
+
+    # One process goes on: what the shard was answered counts.
+    prepare(job, 1)
+    (merged,) = job.work.glob("*.jsonl")
+    assert len(merged.read_bytes().splitlines()) - 1 == answers
+    whole.harvest(job, tmp_path / "trees")
+    assert digest(tmp_path / "trees") == DIGESTS["josh.jsonl"]
+    assert not list(job.work.iterdir())
+
+
+def test_an_engine_that_fails_fails_the_shard_and_is_asked_again(
+    corpus: Path, tmp_path: Path
+) -> None:
+    lines = RECORDING.read_bytes().splitlines(keepends=True)
+    recording = tmp_path / "recording.jsonl"
+    recording.write_bytes(b"".join(lines[:-1]))
+    job = job_of(corpus, recording)
+    harvest_shard(job, Shard(0, 3))
+    harvest_shard(job, Shard(2, 3))
+    with pytest.raises(OSError, match="shard 2 of 3: the engine failed in dialogues of josh"):
+        harvest_shard(job, Shard(1, 3))
+    with pytest.raises(OSError, match="josh: the engine failed in 1 of 3 dialogues"):
+        gather(job, 3, tmp_path / "trees")
+
+    (folder,) = (path for path in job.work.iterdir() if path.is_dir())
+    done = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    recording.write_bytes(RECORDING.read_bytes())  # the engine is on its feet again
+    for shard in shards(3):
+        harvest_shard(job, shard)
+    assert len([path for path in folder.iterdir() if path.stat().st_mtime_ns != done[path]]) == 1
+    gather(job, 3, tmp_path / "trees")
+    assert digest(tmp_path / "trees") == DIGESTS["josh.jsonl"]

@@ -1,0 +1,187 @@
+"""The gate promotes on a gain that cannot be nothing, and on validation alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from dialogue.protocols import Completion
+from dialogue.tool_text import assistant
+from tasks.benchmarks.runs.runner import run as play
+from tasks.benchmarks.scores import comparison
+from tasks.benchmarks.scores.scored import Scored
+from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
+from tasks.rounds.gate import decide, fell, read_benchmarks
+from tasks.rounds.sequence import GateConfig
+from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.result import Result
+
+CONFIG = GateConfig(candidate="trained", metric="success")
+
+
+def run(successes):
+    return [
+        Result(f"s{number}", 0, ("search_hotel",), ("search_hotel",) if won else ())
+        for number, won in enumerate(successes)
+    ]
+
+
+def comparisons(before, after, split="val"):
+    return {"trained": {split: compare(run(before), run(after)).to_json()}}
+
+
+def test_a_clear_gain_is_promoted():
+    decision = decide(CONFIG, comparisons([0] * 40, [1] * 30 + [0] * 10))
+    assert decision.decision == "promoted"
+    assert "+0.750" in decision.reason
+
+
+def test_no_gain_is_kept_back():
+    decision = decide(CONFIG, comparisons([0, 1] * 20, [1, 0] * 20))
+    assert decision.decision == "kept back"
+    assert "does not exclude zero" in decision.reason
+
+
+def test_four_wins_of_a_hundred_may_be_luck():
+    decision = decide(CONFIG, comparisons([0] * 100, [1] * 4 + [0] * 96))
+    assert decision.decision == "kept back"
+    assert "McNemar p = 0.12: too few scenarios changed" in decision.reason
+
+
+def test_a_loss_is_kept_back():
+    decision = decide(CONFIG, comparisons([1] * 40, [0] * 40))
+    assert decision.decision == "kept back"
+    assert decision.reason.endswith("is a loss")
+
+
+def test_nothing_scored_is_kept_back():
+    decision = decide(CONFIG, comparisons([], []))
+    assert decision.decision == "kept back"
+    assert "too few" in decision.reason
+
+
+def test_a_gain_on_test_alone_decides_nothing():
+    with pytest.raises(ValueError, match=r"trained was not compared on val"):
+        decide(CONFIG, comparisons([0] * 40, [1] * 40, split="test"))
+
+
+def test_an_unknown_candidate_is_named():
+    with pytest.raises(ValueError, match=r"gate\.candidate: other .* trained"):
+        decide(GateConfig("other", "reward"), comparisons([0], [1]))
+
+
+def test_the_test_split_changes_nothing():
+    won, lost = [0] * 40, [1] * 30 + [0] * 10
+    val = comparisons(won, lost)["trained"]
+    for before, after in (([0] * 40, [1] * 40), ([1] * 40, [0] * 40), ([], [])):
+        both = {"trained": {**val, **comparisons(before, after, "test")["trained"]}}
+        assert decide(CONFIG, both) == decide(CONFIG, {"trained": val})
+
+
+GAIN = comparisons([0] * 40, [1] * 30 + [0] * 10)
+MARGIN = replace(CONFIG, margins={"bfcl": 0.05})
+
+
+def scored(scores):
+    return [
+        Scored(str(n), "all", (), score=score, error=None if score is not None else "Died: now")
+        for n, score in enumerate(scores)
+    ]
+
+
+def fall(before, after):
+    return comparison.compare(scored(before), scored(after))
+
+
+def test_a_benchmark_that_held_lets_the_candidate_pass():
+    same = fall([1, 0] * 100, [1, 0] * 100)
+    decision = decide(MARGIN, GAIN, {"bfcl": same})
+    assert decision.decision == "promoted"
+    assert "bfcl +0.000, margin 0.05, lower bound +0.000: not worse" in decision.reason
+
+
+def test_a_benchmark_that_fell_keeps_the_candidate_back():
+    worse = fall([1] * 200, [0] * 20 + [1] * 180)
+    decision = decide(MARGIN, GAIN, {"bfcl": worse})
+    assert decision.decision == "kept back"
+    assert "cannot be ruled out" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ([1] * 20, [1] * 20, "20 items are too few"),
+        ([1] * 200, [None] * 20 + [1] * 180, "20 of 200 items are unscored"),
+        # a fall of 3 points may be one of 5: the interval decides, not the estimate
+        ([1] * 200, [0] * 6 + [1] * 194, "cannot be ruled out"),
+    ],
+)
+def test_what_was_not_shown_is_not_passed(before, after, why):
+    fallen, words = fell("bfcl", fall(before, after), 0.05)
+    assert fallen
+    assert why in words
+
+
+def test_a_fall_by_the_margin_hardly_ever_passes():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(100):
+        before = (rng.random(300) < 0.6).astype(float)
+        after = np.where((before == 1) & (rng.random(300) < 0.05 / 0.6), 0.0, before)
+        passed += not fell("bfcl", fall(before, after), 0.05)[0]
+    assert passed <= 7
+
+
+def test_a_margin_without_its_benchmark_is_an_error():
+    with pytest.raises(ValueError, match=r"has bfcl, not run on trained"):
+        decide(MARGIN, GAIN, {})
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0, -0.1])
+def test_a_margin_is_a_share(margin):
+    with pytest.raises(ValueError, match=r"margins\.bfcl"):
+        GateConfig("trained", "success", {"bfcl": margin})
+
+
+def bench(items):
+    quiz = [Item(str(n), "all", ({"role": "user", "content": "?"},)) for n in range(items)]
+    return Benchmark("quiz", quiz, SingleTurn(lambda _i, _m: Score(1.0), lambda _i: assistant("")))
+
+
+async def answer(_messages, _tools, **_):
+    return Completion(assistant("yes"))
+
+
+def fill(folder, name, items=80, seed=0):
+    quiz = bench(items)
+    out = folder / name / "quiz"
+    config = {"model": name}
+    asyncio.run(
+        play(quiz, quiz.items, answer, concurrency=4, seed=seed, out=out, configuration=config)
+    )
+
+
+POLICIES = ("base", "trained")
+QUIZ = replace(CONFIG, margins={"quiz": 0.05})
+
+
+def test_the_folders_of_benchmarks_are_read(tmp_path):
+    fill(tmp_path, "base")
+    with pytest.raises(ValueError, match="has quiz, which was not run on trained: add it to"):
+        read_benchmarks(QUIZ, tmp_path, POLICIES)
+    fill(tmp_path, "trained")
+    assert read_benchmarks(QUIZ, tmp_path, POLICIES)["quiz"].items == 80
+
+
+@pytest.mark.parametrize(
+    ("other", "why"), [({"items": 70}, "10 items were asked"), ({"seed": 1}, "differ in seed")]
+)
+def test_runs_that_are_not_alike_are_refused(tmp_path, other, why):
+    fill(tmp_path, "base")
+    fill(tmp_path, "trained", **other)
+    with pytest.raises(ValueError, match=why):
+        read_benchmarks(QUIZ, tmp_path, POLICIES)

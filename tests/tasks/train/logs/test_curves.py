@@ -1,0 +1,56 @@
+"""A training goes on when MLflow dies under it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from services.mlflow import store as mlflow_store
+from tasks.train.logs.curves import Curves, outlive_mlflow
+from tests.helpers.ports import free_port
+from tests.tasks.train.logs.line import Line
+
+
+class Death(TrainerCallback):
+    """Takes MLflow's server away in the third step."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
+
+    def on_step_begin(self, _args: object, state: object, _control: object, **_: object) -> None:
+        if state.global_step == 2:  # type: ignore[attr-defined]
+            self.patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+
+
+def trainer(folder: Path, report_to: str) -> Trainer:
+    options = {"max_steps": 5, "logging_steps": 1, "save_steps": 2, "use_cpu": True}
+    args = TrainingArguments(str(folder), report_to=report_to, disable_tqdm=True, **options)
+    rows = [{"x": float(i)} for i in range(1, 9)]
+    return Trainer(Line(), args, train_dataset=rows)
+
+
+def test_a_training_outlives_mlflow(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import mlflow
+
+    experiment = mlflow_store.connect()
+    training = trainer(mlflow_root / "work", "mlflow")
+    outlive_mlflow(training)
+    training.add_callback(Death(monkeypatch))
+    with caplog.at_level(logging.WARNING), mlflow.start_run(experiment_id=experiment) as run:
+        assert training.train().global_step == 5
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert len([m for m in caplog.messages if "MLflow did not take the training's" in m]) == 1
+    losses = mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")
+    assert [loss.step for loss in losses] == [1, 2]
+    assert "learning_rate" in mlflow.get_run(run.info.run_id).data.params
+
+
+def test_a_training_that_logs_nowhere_stays_so(tmp_path: Path) -> None:
+    training = trainer(tmp_path, "none")
+    outlive_mlflow(training)
+    assert not any(isinstance(one, Curves) for one in training.callback_handler.callbacks)
