@@ -1,9 +1,9 @@
-"""Serve the deployments of prefect.yaml: runs asked for in the Prefect UI are run here.
+"""Server of the deployments of prefect.yaml: it runs what is started in the Prefect UI.
 
 python -m flows.deploy                   # until Ctrl-C; the schedules stay as they are
 python -m flows.deploy --schedule on     # only switch them on, on the server; or off
 
-Those with a work pool use the same file: `prefect deploy --all`.
+With a work pool, use the same file: `prefect deploy --all`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 
 from flows import pipeline
-from flows.server import one_at_a_time as turns
-from flows.server import runtime
+from flows.server import one_at_a_time, runtime
 
 DEPLOYMENTS = Path("prefect.yaml")
 
@@ -33,7 +32,7 @@ def definitions() -> list[dict[str, Any]]:
     """The deployments of prefect.yaml.
 
     Raises:
-        ValueError: there is no such file, or it is not YAML.
+        ValueError: the file is missing, or is not YAML.
     """
     try:
         return list(yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8"))["deployments"])
@@ -44,9 +43,9 @@ def definitions() -> list[dict[str, Any]]:
 
 
 def deployment(definition: Mapping[str, Any]) -> RunnerDeployment:
-    """One deployment, served by this process.
+    """A deployment that this process serves.
 
-    A second run of the same one is cancelled while the first goes on: nights must not pile up.
+    While a run of a deployment is active, a second one is cancelled: nightly runs must not pile up.
     """
     function = definition["entrypoint"].rpartition(":")[2]
     where = f"{function}/{definition['name']}"
@@ -68,10 +67,10 @@ def deployment(definition: Mapping[str, Any]) -> RunnerDeployment:
 
 
 def switch_schedules(active: bool) -> list[str]:
-    """Switch every schedule of these deployments; returns a line each.
+    """Switch every schedule of these deployments; returns one line per schedule.
 
     Raises:
-        ValueError: one is not deployed yet.
+        ValueError: a deployment is not deployed yet.
     """
     lines = []
     with get_client(sync_client=True) as client:
@@ -102,7 +101,7 @@ def _schedule(where: str, given: Mapping[str, Any]) -> Any:
 
 
 def _as_scheduled(new: RunnerDeployment) -> RunnerDeployment:
-    """Leave a schedule that the server knows switched on or off as it is there."""
+    """Keep the state, on or off, of each schedule that the server already knows."""
     with get_client(sync_client=True) as client:
         try:
             known = client.read_deployment_by_name(f"{new.flow_name}/{new.name}").schedules
@@ -127,7 +126,7 @@ def main() -> int:
         if switch:
             print("\n".join(switch_schedules(switch == "on")))
             return 0
-        turns.ensure_limit()
+        one_at_a_time.ensure_limit()
         served = [deployment(definition) for definition in definitions()]
         serve(*served, pause_on_shutdown=False, print_starting_message=False, limit=None)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Where dvc.yaml puts things, relative to the repository's root."""
+"""Paths of the stages' inputs and outputs in dvc.yaml, relative to the repository's root."""
 
 from pathlib import Path
 
@@ -7,24 +7,24 @@ CORPUS = Path("data/toolwoz")
 TREES = Path("data/trees")
 DATASETS = Path("data/datasets")
 MODELS = Path("models")
-"""The base, and the policy that each round left: ``base``, ``r1``..."""
+"""Folder of the base and of the policy that each round left: ``base``, ``r1``..."""
 ARMS = Path("arms")
-"""By round, what it starts from and what it trained."""
+"""Folder of each round's policies: the one it starts from and those that it trained."""
 REPORTS = Path("reports")
 PLOTS = REPORTS / "plots"
-"""What `dvc plots` draws; dvc.yaml says how."""
+"""Folder of the data that `dvc plots` draws as dvc.yaml says."""
 EVALUATION = REPORTS / "evaluation"
 BENCHMARKS = REPORTS / "benchmarks"
 WORK = Path("work")
-"""What an interrupted stage continues from; DVC does not know it."""
+"""Folder of the state from which an interrupted stage continues; DVC does not know it."""
 LOGS = Path("logs")
 
 
 def start(round: str) -> Path:
-    """The policy that a round starts from."""
+    """Folder of the policy that a round starts from."""
     return ARMS / round / "start"
 
 
 def report(stage: str, round: str) -> Path:
-    """What DVC compares of a round's stage."""
+    """Report of a stage in a round, which DVC compares."""
     return REPORTS / stage / f"{round}.json"

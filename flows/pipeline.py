@@ -1,15 +1,15 @@
-"""The whole pipeline as one Prefect flow over the graph that DVC owns: one task a stage.
+"""The whole pipeline as one Prefect flow over the graph that DVC owns: one task per stage.
 
     python -m flows.pipeline              # every stage
-    python -m flows.pipeline evaluate     # that stage, and what it needs
+    python -m flows.pipeline evaluate     # that stage, and the stages it needs
 
-Each task is a `dvc repro` of one stage, so DVC alone decides what is stale, and a cancelled or
-failed run goes on where it was, from here or from the shell. A run with overrides is one
-`dvc exp run --temp`, which leaves the workspace alone. prefect.yaml offers the three flows below.
+Each task is a `dvc repro` of one stage, so DVC alone decides which stages are stale, and a
+cancelled or failed run can be continued here or from the shell. A run with overrides is one
+`dvc exp run --temp`, which does not change the workspace. prefect.yaml deploys the flows below.
 """
 
 # Annotations stay objects: a served run loads this file alone, where Prefect resolves no names.
-# What the UI says of a parameter is read from the docstring's Args.
+# The UI reads the description of a parameter from the docstring's Args.
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ from pydantic import WithJsonSchema
 
 from flows import params
 from flows.overrides import Overrides, RoundOverrides
-from flows.server import artifacts as showing
+from flows.server import artifacts
 from flows.server.dvc_process import LIVE, StageFailedError, run_dvc
 from flows.server.one_at_a_time import one_at_a_time
 from services.processes import reaped
@@ -48,7 +48,7 @@ STAGES = [
     "register",
 ]
 Target = Annotated[str, WithJsonSchema({"type": "string", "enum": STAGES})]
-"""One of dvc.yaml, chosen from a list in the UI."""
+"""A stage of dvc.yaml, chosen from a list in the UI."""
 NOTHING = RoundOverrides()
 
 
@@ -60,26 +60,26 @@ def pipeline(
     """Bring the pipeline up to date.
 
     Args:
-        targets: Stages to bring up to date, with all they need; all if empty.
-        overrides: Values in place of those of params.yaml, for this run alone.
+        targets: Stages to bring up to date, with all stages that they need; all if empty.
+        overrides: Values that replace those of params.yaml, for this run only.
 
     Returns:
         The outcome of each stage: Ran, Unchanged or Restored.
 
     Raises:
-        StageFailedError: a stage failed; those after it were not started.
+        StageFailedError: a stage failed; later stages were not started.
     """
-    return _bring_up_to_date(targets, overrides, showing.everything)
+    return _bring_up_to_date(targets, overrides, artifacts.everything)
 
 
 @flow(name="harvest-and-train")
 def harvest_and_train(overrides: RoundOverrides = NOTHING) -> dict[str, str]:
-    """Harvest, extract and train in every round, with what they need; the last is not evaluated.
+    """Harvest, extract and train in every round, but do not evaluate the last one.
 
     Args:
-        overrides: Values in place of those of params.yaml, for this run alone.
+        overrides: Values that replace those of params.yaml, for this run only.
     """
-    return _bring_up_to_date(["train", "continue"], overrides, showing.outcomes)
+    return _bring_up_to_date(["train", "continue"], overrides, artifacts.outcomes)
 
 
 @flow(name="evaluate-only")
@@ -87,28 +87,28 @@ def evaluate_only(
     force: bool = False,
     overrides: Overrides = Overrides(),  # noqa: B008  (frozen)
 ) -> dict[str, str]:
-    """Evaluate the policies that are there, and let the gates decide; nothing else is run.
+    """Evaluate the existing policies and let the gates decide; no other stage is run.
 
     Args:
-        force: Play every dialogue and benchmark again, even where nothing changed.
-        overrides: Values in place of those of params.yaml, for this run alone.
+        force: Play every dialogue and benchmark again, even if nothing changed.
+        overrides: Values that replace those of params.yaml, for this run only.
     """
     options = ["--single-item", *(["--force"] if force else [])]
     stages = ["evaluate", "baseline", "benchmarks", "gate", "compare", "register"]
-    return _bring_up_to_date(stages, overrides, showing.everything, options)
+    return _bring_up_to_date(stages, overrides, artifacts.everything, options)
 
 
 def _bring_up_to_date(
     targets: Sequence[str],
     overrides: Overrides,
-    show: showing.Show,
+    show: artifacts.Show,
     options: Sequence[str] = (),
 ) -> dict[str, str]:
     changes = overrides.assignments()
     if changes:
         params.check(overrides=changes)
     plan = _plan(targets, alone=bool(options))
-    # A cancelled run must leave neither dvc nor the training below it.
+    # A cancelled run must leave neither dvc nor a training process behind.
     with one_at_a_time(), reaped(LIVE):
         if changes:
             name = str(flow_run.name)
@@ -142,17 +142,21 @@ def reproduce(stage: str, force: bool = False) -> State:
 
 @task(task_run_name="dvc exp run {name}", cache_policy=NO_CACHE)
 def experiment(name: str, changes: Sequence[str], arguments: Sequence[str]) -> None:
-    """Run the stages with other params in a directory of their own."""
-    # ++: a key that is not there yet, as another round, is added
+    """Run the stages with other params in a temporary directory."""
+    # ++ adds a key that is not in the file yet, as another round
     sets = [word for change in changes for word in ("--set-param", f"++{change}")]
     run_dvc(name, ["exp", "run", "--temp", "--name", name, *sets, *arguments])
 
 
 def _plan(targets: Sequence[str], alone: bool = False) -> dict[str, list[str]]:
-    """Stage -> the stages it needs, each after those; `alone`: the targets, not what they need.
+    """Stage -> the stages it needs, in an order in which they can run.
 
-    A target that is several stages, as `train` is, stands for all of them, or for none: no arm may
-    continue another.
+    A target such as `train` means all its stages, and there may be none: `continue` has none if no
+    arm continues another.
+
+    Args:
+        targets: Names of stages; all stages if empty.
+        alone: Whether to leave out the stages that the targets need.
     """
     from dvc.repo import Repo
 

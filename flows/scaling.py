@@ -1,6 +1,6 @@
-"""The parts of harvest and evaluation: in this process, or over many machines on Dask's workers.
+"""The parts of harvest and evaluation: in this process, or on Dask's workers on many machines.
 
-Only a `scale` section that asks for shards imports any of it; `pip install 'toolwoz-josh[scale]'`.
+Dask is imported only if the section `scale` has shards; `pip install 'toolwoz-josh[scale]'`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScaleConfig:
-    """The section ``scale``: who does the work of harvest and evaluate. What they find is the same.
+    """The section ``scale``: the workers of harvest and evaluate, on which no result depends.
 
     Attributes:
-        shards: Parts that the scenarios are cut into, a task each; 0 does all in this process.
-            Several for each worker share the work more evenly; each of them opens its engine.
-        workers: Processes started here to take them, for as long as the stage runs.
-        address: Of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers take them; all
-            were started in this folder, which they share.
-        retries: How often a shard is tried again. It goes on where it was.
+        shards: Number of parts of the scenarios, one task each; 0 does all work in this process.
+            Several per worker balance the load better, but each opens its own engine.
+        workers: Number of worker processes to start here while the stage runs.
+        address: Address of a running Dask scheduler, as ``tcp://node-0:8786``, whose workers to
+            use; all of them must have been started in this folder, which they share.
+        retries: Number of further attempts of a shard. Each continues the work of the one before.
         retry_delay: Seconds before each retry.
     """
 
@@ -48,12 +48,13 @@ class ScaleConfig:
 
 
 def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
-    """Have every part done; returns when no more will come of it.
+    """Do every part; returns when each has succeeded or failed for good.
 
     Args:
-        scale: How many, and where.
-        stage: What the tasks are named after.
-        work: What a part that failed for good has not done is found missing in its files.
+        scale: The shards and the workers.
+        stage: Name of the stage, for the names of the tasks.
+        work: Does a part. It writes its results to files, where the caller finds what is missing
+            of a part that failed.
 
     Raises:
         RuntimeError: Dask is not installed.
@@ -64,7 +65,7 @@ def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
     if scale.shards:
         _on_workers(scale, stage, work)
     else:
-        runtime.task()(in_this_process)(work)
+        runtime.task(in_this_process)(work)
 
 
 def _on_workers(scale: ScaleConfig, stage: str, work: Work) -> None:
@@ -101,13 +102,13 @@ def _cluster(scale: ScaleConfig) -> dict[str, Any]:
     if scale.address:
         return {"address": scale.address}
     local = {"n_workers": scale.workers, "threads_per_worker": 1, "host": "127.0.0.1"}
-    # An engine takes what its settings say: Dask's own limit would kill a worker at its share.
+    # The engine's settings limit its memory; Dask's own limit would kill a worker earlier.
     return {"cluster_kwargs": {**local, "memory_limit": None, "dashboard_address": None}}
 
 
 @contextmanager
 def _one_server() -> Iterator[None]:
-    """The workers report to this process's Prefect server, be it one started for it alone."""
+    """Have the workers report to this process's Prefect server, even a temporary one."""
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

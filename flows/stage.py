@@ -1,7 +1,7 @@
-"""What every `python -m flows.NAME` does around its flow: params, log, MLflow run, exit status.
+"""The command of a stage: params, log, MLflow run and exit status around its flow.
 
-A stage that fails says what to do in one line, ends with a status other than 0, and keeps the
-traceback in logs/. Run the same command again, and DVC goes on from there.
+A stage that fails prints one line with what to do, ends with a status other than 0, and writes the
+traceback to logs/. The same command then continues.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ NOISY = (
     "mlflow.system_metrics",
 )
 FAULTS = (ValueError, OSError, RuntimeError)
-"""What our packages raise when the input, the disk or an engine is wrong; all else is a bug."""
+"""Errors that our packages raise for a bad input, disk or engine; any other is a bug."""
 
 
 def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ()) -> NoReturn:
     """Run `flow` as the stage of its name, with the dataclass of each section of params.yaml.
 
     Args:
-        flow: Called with one config a section, in their order.
+        flow: Called with the config of each section, in order.
         sections: Sections of params.yaml, or fields of them, as :func:`flows.params.load_section`
-            takes them; the section of the flow's name if none is given.
-        items: Names of the arguments that say which of a `foreach` or `matrix` stage this is, as
-            round and arm; they are read from the command line and handed to the flow.
+            takes them; by default the section of the flow's name.
+        items: Names of the arguments that select one of a `foreach` or `matrix` stage, as round and
+            arm; the command line has them, and the flow gets them.
     """
     parser = argparse.ArgumentParser(prog=f"python -m flows.stages.{flow.__name__}")
     for item in items:
@@ -56,7 +56,7 @@ def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str,
     """One execution of a stage; returns the exit status."""
     name = os.environ.get("DVC_STAGE") or _name(flow.__name__, items)
     signal.signal(signal.SIGTERM, _terminate)
-    # A shell that starts us in the background has SIGINT ignored; DVC still passes it on.
+    # A shell that starts this in the background ignores SIGINT; DVC still passes it on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log_file = _open_log(name)
     try:
@@ -76,7 +76,7 @@ def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str,
 
 
 def _name(stage: str, items: Mapping[str, str]) -> str:
-    """As DVC has it: ``train@r1-josh_sft``."""
+    """The name of a stage in DVC, as ``train@r1-josh_sft``."""
     return f"{stage}@{'-'.join(items.values())}" if items else stage
 
 
@@ -89,18 +89,18 @@ def _what_to_do(error: Exception) -> str:
 
 @contextmanager
 def _kept(log_file: Path) -> Iterator[None]:
-    """The log, how the stage ended included, becomes an artifact of the MLflow run."""
+    """Store the log, with the end of the stage, as an artifact of the MLflow run."""
     try:
         yield
-    except BaseException:  # Ctrl-C too: the log tells every end; always raised again
+    except BaseException:  # Ctrl-C too, for the log; always raised again
         log.info("traceback", exc_info=True, extra=FILE_ONLY)
         raise
     finally:
-        tracking.keep(log_file)
+        tracking.log_artifact(log_file)
 
 
 def _open_log(name: str) -> Path:
-    """Log to the console and, with time and place, to logs/NAME.log of this run."""
+    """Log to the console and, with time and logger, to logs/NAME.log."""
     LOGS.mkdir(exist_ok=True)
     path = LOGS / f"{name}.log"
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
@@ -115,5 +115,5 @@ def _open_log(name: str) -> Path:
 
 
 def _terminate(signal_number: int, _frame: Any) -> NoReturn:
-    """Leave by an exception, so that engines and MLflow runs are closed on the way out."""
+    """Exit by an exception, so that engines and MLflow runs are closed."""
     sys.exit(128 + signal_number)

@@ -1,4 +1,4 @@
-"""What a stage does in a round that has nothing left to do: it hands the note on, and says so."""
+"""Stages after the rounds have stopped: they copy the stop note and do nothing else."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from flows import reports
 from services.mlflow import tracking
-from tasks.rounds import sequence as rounds
+from tasks.rounds.sequence import read_stop, write_stop
 
 log = logging.getLogger(__name__)
 
 
-def is_passed(source: Path, out: Path, report: Path | None = None) -> bool:
-    """Whether `source` holds a note that the rounds stopped; `out` and the report then hold it too.
+def skip_if_stopped(source: Path, out: Path, report: Path | None = None) -> bool:
+    """Whether `source` holds a stop note; if so, write the note to `out` and into the report.
 
     Args:
-        source: What the stage reads.
-        out: What it makes.
-        report: What DVC compares of it, where there is such a file.
+        source: Folder that the stage reads.
+        out: Folder that the stage makes.
+        report: The stage's report, if it has one.
     """
-    stop = rounds.stopped(source)
+    stop = read_stop(source)
     if stop is None:
         return False
     log.info("nothing to do: %s", stop)
-    rounds.leave_note(stop, out)
+    write_stop(stop, out)
     if report is not None:
         reports.write(report, {"stopped": asdict(stop)})
     tracking.tag("stopped", str(stop))

@@ -1,1 +1,1 @@
-"""What the stages run on: engines that answer, MLflow that records, processes, shards."""
+"""Services of the stages: engines that answer, MLflow that records, processes, shards."""

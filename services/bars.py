@@ -1,9 +1,8 @@
-"""Progress bars of the libraries: none where stderr is no terminal.
+"""Progress bars of the libraries, switched off where stderr is no terminal.
 
-A log keeps each state of a bar as a line of its own, and Prefect's page as an entry. A
-process of the pipeline sets the variables below where it starts, before tqdm is imported, which
-reads them then; the processes that it starts inherit them. A variable that the environment sets
-already stays.
+In a log each state of a bar is a line, and on Prefect's page an entry. tqdm reads the variables
+below when it is imported, so a process of the pipeline sets them when it starts; its child
+processes inherit them. A variable that the environment already sets stays.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ OFF = {
 
 
 def switch_off() -> None:
-    """Set what is not set yet, unless somebody is looking."""
+    """Set the variables that are not set yet, unless stderr is a terminal."""
     if not sys.stderr.isatty():
         for name, value in OFF.items():
             os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Long work of a library, where no terminal shows its bar: a log line now and then."""
+"""Heartbeat: log lines during long work, where no terminal shows a progress bar."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from contextvars import copy_context
 from threading import Event, Thread
 
 EVERY = 30.0
+"""Seconds between two lines."""
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def saying(what: Callable[[], str], every: float = EVERY) -> Iterator[None]:
-    """Say what goes on and for how long, while the body runs; nothing where a bar is seen.
+def heartbeat(what: Callable[[], str], every: float = EVERY) -> Iterator[None]:
+    """Log the work and its duration while the body runs; nothing where a bar is shown.
 
     Args:
-        what: Called for each line, in a thread of its own.
-        every: Seconds between two lines; shorter work says nothing.
+        what: Returns the description of the work; called in another thread for each line.
+        every: Seconds between two lines; shorter work logs nothing.
     """
     if sys.stderr.isatty() or os.environ.get("RANK", "0") != "0":  # one of several processes
         yield
         return
     began, ended = time.monotonic(), Event()
 
-    def say() -> None:
+    def beat() -> None:
         while not ended.wait(every):
             log.info("%s, for %.0f s so far", what(), time.monotonic() - began)
 
     # Prefect finds the run that a line belongs to in the context.
-    thread = Thread(target=copy_context().run, args=(say,), daemon=True)
+    thread = Thread(target=copy_context().run, args=(beat,), daemon=True)
     thread.start()
     try:
         yield

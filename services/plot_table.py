@@ -1,4 +1,4 @@
-"""A plot's data: one CSV file, written whole or not at all."""
+"""The data of a plot: one CSV file, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write rows; a number that is None was not measured, and stays empty.
+    """Write rows; a number that is None was not measured: its cell is empty.
 
     Raises:
         ValueError: a row has a column that is not among `columns`.

@@ -17,7 +17,7 @@ vLLM server that still loads does not listen."""
 
 @contextmanager
 def reaped(live: Collection[subprocess.Popen[Any]], grace: float = GRACE) -> Iterator[None]:
-    """End, on the way out, the process group of each of `live`; start them in own sessions."""
+    """End the process group of each of `live` on the way out; each must lead a session."""
     try:
         yield
     finally:
@@ -26,7 +26,7 @@ def reaped(live: Collection[subprocess.Popen[Any]], grace: float = GRACE) -> Ite
 
 
 def end_group(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
-    """SIGTERM to the whole group, and SIGKILL to what is left of it after the grace time."""
+    """Send SIGTERM to the group, and SIGKILL to the rest of it after the grace time in seconds."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace

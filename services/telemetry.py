@@ -1,8 +1,8 @@
 """Usage reports of the libraries the pipeline runs on: off, and one switch for all of them.
 
-A process of the pipeline sets the variables below where it starts, before any of those libraries
-is imported; the processes that it starts inherit them. A variable that the environment sets already
-stays. With ``WOZ_TELEMETRY=1`` none is set. ``toolwoz`` and ``josh`` use nothing that reports.
+A process of the pipeline sets the variables below when it starts, before any of those libraries is
+imported; its child processes inherit them. A variable that the environment already sets stays. With
+``WOZ_TELEMETRY=1`` none is set. ``toolwoz`` and ``josh`` use nothing that reports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OFF = {
 
 
 def switch_off() -> None:
-    """Set what is not set yet, unless the switch is on."""
+    """Set the variables that are not set yet, unless the switch is on."""
     if os.environ.get(SWITCH) != "1":
         for name, value in OFF.items():
             os.environ.setdefault(name, value)

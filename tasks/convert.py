@@ -1,4 +1,4 @@
-"""The raw corpus becomes ToolWOZ: scenarios that prove themselves, one database, the tools."""
+"""Conversion of the raw corpus into ToolWOZ: proven scenarios, a database, the tools."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ class ConvertConfig:
     """The section ``convert``.
 
     Attributes:
-        mode: ``v2``, the corrected world, or ``parity``, the published one bug for bug.
+        mode: ``v2``, the corrected world, or ``parity``, the published world with its bugs.
     """
 
     mode: Mode
 
 
 class ConvertError(ValueError):
-    """What came out of the conversion is nothing to work with."""
+    """The conversion left a split without scenarios."""
 
 
-def convert(config: ConvertConfig, raw: Path, out: Path) -> dict[str, Any]:
+def convert_corpus(config: ConvertConfig, raw: Path, out: Path) -> dict[str, Any]:
     """Turn the corpus in `raw` into scenarios, database and tools in `out`.
 
     Returns:
-        What ``reports/conversion.json`` holds: scenarios and goals by split, and how many
-        dialogues were dropped for which reason. ``out/conversion.json`` names them.
+        The content of ``reports/conversion.json``: scenarios and goals by split, and the number of
+        dropped dialogues by reason. ``out/conversion.json`` names them.
 
     Raises:
         toolwoz.corpus.multiwoz.CorpusError: a file is missing or damaged, or a dialogue corrupt.
-        ConvertError: a split has no scenario left; the message says why they were dropped.
+        ConvertError: a split has no scenario left; the message has the reasons.
         toolwoz.conversion.schemas.TableError: scenarios or goals break their schema; it names the
-        rows.
+            rows.
     """
     corpus = read_corpus(raw)
     made = conversion.convert(corpus, config.mode)

@@ -20,9 +20,9 @@ class FetchConfig:
     """The section ``fetch``.
 
     Attributes:
-        source: One of ``toolwoz.corpus.sources.SOURCES``, or the path of a folder with a
-        release's files.
-        synthetic: Size and seed of the synthetic corpus; other sources do not read it.
+        source: One of ``toolwoz.corpus.sources.SOURCES``, or the path of a folder with a release's
+            files.
+        synthetic: Size and seed of the synthetic corpus; other sources ignore it.
     """
 
     source: str
@@ -31,18 +31,18 @@ class FetchConfig:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched: the source's name, the number of files, and their bytes."""
+    """A fetched corpus: the name of the source, the number of files, and their bytes."""
 
     source: str
     files: int
     bytes: int
 
 
-def fetch(config: FetchConfig, out: Path) -> Fetched:
+def fetch_corpus(config: FetchConfig, out: Path) -> Fetched:
     """Fill `out` with the corpus.
 
     Raises:
-        toolwoz.corpus.download.FetchError: no such source, a file that cannot be had, or one with a
+        toolwoz.corpus.download.FetchError: no such source, a file that cannot be downloaded, or a
             wrong checksum.
     """
     mirror = os.environ.get(MIRROR)

@@ -1,1 +1,1 @@
-"""What the pipeline has to do with a Prefect server."""
+"""The pipeline's connection to a Prefect server."""

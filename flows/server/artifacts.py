@@ -1,4 +1,4 @@
-"""What a finished run leaves to look at in the Prefect UI, on its page's tab Artifacts."""
+"""Artifacts of a finished run in the Prefect UI: outcomes, metrics and links."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows import paths
-from flows.server import links as screens
+from flows.server import links
 from flows.tools.summary import markdown
 
 Show = Callable[[Mapping[str, str], str | None], None]
-"""Given the outcome of each stage and, of a run with overrides, its DVC experiment."""
+"""Called with the outcome of each stage and the DVC experiment of a run with overrides."""
 
 
 def outcomes(found: Mapping[str, str], _experiment: str | None) -> None:
-    """What became of each stage, and where MLflow has the run."""
+    """Show the outcome of each stage and a link to the run in MLflow."""
     rows = [{"stage": stage, "outcome": outcome} for stage, outcome in found.items()]
     create_table_artifact(rows, key="stages", description="Unchanged: DVC found nothing to do.")
-    if run := screens.pipeline_run():
-        create_link_artifact(screens.run_url(run), key="mlflow", link_text="This run in MLflow")
+    if run := links.pipeline_run():
+        create_link_artifact(links.run_url(run), key="mlflow", link_text="This run in MLflow")
 
 
 def everything(found: Mapping[str, str], experiment: str | None) -> None:
-    """Also the metrics of every policy, and the report with its dialogues."""
+    """Also show the metrics of every policy and a link to the report with its dialogues."""
     outcomes(found, experiment)
     if record := _metrics(experiment):
         create_markdown_artifact(markdown(record), key="metrics", description="Test split")
-    if run := screens.stage_run("compare"):
-        url = f"{screens.run_url(run)}/artifacts/report.html"
+    if run := links.stage_run("compare"):
+        url = f"{links.run_url(run)}/artifacts/report.html"
         create_link_artifact(url, key="report", link_text="Report, with every dialogue")
 
 

@@ -1,4 +1,4 @@
-"""One `dvc` command below a flow run: its lines in the run's log, its stages below the run."""
+"""A `dvc` command inside a flow run: the run logs its output and is the parent of its stages."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from flows.server import runtime
 from services.mlflow import provenance
 
 LIVE: set[subprocess.Popen[str]] = set()
-"""The commands that are running."""
+"""Running commands."""
 OUTCOMES = {"didn't change, skipping": "Unchanged", "is cached - skipping run": "Restored"}
-"""What DVC says of a stage that it need not run -> the name of the task's state."""
+"""DVC's message about a stage that it does not run -> the name of the task's state."""
 
 
 class StageFailedError(RuntimeError):
-    """A stage of the pipeline ended with an error; its own log says why."""
+    """A stage of the pipeline ended with an error, which its log explains."""
 
 
 def run_dvc(name: str, arguments: Sequence[str]) -> str:
-    """Run `dvc ARGUMENTS`; returns Ran, or what DVC did instead of running a stage.
+    """Run `dvc ARGUMENTS`; returns Ran, Unchanged or Restored.
 
     Raises:
-        StageFailedError: it ended with an error.
+        StageFailedError: the command ended with an error.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
@@ -52,7 +52,7 @@ def run_dvc(name: str, arguments: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, where `python` is this one, and a stage hangs below this flow run."""
+    """The environment of this process, with its `python` first and this flow run as parent."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {
         **os.environ,

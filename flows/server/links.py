@@ -8,7 +8,7 @@ from services.mlflow.store import connect
 from services.mlflow.tracking import KIND_TAG, PIPELINE_TAG
 
 MLFLOW_UI = "WOZ_MLFLOW_UI"
-"""Environment variable: where MLflow's pages are, if they are not where `make ui` puts them."""
+"""Environment variable: address of MLflow's pages, if it is not that of `make ui`."""
 DEFAULT_UI = "http://127.0.0.1:5000"
 
 
@@ -20,7 +20,7 @@ def run_url(run: str) -> str:
 
 
 def pipeline_run() -> str | None:
-    """The MLflow run of the pipeline execution that this flow run is; None if no stage ran."""
+    """The MLflow run of this pipeline execution; None if no stage ran."""
     from prefect.runtime import flow_run
 
     where = f"tags.`{PIPELINE_TAG}` = '{flow_run.id}' and tags.`{KIND_TAG}` = 'pipeline'"

@@ -1,7 +1,7 @@
-"""One run at a time, of all deployments and the command line together.
+"""The limit of one run at a time, for all deployments and the command line together.
 
-They share one engine's memory and DVC's locks. The limit is Prefect's own, so it holds for every
-worker of a server; the UI shows it under Concurrency, and who has the means raises it there.
+Runs share the memory of an engine and DVC's locks. The limit is Prefect's own, so it holds for all
+workers of a server; it can be raised in the UI under Concurrency.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 LIMIT = "toolwoz-josh"
 LEASE = 60.0
-"""Seconds after which the place of a run whose process was killed is free again."""
+"""Seconds until the place of a run whose process was killed is free again."""
 
 
 def ensure_limit() -> None:
-    """Create the limit, of one run, where the server has none of that name."""
+    """Create the limit of one run, unless the server already has the limit."""
     with get_client(sync_client=True) as client:
         try:
             client.read_global_concurrency_limit_by_name(LIMIT)
@@ -34,9 +34,9 @@ def ensure_limit() -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Wait for the run before this one, and have the next wait for this."""
+    """Wait for the run before this one, and make the next one wait."""
     ensure_limit()
-    # A server that is away for a while must not end a training of hours.
+    # A server that is down for a while must not end a training of hours.
     with concurrency(
         LIMIT, lease_duration=LEASE, strict=True, raise_on_lease_renewal_failure=False
     ):

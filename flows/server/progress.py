@@ -1,4 +1,4 @@
-"""Progress of a stage as an artifact of its Prefect run: a bar in the UI that fills."""
+"""Progress of a stage as an artifact of its Prefect run: a bar in the UI."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 
 
 class ProgressBars:
-    """A bar for each label it is told of; nothing where no Prefect server records the run."""
+    """A bar for each label; nothing if no Prefect server records the run."""
 
     def __init__(self) -> None:
         self._bars: dict[str, UUID] = {}
         self._lost = False
 
     def __call__(self, progress: Progress) -> None:
-        """Move a bar; a server that fails is a warning, once, and never the stage's end."""
+        """Move a bar. A server that fails causes one warning and does not end the stage."""
         if self._lost or not runtime.is_tracked():
             return
         from httpx import HTTPError
@@ -36,7 +36,7 @@ class ProgressBars:
     def _draw(self, name: str, percent: float, line: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-        # Called inside an event loop, where Prefect would give a coroutine unless told otherwise.
+        # _sync: inside an event loop Prefect would return a coroutine.
         if name in self._bars:
             update_progress_artifact(self._bars[name], percent, line, _sync=True)  # type: ignore[call-arg]
         else:

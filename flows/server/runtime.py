@@ -1,8 +1,8 @@
-"""Flows and tasks that are Prefect's where a Prefect server listens, and plain functions elsewhere.
+"""Flows and tasks: Prefect's if a Prefect server listens, and plain functions if none does.
 
-A stage run by `dvc repro` must start no server and wait for none, so Prefect is not even imported
-when nobody listens. ``WOZ_PREFECT`` decides otherwise: ``off`` never asks, ``server`` takes a
-server at ``PREFECT_API_URL`` for granted.
+A stage run by `dvc repro` must not start a server or wait for one, so without a server Prefect is
+not even imported. ``WOZ_PREFECT=off`` looks for no server, ``WOZ_PREFECT=server`` assumes one at
+``PREFECT_API_URL``.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def flow(function: Callable[P, R]) -> Callable[P, R]:
         from prefect import flow as prefect_flow
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        # The parameters are dataclasses that params.yaml has validated: no second time. The
-        # heartbeat would be joined for a whole second at the end of every flow run.
+        # The parameters are validated dataclasses. The heartbeat would be joined for a whole second
+        # at the end of every flow run.
         name = os.environ.get("DVC_STAGE", function.__name__)
         tracked = prefect_flow(flow_run_name=name, validate_parameters=False)(function)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _under_the_parent():
@@ -45,35 +45,31 @@ def flow(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def task(*, retries: int = 0, delay: float = 5) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A step of a stage: one Prefect task run per call while :func:`is_tracked`.
+def task(function: Callable[P, R], *, retries: int = 0, delay: float = 5) -> Callable[P, R]:
+    """A part of a stage: one Prefect task run per call while :func:`is_tracked`.
 
     Args:
-        retries: How often Prefect tries again. Only for what may pass by itself, as a download.
+        function: The work; the task has its name.
+        retries: Number of further attempts, for faults that pass by themselves, as of a download.
         delay: Seconds before each retry.
     """
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not is_tracked():
-                return function(*args, **kwargs)
-            from prefect import task as prefect_task
-            from prefect.cache_policies import NO_CACHE  # DVC is the only cache
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not is_tracked():
+            return function(*args, **kwargs)
+        from prefect import task as prefect_task
+        from prefect.cache_policies import NO_CACHE  # DVC is the only cache
 
-            options = prefect_task(
-                retries=retries, retry_delay_seconds=delay, cache_policy=NO_CACHE
-            )
-            return options(function)(*args, **kwargs)
+        options = prefect_task(retries=retries, retry_delay_seconds=delay, cache_policy=NO_CACHE)
+        return options(function)(*args, **kwargs)
 
-        return call
-
-    return decorate
+    return call
 
 
 @functools.cache
 def is_tracked() -> bool:
-    """Whether runs are recorded by a Prefect server; asked once a process."""
+    """Whether a Prefect server records runs; looked up once per process."""
     mode = os.environ.get(PREFECT, "auto")
     if mode not in ("auto", "off", "server"):
         raise ValueError(f"{PREFECT}={mode}: expected auto, off or server")
@@ -97,9 +93,9 @@ def listens(api: str) -> bool:
 
 
 def child_environment() -> dict[str, str]:
-    """What a subprocess of the running flow needs so that its own flow hangs below it.
+    """Environment that makes the flow of a subprocess a child of the running flow.
 
-    The server may be one that Prefect started for this process alone: its address goes along.
+    It has the server's address, as Prefect may have started a server for this process alone.
     """
     from prefect import get_client
     from prefect.runtime import flow_run
@@ -112,7 +108,7 @@ def child_environment() -> dict[str, str]:
 def _under_the_parent() -> Iterator[None]:
     """Make the next flow a subflow of the pipeline's run, which lives in another process.
 
-    ``hydrated_context`` is what Prefect's own task runners cross process boundaries with.
+    Prefect's own task runners use ``hydrated_context`` across process boundaries.
     """
     parent = os.environ.get(PARENT)
     if parent is None:
@@ -137,7 +133,7 @@ def _under_the_parent() -> Iterator[None]:
 
 
 def _send_our_logs() -> None:
-    """Have Prefect show the lines of our loggers; read when Prefect is imported."""
+    """Have Prefect show our loggers' lines; it reads the variables when it is imported."""
     os.environ.setdefault(
         "PREFECT_LOGGING_EXTRA_LOGGERS", "dialogue,flows,josh,services,tasks,toolwoz,worlds"
     )

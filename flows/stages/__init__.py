@@ -1,1 +1,1 @@
-"""One module a stage of dvc.yaml: ``python -m flows.stages.NAME``."""
+"""The stages of dvc.yaml, one module each: ``python -m flows.stages.NAME``."""

@@ -5,48 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from flows import paths, reports
+from flows import paths
+from flows.reports import report
 from flows.scaling import ScaleConfig, over_parts
 from flows.server.runtime import flow, task
 from flows.stage import main
-from flows.stopped import is_passed
+from flows.stopped import skip_if_stopped
 from services.engines import EngineSettings
-from services.mlflow import tracking
-from services.mlflow.flat_metrics import flat
+from services.mlflow.flat_metrics import split_metrics
 from services.mlflow.traces import trace_dialogues
 from tasks.evaluate import parts
-from tasks.evaluate.job import Arms, EvaluateConfig, Job, report
-from tasks.rounds import sequence as all_rounds
-from tasks.rounds.sequence import EVALUATION, Round
+from tasks.evaluate.job import Arms, EvaluateConfig, Job
+from tasks.evaluate.job import report as to_record
+from tasks.rounds.sequence import BASE, EVALUATION, Round, number
 from tasks.train.recipe import TrainConfig
 from toolwoz.users.dialogues import DialogueConfig
 
 
-@task()
-def gather(job: Job) -> Arms:
-    """Put the results of the round's policies together."""
-    return parts.gather(job)
-
-
-@task()
-def tell(arms: Arms, round: str) -> None:
-    """Write reports/evaluation/ROUND.json and log it."""
-    record = report(arms)
-    reports.write(paths.report("evaluation", round), record)
-    for name, by_split in record["arms"].items():
-        figures = {f"{name}.{figure}": value for figure, value in flat(by_split).items()}
-        tracking.report(figures, step=all_rounds.number(round))
-
-
-@task()
+@task
 def trace(config: EvaluateConfig, arms: Arms, round: str) -> None:
-    """Keep the first test dialogues of each policy where MLflow shows them turn by turn.
-
-    Last, and a side output: the results stand in files by now, and a store that fails is a
-    warning.
-    """
+    """Log the first test dialogues of each policy as MLflow traces: a side output, so last."""
     for name, arm in arms["test"].items():
-        policy = name if name == all_rounds.BASE else f"{round}/{name}"
+        policy = name if name == BASE else f"{round}/{name}"
         trace_dialogues(arm.results, policy, "test", config.traces)
 
 
@@ -60,8 +40,8 @@ def evaluate(
     scale: ScaleConfig,
     round: str,
 ) -> None:
-    out = paths.EVALUATION / round
-    if is_passed(paths.start(round), out, paths.report("evaluation", round)):
+    out, report_file = paths.EVALUATION / round, paths.report("evaluation", round)
+    if skip_if_stopped(paths.start(round), out, report_file):
         return
     before = rounds[round].after
     trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
@@ -78,8 +58,10 @@ def evaluate(
     )
     parts.prepare(job)
     over_parts(scale, "evaluate", partial(parts.play_part, job))
-    arms = gather(job)
-    tell(arms, round)
+    arms = task(parts.gather)(job)
+    record = to_record(arms)
+    figures = {name: split_metrics(by_split) for name, by_split in record["arms"].items()}
+    report(report_file, record, figures, step=number(round))
     trace(config, arms, round)
 
 

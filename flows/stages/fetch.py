@@ -6,25 +6,14 @@ from flows import paths
 from flows.server.runtime import flow, task
 from flows.stage import main
 from services.mlflow import tracking
-from tasks import fetch as work
-from tasks.fetch import FetchConfig, Fetched
-
-
-@task(retries=2, delay=10)
-def download(config: FetchConfig) -> Fetched:
-    """Fill data/raw; what a mirror or an earlier try has is not downloaded again."""
-    return work.fetch(config, paths.RAW)
-
-
-@task()
-def tell(fetched: Fetched) -> None:
-    """Log what was fetched."""
-    tracking.report({"fetch.files": fetched.files, "fetch.bytes": fetched.bytes})
+from tasks.fetch import FetchConfig, fetch_corpus
 
 
 @flow
 def fetch(config: FetchConfig) -> None:
-    tell(download(config))
+    # Files that a mirror or an earlier attempt has are not downloaded again.
+    fetched = task(fetch_corpus, retries=2, delay=10)(config, paths.RAW)
+    tracking.report({"fetch.files": fetched.files, "fetch.bytes": fetched.bytes})
 
 
 if __name__ == "__main__":

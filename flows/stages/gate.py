@@ -7,31 +7,29 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from flows import paths, reports
+from flows import paths
+from flows.reports import report
 from flows.server.runtime import flow, task
 from flows.stage import main
-from flows.stopped import is_passed
-from services.mlflow import tracking
+from flows.stopped import skip_if_stopped
 from tasks.benchmarks.scores.comparison import to_json
-from tasks.rounds import gate as work
-from tasks.rounds import start as policies
-from tasks.rounds.gate import SPLIT, Decision
-from tasks.rounds.sequence import BASE, GateConfig, Round, Stop, leave_note, number
+from tasks.rounds.gate import SPLIT, Decision, compared, decide, read_benchmarks
+from tasks.rounds.sequence import BASE, GateConfig, Round, Stop, number, write_stop
+from tasks.rounds.start import accept
 from tasks.train.recipe import TrainConfig
 
 log = logging.getLogger(__name__)
 
 
-@task()
+@task
 def judge(
     config: GateConfig, rounds: Mapping[str, Round], round: str
 ) -> tuple[Decision, dict[str, Any]]:
-    """The decision, and the differences it rests on."""
-    found = work.compared(config, rounds[round].after, paths.EVALUATION / round)
-    differences = work.read_benchmarks(
-        config, paths.BENCHMARKS, (BASE, f"{round}/{config.candidate}")
-    )
-    decision = work.decide(config, found, differences)
+    """The decision, and the differences that it rests on."""
+    found = compared(config, rounds[round].after, paths.EVALUATION / round)
+    policies = (BASE, f"{round}/{config.candidate}")
+    differences = read_benchmarks(config, paths.BENCHMARKS, policies)
+    decision = decide(config, found, differences)
     log.info("gate of %s: %s is %s: %s", round, *asdict(decision).values())
     return decision, {
         "comparison": found[config.candidate][SPLIT],
@@ -39,13 +37,13 @@ def judge(
     }
 
 
-@task()
+@task
 def pass_on(decision: Decision, train: TrainConfig, round: str) -> None:
-    """The accepted policy with its results, or the note that the rounds stop here."""
+    """Write what the next round starts from: the accepted policy and results, or a stop note."""
     out = paths.MODELS / round
     if decision.decision != "promoted":
         stop = Stop(round, f"{decision.candidate} is {decision.decision}: {decision.reason}")
-        leave_note(stop, out)
+        write_stop(stop, out)
         log.info("%s", stop)
         return
     results = {
@@ -53,30 +51,23 @@ def pass_on(decision: Decision, train: TrainConfig, round: str) -> None:
         for split in (paths.EVALUATION / round).iterdir()
         if split.is_dir()
     }
-    policies.accept(paths.ARMS / round / train.place(decision.candidate), results, out)
-
-
-@task()
-def tell(decision: Decision, evidence: Mapping[str, Any], after: str, round: str) -> None:
-    """Write reports/gate/ROUND.json and log it."""
-    record = {"start": after, **asdict(decision), **evidence}
-    reports.write(paths.report("gate", round), record)
-    gains = {
-        f"gate.{figure}_gain": evidence["comparison"][figure]["estimate"]["value"]
-        for figure in ("reward", "success")
-    }
-    promoted = {"gate.promoted": float(decision.decision == "promoted")}
-    tracking.report({**gains, **promoted}, step=number(round))
+    accept(paths.ARMS / round / train.place(decision.candidate), results, out)
 
 
 @flow
 def gate(config: GateConfig, train: TrainConfig, rounds: Mapping[str, Round], round: str) -> None:
-    evaluation = paths.EVALUATION / round
-    if is_passed(evaluation, paths.MODELS / round, paths.report("gate", round)):
+    report_file = paths.report("gate", round)
+    if skip_if_stopped(paths.EVALUATION / round, paths.MODELS / round, report_file):
         return
     decision, evidence = judge(config, rounds, round)
     pass_on(decision, train, round)
-    tell(decision, evidence, rounds[round].after, round)
+    record = {"start": rounds[round].after, **asdict(decision), **evidence}
+    gains = {
+        f"{figure}_gain": evidence["comparison"][figure]["estimate"]["value"]
+        for figure in ("reward", "success")
+    }
+    figures = {"gate": {**gains, "promoted": float(decision.decision == "promoted")}}
+    report(report_file, record, figures, step=number(round))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,19 @@ from flows.params import Section
 from flows.server.runtime import flow, task
 from flows.stage import main
 from services.mlflow import provenance
-from tasks.register import job as work
-from tasks.register.job import RegisterConfig, Registration
+from tasks.register.job import (
+    RegisterConfig,
+    Registration,
+    choose,
+    figures,
+    register_policy,
+)
 from tasks.register.model_card import card, hub_id
 from tasks.register.packing import adapter_base
 from tasks.train.recipe import START, TrainConfig
 
 
-@task()
+@task
 def enter(
     config: RegisterConfig,
     record: Mapping[str, Any],
@@ -27,7 +32,7 @@ def enter(
     train: TrainConfig,
 ) -> Registration:
     """Make a version of the policy accepted last, or of the candidate where none was."""
-    policy, promote, reason = work.choose(record)
+    policy, promote, reason = choose(record)
     round, _, arm = policy.partition("/")
     folder = paths.ARMS / round / train.place(arm)
     name = hub_id(settings["bootstrap"])
@@ -35,22 +40,16 @@ def enter(
     on_hub = {str(paths.ARMS / round / START): name} if name and is_first else {}
     recipe = asdict(train.policies[arm])
     hashes = provenance.dvc_hashes(outs=False).deps
-    return work.register(
+    return register_policy(
         config,
         policy,
         folder,
-        work.figures(record["arms"][policy]),
+        figures(record["arms"][policy]),
         promote=promote,
         reason=reason,
         card=card(policy, record, settings, recipe, hashes, adapter_base(folder, on_hub)),
         on_hub=on_hub,
     )
-
-
-@task()
-def tell(registration: Registration) -> None:
-    """Write reports/registration.json."""
-    reports.write(paths.REPORTS / "registration.json", asdict(registration))
 
 
 @flow
@@ -59,7 +58,8 @@ def register(
 ) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
     settings = {"bootstrap": asdict(bootstrap), "harvest": asdict(harvest)}
-    tell(enter(config, record, settings, train))
+    registration = enter(config, record, settings, train)
+    reports.write(paths.REPORTS / "registration.json", asdict(registration))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 """The versions of data/datasets that commits and experiments hold, and how two of them differ.
 
-    python -m flows.tools.datasets                 # every version: its hash, what bears it, its
-    sets
-    python -m flows.tools.datasets v1 my-exp       # what the second has that the first has not
+    python -m flows.tools.datasets                 # every version: hash, revisions, sets
+    python -m flows.tools.datasets v1 my-exp       # rows kept, new and gone, per file
 
-A version is what DVC hashed, so commits and experiments that extracted the same rows are one.
+A version is a content of the folder by DVC's hash; commits and experiments may share one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,10 +31,12 @@ LOCK = "dvc.lock"
 WORKSPACE = "workspace"
 REPORT = "extract"
 """Folder of the rounds' reports, and the stage that writes them."""
+KIND = re.compile(r"^HEAD -> |^tag: |^refs/exps/\w\w/\w{38}/")
+"""Prefixes that git puts before the name of a branch, tag or experiment."""
 
 
 class DatasetsError(ValueError):
-    """A version that is not to be had; the message says what to do."""
+    """A version that is not available; the message says what to do."""
 
 
 @dataclass
@@ -42,10 +44,10 @@ class Version:
     """One content of the training sets.
 
     Attributes:
-        hashes: Folder below data/datasets, or itself -> DVC's md5.
-        names: Tags, experiments and commits that hold it; the newest commit first.
-        revision: One of them, to read from; None for the workspace.
-        date: Of the oldest of its commits.
+        hashes: Path of data/datasets, or of a folder below it, and DVC's md5.
+        names: Tags, experiments and commits that have it; the newest commit first.
+        revision: Revision to read it from; None for the workspace.
+        date: Date of the oldest of its commits.
     """
 
     hashes: tuple[tuple[str, str], ...]
@@ -55,10 +57,10 @@ class Version:
 
 
 def versions() -> list[Version]:
-    """Every version there is, newest first."""
+    """Every version, newest first."""
     found: dict[tuple[tuple[str, str], ...], Version] = {}
     for revision, date, names in _revisions():
-        hashes = _hashes(_read_lock(revision))
+        hashes = _hashes(revision)
         if not hashes:
             continue
         version = found.setdefault(hashes, Version(hashes, revision, date))
@@ -68,17 +70,17 @@ def versions() -> list[Version]:
 
 
 def describe(version: Version) -> str:
-    """A few lines: hash, date and bearers, and the rows of each set."""
+    """The lines about a version: hash, date and revisions, then the rows of each set."""
     hashes = ", ".join(f"{path} {md5[:8]}" for path, md5 in version.hashes)
     head = f"{hashes}  {version.date:%Y-%m-%d %H:%M}  {', '.join(version.names)}"
     return "\n".join([head, *_sets(version.revision)])
 
 
 def compare(before: str, after: str) -> Iterator[str]:
-    """What changed from one revision, or ``workspace``, to another, a line a file.
+    """The changes from one revision, or ``workspace``, to another, one line per file.
 
     Raises:
-        DatasetsError: there is no such revision, or its rows are neither here nor in a remote.
+        DatasetsError: no such revision, or its rows are neither here nor in a remote.
     """
     old, new = _rows(before), _rows(after)
     for name in sorted(old.keys() | new.keys()):
@@ -91,47 +93,37 @@ def compare(before: str, after: str) -> Iterator[str]:
 
 
 def _revisions() -> Iterator[tuple[str | None, datetime, list[str]]]:
-    """The workspace, and every commit, experiments included, in which dvc.lock changed."""
+    """The workspace, and every commit, those of experiments included, that changed dvc.lock."""
     if Path(LOCK).is_file():
         yield None, datetime.fromtimestamp(Path(LOCK).stat().st_mtime, UTC), [WORKSPACE]
-    shape = "--format=%H%x09%ct%x09%D"
-    for line in _git("log", "--all", "--decorate=full", shape, "--", LOCK).splitlines():
-        commit, seconds, refs = line.split("\t")
-        names = [name for ref in refs.split(", ") if (name := _name(ref))]
-        yield commit, datetime.fromtimestamp(int(seconds), UTC), names or [commit[:7]]
+    # Without these options git names no experiments.
+    refs = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "exps")]
+    refs.append("--decorate-refs-exclude=refs/exps/exec")
+    log = _git("log", "--all", *refs, "--format=%H%x09%ct%x09%D", "--", LOCK)
+    for line in log.splitlines():
+        commit, seconds, names = line.split("\t")
+        found = [KIND.sub("", name) for name in names.split(", ") if name]
+        yield commit, datetime.fromtimestamp(int(seconds), UTC), found or [commit[:7]]
 
 
-def _name(ref: str) -> str | None:
-    """A tag, a branch or an experiment, as its users call it."""
-    ref = ref.removeprefix("HEAD -> ").removeprefix("tag: ")
-    kinds = {"refs/tags/": "tag ", "refs/heads/": "branch ", "refs/exps/": "exp "}
-    for prefix, kind in kinds.items():
-        if ref.startswith(prefix) and not ref.startswith("refs/exps/exec"):
-            name = ref.removeprefix(prefix)
-            return kind + (name.rpartition("/")[2] if kind == "exp " else name)
-    return None
-
-
-def _read_lock(revision: str | None) -> Mapping[str, Any]:
+def _hashes(revision: str | None) -> tuple[tuple[str, str], ...]:
     text = _git("show", f"{revision}:{LOCK}") if revision else Path(LOCK).read_text("utf-8")
     try:
-        return YAML(typ="safe").load(text) or {}
+        lock = YAML(typ="safe").load(text) or {}
     except YAMLError as error:
         raise DatasetsError(f"{LOCK} of {revision or WORKSPACE} is not YAML: {error}") from error
-
-
-def _hashes(lock: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     outs = (out for stage in lock.get("stages", {}).values() for out in stage.get("outs", ()))
-    ours = ((out["path"], out["md5"]) for out in outs if _is_dataset(out["path"]))
-    return tuple(sorted(ours))
-
-
-def _is_dataset(path: str) -> bool:
-    return Path(path).is_relative_to(paths.DATASETS)
+    return tuple(
+        sorted(
+            (out["path"], out["md5"])
+            for out in outs
+            if Path(out["path"]).is_relative_to(paths.DATASETS)
+        )
+    )
 
 
 def _sets(revision: str | None) -> Iterator[str]:
-    """Rows and lengths of every set, from the reports that were written with it."""
+    """Rows and lengths of every set, from the reports of the stage that wrote it."""
     try:
         with _files(revision) as files:
             found = _find(files, paths.REPORTS / REPORT, ".json")
@@ -169,7 +161,7 @@ def _rows(revision: str) -> dict[str, Counter[bytes]]:
 
 
 def _find(files: Any, folder: Path, suffix: str) -> list[str]:
-    """Not all that is there: DVC puts a .gitignore beside what it keeps."""
+    """The files of a folder with that suffix; DVC also puts a .gitignore there."""
     return [name for name in files.find(folder.as_posix()) if name.endswith(suffix)]
 
 
@@ -204,7 +196,7 @@ def _git(*arguments: str) -> str:
 def main() -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.tools.datasets")
-    parser.add_argument("revisions", nargs="*", help="two of them: what differs")
+    parser.add_argument("revisions", nargs="*", help="two revisions to compare")
     revisions = parser.parse_args().revisions
     if len(revisions) not in (0, 2):
         parser.error("name no revision, or two")

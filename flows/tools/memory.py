@@ -1,9 +1,9 @@
-"""What training will take of a GPU, before there is one.
+"""Estimate of the GPU memory that training will take.
 
     python -m flows.tools.memory paper-8b --model configs/models/llama-3-8b --gib 80
     python -m flows.tools.memory paper-8b 2x24gb --model configs/models/llama-3-8b --gib 24
 
-Every arm of the configs is estimated with the longest dialogue that the engine reads.
+Every arm of the configs is estimated for the longest dialogue that the engine reads.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tasks.train.recipe import Recipe, TrainConfig
 from tasks.train.trainers import arguments
 
 UNMEASURED = 2.0
-"""GiB that the framework itself may take, and the estimate leaves out."""
+"""GiB that the framework itself may take, which the estimate leaves out."""
 
 
 def main(options: Sequence[str] | None = None) -> int:
-    """Print an estimate a line; 1 if an arm does not fit, or something is wrong."""
+    """Print one estimate per line; returns 1 if an arm does not fit or an input is wrong."""
     chosen = _parser().parse_args(options)
     try:
         sections = params.merged(chosen.configs)
@@ -43,16 +43,16 @@ def main(options: Sequence[str] | None = None) -> int:
 
 
 def memory_of(train: TrainConfig, model: str, longest: int) -> Mapping[str, Memory]:
-    """By arm, on each GPU.
+    """Memory on each GPU, by arm.
 
     Args:
-        train: The section.
+        train: The section ``train``.
         model: Folder with the ``config.json`` of the model, or its name on the Hub.
-        longest: Tokens of the longest row.
+        longest: Number of tokens of the longest row.
 
     Raises:
-        OSError: there is no such model.
-        tasks.train.recipe.TrainError: an option that TRL does not know.
+        OSError: the model does not exist.
+        tasks.train.recipe.TrainError: TRL does not know an option.
     """
     from transformers import AutoConfig
 
@@ -66,13 +66,13 @@ def memory_of(train: TrainConfig, model: str, longest: int) -> Mapping[str, Memo
 
 
 def _arguments(recipe: Recipe) -> Any:
-    """TRL's options of an arm; transformers refuses bf16 on a GPU where there is none."""
+    """TRL's options of an arm, on the CPU: without a GPU transformers refuses bf16 for one."""
     on_cpu = replace(recipe, trl={**recipe.trl, "use_cpu": True})
     return arguments(on_cpu, Path("work"), 0, watched=False)
 
 
 def _shards(accelerate: str) -> int:
-    """How many GPUs share one model's weights."""
+    """Number of GPUs that share one model's weights."""
     if not accelerate:
         return 1
     settings = yaml.safe_load(Path(accelerate).read_text(encoding="utf-8"))
@@ -86,9 +86,9 @@ def _model(bootstrap: Any) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flows.tools.memory", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("configs", nargs="+", help="of configs/, merged in this order")
-    parser.add_argument("--model", help="folder with its config.json; else what bootstrap takes")
-    parser.add_argument("--gib", type=float, default=80.0, help="of one GPU")
+    parser.add_argument("configs", nargs="+", help="names in configs/, merged in this order")
+    parser.add_argument("--model", help="folder with its config.json; default: bootstrap's")
+    parser.add_argument("--gib", type=float, default=80.0, help="memory of one GPU in GiB")
     return parser
 
 

@@ -1,6 +1,6 @@
-"""`dvc plots` without a network: the page of DVC with Vega in it, which DVC would load from a CDN.
+"""The template of the `dvc plots` page with Vega inside, for use without a network.
 
-`python -m flows.tools.plots` writes the page's template; `dvc plots` uses it from then on.
+`python -m flows.tools.plots` writes the template, which `dvc plots` then uses.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ body { font-family: system-ui, sans-serif; margin: 1rem; display: flex; flex-wra
 </body>
 </html>
 """
-"""DVC fills in what is in braces."""
+"""HTML of the page; DVC fills in the names in braces."""
 VEGA_LITE = "5.21"
-"""The version whose grammar the templates of .dvc/plots, and DVC's own, are written in."""
+"""Version of the grammar of the templates in .dvc/plots and of DVC's own."""
 
 
 class PlotsError(RuntimeError):
@@ -38,10 +38,10 @@ class PlotsError(RuntimeError):
 
 
 def page() -> str:
-    """The template: all the page needs, with Vega's scripts inside.
+    """The template, with Vega's scripts inside.
 
     Raises:
-        PlotsError: the package that holds the scripts is not installed.
+        PlotsError: the package with the scripts is not installed.
     """
     try:
         import vl_convert
@@ -54,7 +54,7 @@ def page() -> str:
 
 
 def install() -> None:
-    """Write the template, and name it in .dvc/config.local, which git does not know.
+    """Write the template, and set it in .dvc/config.local, which git ignores.
 
     Raises:
         PlotsError: as :func:`page`, or this is not a DVC repository.

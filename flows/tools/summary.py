@@ -1,4 +1,4 @@
-"""What `make repro` ends in: every policy on the test split, the gates, and where to look on."""
+"""Summary of a run: every policy on the test split, the gates' decisions, and next steps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _decisions(record: Mapping[str, Any]) -> Iterator[str]:
-    """What the gate of each round decided, and the policy that stands in the end."""
+    """The decision of each round's gate, and the final policy."""
     for name, gate in record["rounds"].items():
         if stop := gate.get("stopped"):
             yield f"{name}: not run, the rounds stopped in {stop['round']}"

@@ -1,4 +1,4 @@
-"""The three screens' servers on loopback: Prefect, its worker, and MLflow. One Ctrl-C stops all.
+"""The servers of the UI on loopback: Prefect, its worker, and MLflow. Ctrl-C stops all.
 
 python -m flows.tools.ui [--prefect-port 4200] [--mlflow-port 5000]
 """
@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGTERM, default_int_handler, signal
 
-from flows.server import links as screens
+from flows.server import links
 from services.mlflow.store import tracking_uri
 from services.processes import reaped
 
@@ -26,8 +26,7 @@ HOST = "127.0.0.1"
 LOGS = Path("logs")
 DEFAULT_PREFECT_PORT = 4200
 START_TIMEOUT = 600.0
-"""Seconds; the first start of the Prefect server migrates its database: minutes, on a busy machine.
-A server that has ended is not waited for."""
+"""Seconds to wait for a server; the first start of Prefect migrates its database for minutes."""
 
 
 class ServerError(OSError):
@@ -37,7 +36,7 @@ class ServerError(OSError):
 def start(
     name: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> subprocess.Popen[str]:
-    """Start `python -m ARGUMENTS` in its own session, its output in logs/ui-NAME.log."""
+    """Start `python -m ARGUMENTS` in its own session, with output to logs/ui-NAME.log."""
     LOGS.mkdir(exist_ok=True)
     with _log(name).open("w") as output:
         return subprocess.Popen(
@@ -108,11 +107,11 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
         store = ["--backend-store-uri", tracking_uri(), "--workers", "1"]
         run("mlflow", ["mlflow", "server", *at, str(mlflow_port), *store])
         print(f"Prefect  {prefect}  (starting)", flush=True)
-        # Its pages ask the default port unless they are told.
+        # Without it the pages of Prefect ask the default port.
         own = {"PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
         run("prefect", ["prefect", "server", "start", *at, str(prefect_port)], **own)
         wait_until_healthy("prefect", servers["prefect"], f"{prefect}/api/health")
-        addresses = {"PREFECT_API_URL": f"{prefect}/api", screens.MLFLOW_UI: mlflow}
+        addresses = {"PREFECT_API_URL": f"{prefect}/api", links.MLFLOW_UI: mlflow}
         run("worker", ["flows.deploy"], **addresses)
         wait_until_healthy("mlflow", servers["mlflow"], f"{mlflow}/health")
         print(f"Ready; Ctrl-C stops all three. {_how_to_appear(prefect_port)}", flush=True)
@@ -122,7 +121,7 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
 
 
 def _how_to_appear(prefect_port: int) -> str:
-    """How runs in another shell find this Prefect server."""
+    """Hint on how runs in another shell find this Prefect server."""
     if prefect_port == DEFAULT_PREFECT_PORT:
         return "`make repro` in another shell shows up in both."
     return f"Elsewhere: PREFECT_API_URL=http://{HOST}:{prefect_port}/api make repro"

@@ -1,4 +1,4 @@
-"""The engine behind every Policy of the pipeline: five backends, opened and always closed one way.
+"""The engines behind every Policy of the pipeline: five backends, opened and closed one way.
 
     with open_engine(config, log=Path("logs/harvest.log")) as policy:
         asyncio.run(evaluate(policy, ...))
@@ -33,16 +33,16 @@ BACKENDS: Mapping[Backend, str] = {
 
 @contextmanager
 def open_engine(config: EngineConfig, *, log: Path) -> Iterator[Policy]:
-    """Start the engine and stop it on the way out, however that is left.
+    """Start the engine, and always stop it at the end of the context.
 
     Engines can be opened one after the other in one process; the first pays for the imports.
 
     Args:
-        config: Which engine, for which model, sampling how.
-        log: What the engine says goes here; an earlier file is replaced.
+        config: The engine, its model, and how to sample.
+        log: File for the engine's output; an earlier file is replaced.
 
     Raises:
-        EngineError: it cannot start; the message holds its last words and what to do.
+        EngineError: it cannot start; the message has the last lines of its log and what to do.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")

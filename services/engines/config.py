@@ -1,4 +1,4 @@
-"""What an engine is told."""
+"""Settings of an engine."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ Backend = Literal["vllm", "transformers", "server", "endpoint", "recorded"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """The section ``engine``: what does not depend on the model, or on what it is asked for.
+    """The section ``engine``: the settings that depend neither on the model nor on its use.
 
     Attributes:
         backend: ``vllm`` and ``transformers`` run in this process; ``server`` starts a vLLM server
             and stops it again; ``endpoint`` uses running OpenAI-compatible servers; ``recorded``
             plays back a file.
-        top_p: Of sampling; 1 keeps every token.
-        max_tokens: Most tokens of one message.
-        max_model_len: Longest prompt and answer together, in tokens. A prompt that leaves no room
-            for `max_tokens` is not answered: the policy returns None.
-        max_num_seqs: Most requests in one step of an in-process engine or server.
-        kv_cache_gb: Memory for keys and values, in GiB; 0 leaves it to the engine, which on a CPU
-            takes nearly all there is.
-        dtype: ``float32``, ``bfloat16``, or ``auto``: the model's own. On a CPU, float32 answers
-            do not depend on what else is in the batch; bfloat16 ones may, and are a third faster.
-        threads: Cores that an engine on a CPU uses; 0 for all this process may use.
-        urls: Of the endpoints, up to and with ``/v1``; dialogues are spread over them, and move to
-            another while theirs is away. Of a ``server``, the address of one that already runs.
+        top_p: Probability mass that sampling keeps; 1 keeps every token.
+        max_tokens: Maximum number of tokens of one message.
+        max_model_len: Maximum number of tokens of prompt and answer together. A prompt that leaves
+            no room for `max_tokens` is not answered: the policy returns None.
+        max_num_seqs: Maximum number of requests in one step of an in-process engine or server.
+        kv_cache_gb: Memory for keys and values, in GiB; 0 leaves the choice to the engine, which on
+            a CPU takes nearly all memory.
+        dtype: ``float32``, ``bfloat16``, or ``auto`` (the model's own). On a CPU, float32 answers
+            do not depend on the rest of the batch; bfloat16 answers may, and are a third faster.
+        threads: Number of cores that an engine on a CPU uses; 0 for all that this process may use.
+        urls: Addresses of the endpoints, up to and with ``/v1``; dialogues are spread over them,
+            and move to another if theirs does not answer. For ``server``, the address of a server
+            that already runs.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
-        text_tools: The endpoint has no tool-call parser: calls are read from the model's text.
-        timeout: Seconds an endpoint may take for one answer, to its last byte.
-        port: The server listens here, on loopback; 0 for any that is free.
-        start_timeout: Seconds a server may take to start.
+        text_tools: Whether calls are read from the model's text, as the endpoint has no parser.
+        timeout: Seconds to wait for an answer of an endpoint, to its last byte.
+        port: Port of the server on loopback; 0 for any free port.
+        start_timeout: Seconds to wait for a server to start.
         server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
-        recording: File that ``recorded`` plays back, whatever the model.
+        recording: File that ``recorded`` plays back for any model; "" for the model's own.
     """
 
     backend: Backend
@@ -66,20 +67,19 @@ class EngineSettings:
         return self.threads or len(os.sched_getaffinity(0))
 
     def of(self, model: str | Path, temperature: float) -> EngineConfig:
-        """These settings, for one model and one way to sample from it."""
+        """These settings with a model and a temperature."""
         return EngineConfig(**asdict(self), model=str(model), temperature=temperature)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig(EngineSettings):
-    """One engine.
+    """The settings of one engine.
 
     Attributes:
-        model: Folder of the model; for an endpoint, the name that the server knows it by, or a
-            folder that says it (``services.endpoint_model``); for ``recorded`` without a
-            `recording`, the
+        model: Folder of the model; for an endpoint, the model's name there, or a folder that holds
+            the name (``services.endpoint_model``); for ``recorded`` without a `recording`, the
             file.
-        temperature: Of sampling; 0 is greedy.
+        temperature: Temperature of sampling; 0 is greedy.
     """
 
     model: str = ""
@@ -90,7 +90,7 @@ def model_folder(config: EngineConfig) -> Path:
     """The model's folder.
 
     Raises:
-        EngineError: there is no model there. Found here, before a slow import.
+        EngineError: the folder holds no model. This is checked before a slow import.
     """
     folder = Path(config.model)
     if not config.model or not (folder / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""An engine's log file: what is written to it, and its end for an error message."""
+"""The log file of an engine: the records of its library, and its end for an error message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAST_LINES = 15
 
 @contextmanager
 def records_in(path: Path, library: str) -> Iterator[None]:
-    """A library's log records go to the file, and no longer to the console."""
+    """Send a library's log records to the file in place of the console."""
     logger = logging.getLogger(library)
     before = logger.level, logger.propagate, logger.handlers
     handler = logging.FileHandler(path, encoding="utf-8")

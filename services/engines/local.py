@@ -1,4 +1,4 @@
-"""A policy from an engine in this process: messages to tokens, and tokens to a message."""
+"""A policy on an engine in this process: messages become tokens, and tokens a message."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LocalPolicy:
             tools=list(tools) or None,
             add_generation_prompt=True,
             return_dict=False,
-            # That a prompt is too long is said by answering None, not by a warning.
+            # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
         )
         return rendered
@@ -75,9 +75,9 @@ class LocalPolicy:
 
 
 def with_decoded_arguments(message: Message) -> Message:
-    """The message as chat templates want it: arguments as objects, not as JSON text.
+    """The message as chat templates expect it: arguments as objects, not as JSON text.
 
-    Arguments that are not a JSON object stay the text they are.
+    Arguments that are no JSON object stay text.
     """
     if not (calls := message.get("tool_calls")):
         return message

@@ -1,4 +1,4 @@
-"""Many concurrent callers, one engine that steps a batch: the only batching code there is."""
+"""Batching: many concurrent callers share one engine that steps a batch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What an engine sampled for one prompt.
+    """The sample of an engine for one prompt.
 
     Attributes:
-        token_ids: With the token that ended it, if one did.
-        logprobs: One a token, where the engine gives them.
+        token_ids: Sampled tokens, the end token included if there was one.
+        logprobs: Log-probability of each token; empty if the engine gives none.
         finish_reason: ``stop`` or ``length``.
-        cached_tokens: Tokens of the prompt that were not computed again.
+        cached_tokens: Number of prompt tokens that came from the prefix cache.
     """
 
     token_ids: Sequence[int]
@@ -39,15 +39,15 @@ class TokenEngine(Protocol):
     """An engine in this process. All its methods are called from one thread."""
 
     def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
-        """Take a request in."""
+        """Add a request to the batch."""
         ...
 
     def abort(self, key: int) -> None:
-        """Forget a request; nobody waits for it any more."""
+        """Drop a request whose caller was cancelled."""
         ...
 
     def step(self) -> Mapping[int, Sample]:
-        """Work for a moment; the requests that are done."""
+        """Do one step; returns the samples of the requests that are finished."""
         ...
 
     def close(self) -> None: ...
@@ -62,7 +62,7 @@ class _Request:
 
 
 class EngineLoop:
-    """Runs an engine in a thread of its own and feeds it whatever callers ask, as they ask.
+    """Runs an engine in another thread and adds the requests of all callers to its batch.
 
     Args:
         start: Makes the engine, in that thread.
@@ -72,8 +72,8 @@ class EngineLoop:
         self._inbox: SimpleQueue[_Request | None] = SimpleQueue()
         self._keys = itertools.count()
         self._waiting: dict[int, _Request] = {}  # touched by the engine's thread only
-        self._gate = threading.Lock()  # between "is it still running?" and the inbox
-        self._fate = ""  # why it takes no more requests
+        self._lock = threading.Lock()  # between "is it still running?" and the inbox
+        self._closed_because = ""  # empty while it takes requests
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         try:
             self._engine = self._thread.submit(start).result()
@@ -92,7 +92,7 @@ class EngineLoop:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop after the step it is in; whoever still waits gets an EngineError."""
+        """Stop after the current step; requests that still wait fail with an EngineError."""
         self._inbox.put(None)
         self._thread.submit(self._engine.close).result()
         self._thread.shutdown()
@@ -104,9 +104,9 @@ class EngineLoop:
             EngineError: the engine is closed, or died.
         """
         request = _Request(next(self._keys), prompt, seed, Future())
-        with self._gate:
-            if self._fate:
-                raise EngineError(self._fate)
+        with self._lock:
+            if self._closed_because:
+                raise EngineError(self._closed_because)
             self._inbox.put(request)
         return await asyncio.wrap_future(request.answer)
 
@@ -121,7 +121,7 @@ class EngineLoop:
                     answer.set_result(sample)
 
     def _take_in(self) -> bool:
-        """Hand new requests to the engine, waiting for one if it is idle; False: stop."""
+        """Add new requests to the engine, waiting for one if it is idle; False: stop."""
         try:
             while (request := self._inbox.get(block=not self._waiting)) is not None:
                 self._waiting[request.key] = request
@@ -134,12 +134,14 @@ class EngineLoop:
         error = serving.exception()
         if error is not None:
             log.error("the engine died", exc_info=error)
-        with self._gate:
-            self._fate = f"the engine died: {error!r}" if error else "the engine was closed"
+        with self._lock:
+            self._closed_because = (
+                f"the engine died: {error!r}" if error else "the engine was closed"
+            )
         requests = list(self._waiting.values())
         while not self._inbox.empty():
             if (request := self._inbox.get()) is not None:
                 requests.append(request)
         for request in requests:
             if request.answer.set_running_or_notify_cancel():
-                request.answer.set_exception(EngineError(self._fate))
+                request.answer.set_exception(EngineError(self._closed_because))

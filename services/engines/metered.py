@@ -1,4 +1,4 @@
-"""A policy that counts what its engine did not have to compute."""
+"""A policy that counts the prompt tokens that its engine had in the prefix cache."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Metered:
     """Passes calls on to a policy.
 
     Attributes:
-        prompt_tokens: Sum over the answers so far; ``cached_tokens``: those of them that were in
-            the engine's prefix cache.
+        prompt_tokens: Number of prompt tokens of the answers so far.
+        cached_tokens: Number of these tokens that were in the engine's prefix cache.
     """
 
     def __init__(self, policy: Policy) -> None:

@@ -1,7 +1,7 @@
-"""Recorded completions: a harvest that was played once with an engine is played again without one.
+"""Recorded completions, with which a harvest is repeated without an engine.
 
-A recording is of one model and one way to sample from it, which its first line says; the others
-are a completion each, under a hash of the question. All lines are checksummed as a journal's.
+The first line of a recording names the model and its sampling; each other line has one completion,
+under a hash of the question. All lines have a checksum, as in a journal.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ FIELDS = (
     "token_ids",
     "logprobs",
 )
-"""What is kept of a completion beside its message: not how long it took, nor what was cached."""
+"""Fields of a completion that are kept with its message; times and cache hits are not."""
 
 
-class NotRecorded(LookupError):  # noqa: N818 - named for what is the case, like KeyError's kin
-    """A recording was asked what it never answered."""
+class NotRecorded(LookupError):  # noqa: N818 - a LookupError, which is named like KeyError
+    """A recording has no completion for the question."""
 
 
 def completion_key(messages: Sequence[Message], tools: Sequence[Tool], seed: int) -> str:
-    """A hash of all that decides a completion, beside the model and the sampling."""
+    """A hash of the question: with model and sampling, it determines the completion."""
     return hashlib.sha256(compact_json([list(messages), list(tools), seed])).hexdigest()
 
 
 class RecordingPolicy:
-    """Passes calls on to a policy, and keeps what it answered. Use it in a ``with`` block.
+    """Records the completions of a policy. Use it in a ``with`` block.
 
     Args:
-        policy: The one that is recorded.
-        path: The file, which is written anew.
+        policy: The policy to record.
+        path: File of the recording; an earlier file is replaced.
         model: Name of the model.
-        sampling: How it samples, as JSON values.
+        sampling: Settings of its sampling, as JSON values.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class RecordingPolicy:
 
 
 class RecordedPolicy:
-    """Answers as the recording did, bit for bit, from memory.
+    """Answers with the completions of a recording, bit for bit.
 
     Args:
-        path: A recording.
-        sampling: How the recorded policy is to have sampled.
-        model: Name of the model; None for any.
+        path: File of the recording.
+        sampling: Sampling settings that the recording must have.
+        model: Name of the model that the recording must have; None for any.
 
     Raises:
         ValueError: a line of the recording is damaged, or it is of another model or sampling.
@@ -111,7 +111,7 @@ class RecordedPolicy:
         """As the recorded policy.
 
         Raises:
-            NotRecorded: this question was never asked of it.
+            NotRecorded: the recording has no such question.
         """
         key = completion_key(messages, tools, seed)
         if key not in self._said:
@@ -129,7 +129,7 @@ class RecordedPolicy:
 
 
 def sampling(config: EngineConfig) -> Mapping[str, Any]:
-    """What a recording of this engine says of its sampling."""
+    """The sampling settings that a recording of this engine has."""
     return {
         "temperature": config.temperature,
         "top_p": config.top_p,

@@ -1,4 +1,4 @@
-"""A vLLM server of our own: started, waited for, used as an endpoint, and always stopped."""
+"""A vLLM server that this process starts, uses as an endpoint, and always stops."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
 
 
 def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
-    """A policy of a server of our own."""
-    # It is started without a tool parser: the text is read here, as for the other engines.
+    """A policy on a server that this process started."""
+    # The server has no tool parser: calls are read from the text, as for the other engines.
     return connected(replace(config, text_tools=True), [url], extra=VLLM_FIELDS)
 
 
 @contextmanager
 def serving(config: EngineConfig, log: Path) -> Iterator[str]:
-    """The URL of a server for the model, until the context ends; that of `urls`, if one is there.
+    """The URL of a server for the model, until the context ends; the first of `urls`, if given.
 
     Raises:
         EngineError: it cannot start.
@@ -72,7 +72,7 @@ def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
 def running(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process and its children, gone afterwards: with time to end first, then without."""
+    """Run a process; end it and its children afterwards, by SIGTERM and then by SIGKILL."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -106,7 +106,7 @@ def wait_until_healthy(
 
 
 def _port(wanted: int) -> int:
-    """The port wanted, or any free one for 0."""
+    """The wanted port, or any free port for 0."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", wanted))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Waiting(NamedTuple):
-    """A request that no batch has taken yet."""
+    """A request that is in no batch yet."""
 
     key: int
     prompt: Sequence[int]
@@ -29,9 +29,9 @@ class Waiting(NamedTuple):
 
 
 class TransformersEngine:
-    """A :class:`~services.engines.loop.TokenEngine` whose step answers everything that waits.
+    """A :class:`~services.engines.loop.TokenEngine` whose step answers all waiting requests.
 
-    Requests that arrive meanwhile are the next batch.
+    Requests that arrive meanwhile form the next batch.
     """
 
     def __init__(self, model: PreTrainedModel, config: EngineConfig) -> None:
@@ -78,7 +78,7 @@ class TransformersEngine:
             yield self.sample(row)
 
     def sample(self, row: Sequence[int]) -> Sample:
-        """The row up to its end token; what follows is padding."""
+        """The row up to its end token; the rest is padding."""
         end = next((i for i, token in enumerate(row) if token in self._ends), None)
         if end is None:
             return Sample(tuple(row), finish_reason="length")
@@ -86,10 +86,10 @@ class TransformersEngine:
 
 
 class SeededNoise:
-    """A logits processor that makes greedy decoding sample, each row from a seed of its own.
+    """A logits processor that turns greedy decoding into sampling, with a seed per row.
 
     The arg max of logits/T plus Gumbel noise is a draw from softmax(logits/T). `generate` itself
-    draws all rows from one generator, so an answer would depend on who else is in the batch.
+    draws all rows from one generator, so an answer would depend on the rest of the batch.
     """
 
     def __init__(self, config: EngineConfig, seeds: Sequence[int]) -> None:
@@ -117,7 +117,7 @@ class SeededNoise:
 
 
 def left_padded(prompts: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
-    """Token ids, prompts of different length ending together, and which of them are real."""
+    """Token ids of prompts padded on the left to one length, and their attention mask."""
     import torch
 
     width = max(map(len, prompts))

@@ -1,4 +1,4 @@
-"""vLLM inside this process: nothing to start by hand, nothing to leak, a third of the start-up."""
+"""vLLM inside this process, which starts in a third of the time of a server."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
 
 
 def start(config: EngineConfig, folder: Path) -> VllmEngine:
-    """Load the model; seconds, of which the import is the most."""
+    """Load the model; most of the time is the import of vLLM."""
     import torch
 
-    torch.set_num_threads(config.cores)  # of this thread; OMP_NUM_THREADS may come too late
+    torch.set_num_threads(config.cores)  # for this thread; OMP_NUM_THREADS may come too late
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of torch's, about vLLM's own code
+        warnings.simplefilter("ignore", FutureWarning)  # torch warns of vLLM's own code
         from vllm import EngineArgs
         from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.llm_engine import LLMEngine
@@ -107,7 +107,7 @@ def start(config: EngineConfig, folder: Path) -> VllmEngine:
 
 @contextmanager
 def _torch_as_it_was() -> Iterator[None]:
-    """Undo what vLLM's CPU worker does to the process: it makes `set_num_threads` do nothing."""
+    """Restore `set_num_threads`, which vLLM's CPU worker replaces by one that does nothing."""
     import torch
 
     before = torch.set_num_threads

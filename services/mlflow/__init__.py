@@ -1,1 +1,1 @@
-"""The pipeline's runs, datasets and traces in MLflow."""
+"""Runs, datasets and traces of the pipeline in MLflow."""

@@ -1,4 +1,4 @@
-"""The figures of a policy that is compared with others, out of its metrics."""
+"""Flat figures of a policy for MLflow, from its nested metrics."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def flat(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """``{"test.reward": ..., "test.success": ..., "test.unscored": ...}``; what could not be
-    estimated is left out.
+def split_metrics(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"test.reward": ..., "test.success": ..., "test.unscored": ...}``, without the figures that
+    could not be estimated.
 
     Args:
         by_split: Split -> :class:`toolwoz.evaluation.metrics.Metrics` as JSON.
@@ -22,8 +22,8 @@ def flat(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def of_benchmarks(by_name: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """``{"bbh.score": ..., "bbh.unscored": ...}``, alike.
+def benchmark_metrics(by_name: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """``{"bbh.score": ..., "bbh.unscored": ...}``, without scores that could not be estimated.
 
     Args:
         by_name: Benchmark -> its figures, as ``reports/benchmarks/ROUND.json`` has them.
@@ -37,7 +37,7 @@ def of_benchmarks(by_name: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def gains(by_split: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """``{"test.reward_gain": ..., "test.success_gain": ...}``, alike.
+    """``{"test.reward_gain": ..., "test.success_gain": ...}``, as far as they could be estimated.
 
     Args:
         by_split: Split -> :class:`toolwoz.evaluation.metrics.Gains` as JSON.

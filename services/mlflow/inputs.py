@@ -1,4 +1,4 @@
-"""What a run of MLflow was given: its params, and the data it reads."""
+"""Inputs of an MLflow run: its params, and the data that it reads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 CONTEXT_TAG = "mlflow.data.context"
 """MLflow's own name."""
 CONTEXTS = {"train": "training", "evaluate": "evaluation"}
-"""What MLflow calls the use of a dataset; of other stages it is their name."""
+"""Stage -> MLflow's name of the use of its data; for other stages it is the stage's name."""
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested configs as params: ``train.seed`` and its value, as text."""
+    """Nested configs as pairs of a dotted name, as ``train.seed``, and the value as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     if isinstance(value, Mapping) and value:
@@ -28,7 +28,7 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> None:
-    """As many as there are."""
+    """Log any number of params."""
     from mlflow.entities import Param
 
     entries = [Param(key, value) for key, value in params.items()]
@@ -37,7 +37,7 @@ def log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> 
 
 
 def log_datasets(client: MlflowClient, run_id: str, stage: str, deps: Mapping[str, str]) -> None:
-    """What the stage reads below data/, by DVC's hash: MLflow shows it as the run's inputs."""
+    """Log the data below data/ that the stage reads, by DVC's hash, as inputs of the run."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     purpose = stage.partition("@")[0]

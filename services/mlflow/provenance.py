@@ -1,4 +1,4 @@
-"""Where a stage's run comes from: the commit, DVC's hashes, and the pipeline it belongs to."""
+"""Provenance of a stage's run: the commit, DVC's hashes, and the pipeline execution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 PIPELINE = "WOZ_PIPELINE"
-"""Environment variable: the id under which the stages of one pipeline execution meet."""
+"""Environment variable: the id that all stages of one pipeline execution share."""
 CODE = (
     "dvc.yaml",
     "params.yaml",
@@ -25,12 +25,12 @@ CODE = (
     "toolwoz",
     "worlds",
 )
-"""What makes the tree dirty. dvc.lock is left out: every `dvc repro` writes it."""
+"""Paths whose changes make the tree dirty; not dvc.lock, which every `dvc repro` writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """DVC's md5 by path, of what a stage reads and of what it wrote."""
+    """DVC's md5 by path, of the files that a stage reads and writes."""
 
     deps: Mapping[str, str] = field(default_factory=dict)
     outs: Mapping[str, str] = field(default_factory=dict)
@@ -53,8 +53,8 @@ def git_tags() -> dict[str, str]:
 def pipeline_id() -> str | None:
     """The pipeline execution this process is part of, or None for a stage run by hand.
 
-    It is what the flow that runs the pipeline says, else the nearest `dvc` among the ancestors:
-    every stage of one `dvc repro` shares that process.
+    The flow that runs the pipeline sets the id. Without a flow it is the nearest `dvc` among the
+    ancestors, which all stages of one `dvc repro` share.
     """
     if name := os.environ.get(PIPELINE):
         return name
@@ -66,12 +66,12 @@ def pipeline_id() -> str | None:
 
 
 def process_id(process: psutil.Process) -> str:
-    """Host, pid and start time: no other process, here or elsewhere, ever shares it."""
+    """Host, pid and start time, which no two processes share."""
     return f"{socket.gethostname()}:{process.pid}:{process.create_time():.0f}"
 
 
 def is_dead(identity: str) -> bool:
-    """Whether the process of that :func:`process_id` ran on this host and is no more."""
+    """Whether the process of a :func:`process_id` ran on this host and has ended."""
     host, pid, _ = identity.rsplit(":", 2)
     if host != socket.gethostname():
         return False
@@ -84,8 +84,7 @@ def is_dead(identity: str) -> bool:
 def dvc_hashes(*, outs: bool) -> Hashes:
     """Hashes of the running DVC stage's deps and, once it has written them, `outs`.
 
-    Empty where the process is not a DVC stage. DVC keeps what is hashed here in its own state,
-    and does not hash it again.
+    Empty if the process is not a DVC stage. DVC caches the hashes and does not compute them again.
     """
     stage_name = os.environ.get("DVC_STAGE")
     if stage_name is None or not Path("dvc.yaml").is_file():

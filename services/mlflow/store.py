@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs: a SQLite file at the repository's root, or a server."""
+"""The store of MLflow's runs: a SQLite file at the repository's root, or a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrackingError(OSError):
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, else the SQLite file of this repository, made if it is not there.
+    """``MLFLOW_TRACKING_URI``, or the SQLite file of this repository, which is made if missing.
 
     Raises:
         TrackingError: the file cannot be made, or no server answers at the address.
@@ -56,20 +56,20 @@ def connect() -> str:
         found = mlflow.get_experiment_by_name(name)
         if found is None:
             is_ours = uri == f"sqlite:///{_database()}"
-            place = (_home() / "artifacts").as_uri() if is_ours else None  # the store's own choice
+            place = (_home() / "artifacts").as_uri() if is_ours else None  # None: the store chooses
             mlflow.create_experiment(name, artifact_location=place)
     return str(mlflow.set_experiment(name).experiment_id)
 
 
-def beside(what: str, write: Callable[[], object]) -> bool:
-    """Write to MLflow what the stage's files hold as well: a store that fails is a warning.
+def log_optional(what: str, write: Callable[[], object]) -> bool:
+    """Write to MLflow what the stage's files also hold: a store that fails is a warning.
 
-    MLflow is a side output of every stage but register. A store that dies while a stage works
-    must not cost it the hours it has worked, so what is written at its end goes through here.
+    MLflow is a side output of every stage but register: a store that dies must not cost a stage
+    the hours that it has worked.
 
     Args:
-        what: Is missing from MLflow then, for the warning.
-        write: Writes it.
+        what: Description of what is written, for the warning.
+        write: Function that writes it.
 
     Returns:
         Whether it was written.
@@ -77,7 +77,7 @@ def beside(what: str, write: Callable[[], object]) -> bool:
     from mlflow.exceptions import MlflowException
 
     try:
-        tracking_uri()  # a dead server is known in seconds; MLflow's own calls retry for minutes
+        tracking_uri()  # fails in seconds; MLflow's own calls retry for minutes
         write()
     except (MlflowException, OSError) as error:
         log.warning("MLflow did not take %s: %s", what, str(error).splitlines()[0])
@@ -96,12 +96,12 @@ def _database() -> Path:
 
 
 def lock() -> FileLock:
-    """Held by whoever looks for something in the store and makes it if it is not there."""
+    """Lock to hold while looking for an entry of the store and making it if missing."""
     return FileLock(_home() / "lock")
 
 
 def _create(database: Path) -> None:
-    """A migrated database, in place at once: SQLite files that several processes migrate break."""
+    """Make a migrated database and move it into place: concurrent migrations break SQLite files."""
     with replacing(database) as part:
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{part}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -111,7 +111,7 @@ def _create(database: Path) -> None:
 
 
 def _require_server(uri: str) -> None:
-    """Fail in seconds: MLflow itself would retry a dead server for minutes."""
+    """Fail in seconds where MLflow would retry a dead server for minutes."""
     address = urlsplit(uri)
     if address.scheme not in ("http", "https") or address.hostname is None:
         return

@@ -1,19 +1,19 @@
 """Processor, memory, disk, network and GPU in a stage's MLflow run, every ten seconds.
 
-MLflow's own variables decide: ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false`` switches it off,
-``MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL`` gives other seconds. ``mlflow.start_run`` would start
-the same monitor, and with it wait for minutes at the end of a stage whose MLflow server is gone.
+MLflow's own variables apply: ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false`` switches it off,
+``MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL`` sets the seconds. ``mlflow.start_run`` could start the
+same monitor, but would then wait for minutes at the end if the MLflow server is gone.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from services.mlflow.store import beside
+from services.mlflow.store import log_optional
 
 
 def start(run_id: str) -> Any | None:
-    """Begin to measure, by MLflow's ``SystemMetricsMonitor``; None where it is switched off."""
+    """Start MLflow's ``SystemMetricsMonitor``; None if it is switched off."""
     from mlflow import environment_variables
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
@@ -26,6 +26,6 @@ def start(run_id: str) -> Any | None:
 
 
 def finish(monitor: Any | None) -> None:
-    """End it; where the server is gone, its thread ends with the process."""
+    """Stop the monitor; if the server is gone, its thread ends with the process."""
     if monitor is not None:
-        beside("the last system metrics", monitor.finish)
+        log_optional("the last system metrics", monitor.finish)

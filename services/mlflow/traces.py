@@ -1,8 +1,8 @@
-"""Dialogues as MLflow traces: opened in its UI, a trace reads turn by turn.
+"""Dialogues as MLflow traces, which its UI shows turn by turn.
 
-The root span is the dialogue. Below it stand, in their order, what the user said, what the agent
-answered, and every tool call with its arguments and the world's answer. The spans have no
-durations: dialogues are played many at once, and written when all of them have ended.
+The root span is the dialogue. Its children are, in order, the messages of user and agent, and every
+tool call with its arguments and the world's answer. The spans have no real durations: many
+dialogues are played at once, and the traces are written when all have ended.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dialogue.messages import tool_calls
 from dialogue.protocols import Message
-from services.mlflow.store import beside
+from services.mlflow.store import log_optional
 
 if TYPE_CHECKING:
     from mlflow.entities.span import LiveSpan
 
 SESSION = "mlflow.trace.session"
-"""MLflow's own name: the traces of one scenario, played by several policies, stand together."""
+"""MLflow's own name: it groups the traces of one scenario, played by several policies."""
 
 
 class Played(Protocol):
-    """A dialogue that is over: ``toolwoz.evaluation.result.Result``, or a the path to a leaf of a
-    tree."""
+    """A finished dialogue: ``toolwoz.evaluation.result.Result``, or a path to a leaf of a tree."""
 
     @property
     def scenario(self) -> str: ...
@@ -41,10 +40,10 @@ class Played(Protocol):
 def trace_dialogues(results: Iterable[Played], policy: str, split: str, most: int) -> None:
     """Write the first `most` dialogues of a policy as traces of the active run.
 
-    They are a side output: results.jsonl holds every dialogue, so without MLflow this warns.
+    The traces are a side output, as results.jsonl has every dialogue: a dead store is a warning.
     """
     chosen = list(islice(results, most))
-    beside(f"the traces of {policy}", lambda: _write(chosen, policy, split))
+    log_optional(f"the traces of {policy}", lambda: _write(chosen, policy, split))
 
 
 def _write(results: Sequence[Played], policy: str, split: str) -> None:
@@ -83,7 +82,7 @@ def _spans(root: LiveSpan, message: Message, later: Sequence[Message]) -> None:
         if message.get("content"):
             _span(root, "agent", "CHAT_MODEL", None, message["content"])
         for call in tool_calls(message):
-            # The next message with this id: models use one id again in a later turn.
+            # The next message with this id, as models reuse an id in a later turn.
             answer = next((m["content"] for m in later if m.get("tool_call_id") == call.id), None)
             _span(root, str(call.name), "TOOL", call.arguments, answer)
 

@@ -1,4 +1,4 @@
-"""MLflow: one run a stage, under one parent a pipeline execution.
+"""MLflow runs: one per stage, under one parent per pipeline execution.
 
 Inside :func:`stage_run` the run is MLflow's active one: log to it with ``mlflow.log_*`` from the
 thread that opened it. The active run is thread-local: another thread's ``mlflow.log_*`` would
@@ -19,7 +19,7 @@ import psutil
 from dialogue.progress import Progress
 from services.mlflow import provenance, system_metrics
 from services.mlflow.inputs import flat, log_datasets, log_params
-from services.mlflow.store import TrackingError, beside, connect, lock
+from services.mlflow.store import TrackingError, connect, lock, log_optional
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 PIPELINE_TAG, KIND_TAG, PROCESS_TAG = "pipeline.id", "run.kind", "process"
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own name."""
-OF_THE_RUN = ("git.", "dvc.exp", "prefect.", PIPELINE_TAG, PROCESS_TAG)
-"""What the tags begin with that are of a pipeline's whole execution, not of one stage."""
+SHARED_TAGS = ("git.", "dvc.exp", "prefect.", PIPELINE_TAG, PROCESS_TAG)
+"""Prefixes of the tags that all stages of a pipeline execution share."""
 
 
 @contextmanager
@@ -39,20 +39,20 @@ def stage_run(
 ) -> Iterator[str]:
     """The MLflow run of one execution of a stage; yields its id.
 
-    It carries the flattened configs (section -> dataclass) as params, git's commit and DVC's
-    hashes as tags, and what it reads below data/ as datasets. It ends FINISHED, FAILED when the
-    body raises, KILLED when it is interrupted; the parent takes the same status.
+    The run has the flattened configs (section -> dataclass) as params, git's commit and DVC's
+    hashes as tags, and its inputs below data/ as datasets. It ends FINISHED, FAILED if the body
+    raises, KILLED if it is interrupted; the parent gets the same status.
 
     Raises:
         TrackingError: MLflow's store cannot be reached, or refuses, before the body or in what
-            it logs itself. What :func:`report` and :func:`keep` log is a warning then.
+            it logs itself. A failure of :func:`report` or :func:`log_artifact` is a warning.
     """
     import mlflow
 
     with _clear_errors():
         experiment = connect()
         client = mlflow.MlflowClient()
-        _bury_the_dead(client, experiment)
+        _end_dead_runs(client, experiment)
         common = {**provenance.git_tags(), **_process_tags(), **(tags or {})}
         hashes = provenance.dvc_hashes(outs=False)
         params = dict(flat(configs))
@@ -73,7 +73,7 @@ def stage_run(
         with _clear_errors():
             yield run_id
         outs = _tagged("out", provenance.dvc_hashes(outs=True).outs)
-        beside("the hashes of the outputs", lambda: mlflow.set_tags(outs))
+        log_optional("the hashes of the outputs", lambda: mlflow.set_tags(outs))
         status = "FINISHED"
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
@@ -85,10 +85,10 @@ def stage_run(
 
 @contextmanager
 def part_run(name: str) -> Iterator[None]:
-    """A run below the stage's, as ``bootstrap/finetuning``: the active one while the body works.
+    """A child run of the stage's, as ``bootstrap/finetuning``, active while the body runs.
 
-    For a stage that trains more than once: each training has params and curves of its own.
-    Without an active run, or with a store that takes none, the body works all the same.
+    For a stage that trains more than once, so that each training has its own params and curves.
+    Without an active run, or if the store fails, the body runs without it.
     """
     import mlflow
 
@@ -97,8 +97,8 @@ def part_run(name: str) -> Iterator[None]:
         yield
         return
     title = f"{stage.info.run_name}/{name}"
-    tags = {**_of_the_run(stage.data.tags), KIND_TAG: "part"}
-    taken = beside(
+    tags = {**_shared(stage.data.tags), KIND_TAG: "part"}
+    taken = log_optional(
         f"the run {title}", lambda: mlflow.start_run(run_name=title, nested=True, tags=tags)
     )
     status = "FAILED"
@@ -114,13 +114,11 @@ def part_run(name: str) -> Iterator[None]:
 
 
 def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
-    """Log the figures a pipeline is compared by: on the stage's run and on its parent's.
-
-    A figure that is None was not measured: it is left out.
+    """Log figures on the stage's run and on its parent's.
 
     Args:
-        metrics: By name.
-        step: The round's number, of a stage that every round has: MLflow draws them as a curve.
+        metrics: Figures by name; None was not measured and is left out.
+        step: Number of the round, over which MLflow draws a curve; 0 for other stages.
     """
     import mlflow
 
@@ -132,11 +130,11 @@ def report(metrics: Mapping[str, float | None], *, step: int = 0) -> None:
         if active and (parent := active.data.tags.get(PARENT_TAG)):
             mlflow.log_metrics(measured, step=step, run_id=parent)
 
-    beside("the metrics", write)
+    log_optional("the metrics", write)
 
 
 def report_progress(progress: Progress) -> None:
-    """Log how far the stage is, on its own run; nothing where MLflow has no active run here.
+    """Log the progress of the stage on its run; nothing without an active run.
 
     A listener of ``dialogue.progress``; the step is the number of items that are done.
     """
@@ -144,14 +142,14 @@ def report_progress(progress: Progress) -> None:
 
     if mlflow.active_run() is not None:
         metrics = {f"progress.{progress.label}.{k}": v for k, v in progress.figures.items()}
-        beside("the progress", lambda: mlflow.log_metrics(metrics, step=progress.done))
+        log_optional("the progress", lambda: mlflow.log_metrics(metrics, step=progress.done))
 
 
 def tag(name: str, value: str) -> None:
     """Mark the active run."""
     import mlflow
 
-    beside(f"the tag {name}", lambda: mlflow.set_tag(name, value))
+    log_optional(f"the tag {name}", lambda: mlflow.set_tag(name, value))
 
 
 def report_policy(
@@ -160,17 +158,17 @@ def report_policy(
     metrics: Mapping[str, float],
     results: Path | None = None,
 ) -> None:
-    """Log what one policy earned as a run of its own below the stage's: ``compare/r1/josh_sft``.
+    """Log the figures of one policy as a child run of the stage's: ``compare/r1/josh_sft``.
 
-    The metrics have the same names for every policy: select two runs in MLflow, and they compare.
+    The metrics have the same names for every policy, so that MLflow can compare two runs.
 
     Args:
-        name: Of the policy.
-        params: How it was trained, nested as in :func:`stage_run`.
-        metrics: Its figures, without its name in theirs.
-        results: A file that is kept with the run.
+        name: Name of the policy.
+        params: Settings of its training, nested as in :func:`stage_run`.
+        metrics: Its figures; their names do not hold the policy's.
+        results: File to keep with the run.
     """
-    beside(f"the run of {name}", lambda: _policy_run(name, params, metrics, results))
+    log_optional(f"the run of {name}", lambda: _policy_run(name, params, metrics, results))
 
 
 def _policy_run(
@@ -186,7 +184,7 @@ def _policy_run(
     run = client.create_run(
         stage.info.experiment_id,
         run_name=f"{stage.info.run_name}/{name}",
-        tags={**_of_the_run(stage.data.tags), **own},
+        tags={**_shared(stage.data.tags), **own},
     )
     log_params(client, run.info.run_id, dict(flat(params)))
     mlflow.log_metrics(dict(metrics), run_id=run.info.run_id)
@@ -195,28 +193,28 @@ def _policy_run(
     client.set_terminated(run.info.run_id)
 
 
-def keep(path: Path) -> None:
-    """Store a file, or a folder with its name, with the active run."""
+def log_artifact(path: Path) -> None:
+    """Store a file, or a folder under its name, with the active run."""
     import mlflow
 
     if path.is_dir():
-        beside(str(path), lambda: mlflow.log_artifacts(str(path), artifact_path=path.name))
+        log_optional(str(path), lambda: mlflow.log_artifacts(str(path), artifact_path=path.name))
     else:
-        beside(str(path), lambda: mlflow.log_artifact(str(path)))
+        log_optional(str(path), lambda: mlflow.log_artifact(str(path)))
 
 
 def _end(client: MlflowClient, status: str, parent: str | None) -> None:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    # The stage is over: no waiting for minutes. A dead store is asked all the same, or MLflow
-    # would hold the run for open and ask again when the process ends.
+    # Retries would take minutes. A dead store is asked once nevertheless, as MLflow would otherwise
+    # keep the run open and ask again when the process ends.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
         mlflow.end_run(status)
         if parent is not None:
             client.set_terminated(parent, status)
-    except MlflowException as error:  # the stage's own outcome is what must be heard
+    except MlflowException as error:  # must not hide the outcome of the stage
         line = str(error).splitlines()[0]
         log.warning("MLflow did not take the end of this run (%s): %s", status, line)
 
@@ -252,7 +250,7 @@ def _process_tags() -> dict[str, str]:
 def _parent(
     client: MlflowClient, experiment: str, tags: Mapping[str, str], params: Mapping[str, str]
 ) -> str | None:
-    """The pipeline's run, opened by its first stage and opened again by each later one."""
+    """The pipeline's run, opened by its first stage and reopened by each later stage."""
     pipeline = tags.get(PIPELINE_TAG)
     if pipeline is None:
         return None
@@ -263,7 +261,7 @@ def _parent(
             run = found[0]
         else:
             name = f"pipeline {tags.get('git.commit', '')[:7]}".strip()
-            own = {**_of_the_run(tags), KIND_TAG: "pipeline"}
+            own = {**_shared(tags), KIND_TAG: "pipeline"}
             run = client.create_run(experiment, tags=own, run_name=name)
     run_id = str(run.info.run_id)
     client.update_run(run_id, status="RUNNING")
@@ -273,16 +271,16 @@ def _parent(
     return run_id
 
 
-def _bury_the_dead(client: MlflowClient, experiment: str) -> None:
-    """End the runs whose process was killed: MLflow would show them as running for ever."""
+def _end_dead_runs(client: MlflowClient, experiment: str) -> None:
+    """End the runs whose process was killed, which MLflow would show as running for ever."""
     for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
         process = run.data.tags.get(PROCESS_TAG)
         if process is not None and provenance.is_dead(process):
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _of_the_run(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key.startswith(OF_THE_RUN)}
+def _shared(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key.startswith(SHARED_TAGS)}
 
 
 def _tagged(kind: str, hashes: Mapping[str, str]) -> dict[str, str]:

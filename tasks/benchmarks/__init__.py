@@ -1,8 +1,9 @@
-"""Benchmarks beside the pipeline's own evaluation: one module each, one shape for all.
+"""General benchmarks besides the pipeline's own evaluation, all of one shape.
 
     python -m tasks.benchmarks toolalpaca --model http://127.0.0.1:8000/v1 --limit 20
 
-``shape`` says what a benchmark is, ``runner`` asks the policy, ``summary`` makes the figures.
+``suites`` holds the benchmarks, ``shape`` their common shape; ``runs`` asks the policy the items
+and computes the figures.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ BENCHMARKS: Mapping[str, str] = {
     "toolwoz": "tasks.benchmarks.suites.toolwoz:open_v2",
     "toolwoz-parity": "tasks.benchmarks.suites.toolwoz:open_parity",
 }
-"""Name -> what opens it; by name, because some need packages that others do not."""
+"""Name -> module and function that opens it; imported only when needed, for its packages."""
 OURS = frozenset({"dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds"})
 PACKAGES: Mapping[str, str] = {
     "tree_sitter": "tree-sitter tree-sitter-python",
     "tree_sitter_python": "tree-sitter tree-sitter-python",
 }
-"""Module -> the packages to install for it, where these have other names."""
+"""Module -> the packages to install for it, if their names differ."""
 
 
 def open_benchmark(name: str, options: Options) -> Benchmark:
     """The benchmark of that name, its data fetched and verified.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no benchmark has that name.
         tasks.benchmarks.options.MissingError: a package or a helper that it needs is missing.
-        toolwoz.corpus.download.FetchError: its data cannot be had.
+        toolwoz.corpus.download.FetchError: its data cannot be downloaded.
     """
     if name not in BENCHMARKS:
-        raise ValueError(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
+        raise ValueError(f"no benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
     module, _, function = BENCHMARKS[name].partition(":")
     try:
         opener = cast(Callable[[Options], Benchmark], getattr(import_module(module), function))
@@ -63,7 +64,7 @@ def open_benchmark(name: str, options: Options) -> Benchmark:
 
 
 def _to_install(name: str, error: ImportError) -> str:
-    if error.name is None:  # of josh, which says what to do itself
+    if error.name is None:  # raised by our own code, with what to do
         return f"{name}: {error}"
     package = PACKAGES.get(error.name, error.name)
     return f"{name} needs {error.name}, which is not installed: uv pip install {package}"

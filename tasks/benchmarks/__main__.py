@@ -1,12 +1,13 @@
-"""Score a model on a benchmark; the folder gets scored.jsonl, run.json and metrics.json.
+"""Score a model on benchmarks.
 
     python -m tasks.benchmarks apibench-torchhub --model models/base --limit 20
     python -m tasks.benchmarks bfcl --model http://127.0.0.1:8000/v1 --text-tools
     python -m tasks.benchmarks bfcl toolalpaca gsm8k --model models/base --limit 20
     python -m tasks.benchmarks all --model models/base --limit 20
 
-Several share one engine, have a folder each, and end in a table. A run that stopped continues when
-the same command is given again; what has a score is not repeated.
+The output folder gets scored.jsonl, run.json and metrics.json. Several benchmarks share one engine,
+have a folder each, and end in a table. The same command continues a stopped run; items that have a
+score are not repeated.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from tasks.benchmarks import BENCHMARKS, models, open_benchmark
 from tasks.benchmarks.files import MIRROR, mirror_folder
 from tasks.benchmarks.helpers import open_helper
 from tasks.benchmarks.options import Options
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.suite import play_all, table
-from tasks.benchmarks.summary import lines
+from tasks.benchmarks.runs.several import play_all, table
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import lines
 from toolwoz.corpus.download import FetchError
 
-# This process starts here: before what reports, or draws, is imported.
+# Before a library that reads these variables is imported.
 telemetry.switch_off()
 bars.switch_off()
 
@@ -37,12 +38,12 @@ OUT = Path("reports/benchmarks")
 DATA = Path("data/benchmarks")
 ALL = "all"
 
-# What a user can put right. Anything else is our bug, and keeps its traceback.
-_USERS = (ValueError, OSError, FetchError, EngineError)
+# Errors that the user can correct. Any other is a bug and keeps its traceback.
+_USER_ERRORS = (ValueError, OSError, FetchError, EngineError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; the exit status: 0, 1 for a user's error, 130 when interrupted."""
+    """The command line; returns the exit status: 0, 1 for a user's error, 130 if interrupted."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the same command continues", file=sys.stderr)
         return 130
-    except _USERS as error:
+    except _USER_ERRORS as error:
         print(f"tasks.benchmarks {' '.join(args.benchmark)}: {error}", file=sys.stderr)
         return 1
 
@@ -90,6 +91,7 @@ def _several(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tasks.benchmarks",
+        usage="%(prog)s NAME [NAME ...] --model MODEL [options]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -98,19 +100,29 @@ def _parser() -> argparse.ArgumentParser:
         "benchmark", nargs="+", choices=names, metavar="NAME", help=", ".join(names)
     )
     models.configure(parser)
-    parser.add_argument("--limit", type=int, metavar="N", help="a random sample of N items")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and of sampling")
-    parser.add_argument("--trials", type=int, default=1, metavar="K", help="dialogues a scenario")
-    parser.add_argument(
-        "--against", type=Path, metavar="DIR", help="run whose answers are judged beside these"
+    items = parser.add_argument_group("items").add_argument
+    items("--limit", type=int, metavar="N", help="ask a random sample of N items (default: all)")
+    items("--seed", type=int, default=0, help="seed of the sample and of sampling (default: 0)")
+    items("--trials", type=int, default=1, metavar="K", help="dialogues per scenario (default: 1)")
+    items(
+        "--against", type=Path, metavar="DIR", help="other run of mt-bench-answers to compare with"
     )
-    parser.add_argument("--concurrency", type=int, default=32, metavar="N", help="items at a time")
-    parser.add_argument(
-        "--max-tokens", type=int, metavar="N", help="of one message, where a benchmark allows more"
+    items("--concurrency", type=int, default=32, metavar="N", help="items at once (default: 32)")
+    items(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="maximum tokens of a message (default: the benchmark's)",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default: {OUT}/MODEL/NAME")
-    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="where data is kept")
-    parser.add_argument("--mirror", type=Path, metavar="DIR", help=f"tried first; or ${MIRROR}")
+    folders = parser.add_argument_group("folders").add_argument
+    folders("--out", type=Path, metavar="DIR", help=f"results (default: {OUT}/MODEL/NAME)")
+    folders("--data", type=Path, default=DATA, metavar="DIR", help=f"data (default: {DATA})")
+    folders(
+        "--mirror",
+        type=Path,
+        metavar="DIR",
+        help=f"copy of the data (default: ${MIRROR}, then none)",
+    )
     return parser
 
 

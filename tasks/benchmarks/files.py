@@ -15,14 +15,14 @@ from urllib.parse import quote
 from toolwoz.corpus.download import PinnedFile, obtain
 
 MIRROR = "TOOLWOZ_MIRROR"
-"""Environment variable: a folder with the files, tried before the network."""
+"""Environment variable: folder with the files, tried before the network."""
 
 
 def mirror_folder(named: Path | None = None) -> Path | None:
-    """The mirror: the one named, or the one of the environment; None where there is none.
+    """The named mirror, or that of the environment; None without one.
 
     Raises:
-        ValueError: there is no such folder.
+        ValueError: the folder does not exist.
     """
     mirror = named or (Path(os.environ[MIRROR]) if os.environ.get(MIRROR) else None)
     if mirror and not mirror.is_dir():
@@ -31,10 +31,10 @@ def mirror_folder(named: Path | None = None) -> Path | None:
 
 
 def fetch(name: str, folder: Path, mirror: Path | None) -> Path:
-    """The folder ``folder/name`` with all pinned files of that name; what is there stays.
+    """Fill the folder ``folder/name`` with the pinned files of that name; files there stay.
 
     Raises:
-        toolwoz.corpus.download.FetchError: a file is nowhere to be had, or is not the pinned one.
+        toolwoz.corpus.download.FetchError: a file cannot be downloaded, or is not the pinned one.
         ValueError: no file of that name is pinned.
     """
     pinned = [file for file in pins() if file.path.startswith(f"{name}/")]

@@ -1,4 +1,4 @@
-"""The models beside the one under test: who judges answers, and who plays the world around it."""
+"""Helper models: a judge of answers, and a simulator of the user or an API."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from services.engines.config import Backend
 from tasks.benchmarks.options import Helper
 
 MAX_TOKENS = 1024
-"""Most tokens of a helper's answer: the longest protocols ask for an explanation first."""
+"""Maximum number of tokens of a helper's answer; some protocols ask for an explanation."""
 Role = Literal["judge", "simulator"]
 ROLES: Mapping[Role, str] = {
-    "judge": "reads answers",
-    "simulator": "plays the user, or the API",
+    "judge": "rates answers",
+    "simulator": "plays the user or the API",
 }
 
 
-NOBODY = ModelEndpoint(temperature=0.0, max_tokens=MAX_TOKENS)
+NO_MODEL = ModelEndpoint(temperature=0.0, max_tokens=MAX_TOKENS)
 
 
 def title(named: ModelEndpoint) -> str:
-    """What stands beside every number a helper had a part in."""
+    """Name of the model in every figure that it took part in."""
     cut = named.max_tokens != MAX_TOKENS
     return f"{named.model} (at most {named.max_tokens} tokens)" if cut else named.model
 
 
 @contextmanager
 def open_helper(role: Role, named: ModelEndpoint, log: Path) -> Iterator[Helper | None]:
-    """Who plays a role, until the context ends; None where nobody is named.
+    """The model of a role, until the context ends; None if no model is named.
 
     Its ``url`` may also be a recording (``.jsonl``).
 
     Raises:
         ValueError: only its address or only its name is given.
-        EngineError: it does not answer.
+        EngineError: the endpoint does not answer.
     """
     if bool(named.url) != bool(named.model):
         raise ValueError(f"a {role} needs both --{role} URL and --{role}-model NAME")
@@ -57,11 +57,11 @@ def open_helper(role: Role, named: ModelEndpoint, log: Path) -> Iterator[Helper 
         yield Helper(title(named), policy)
 
 
-def backend_of(model: str, otherwise: Backend) -> Backend:
-    """What asks a model that is named by a URL or a recording; else the other backend."""
+def backend_of(model: str, default: Backend) -> Backend:
+    """The backend for a URL or a recording; the default for a folder."""
     if is_url(model):
         return "endpoint"
-    return "recorded" if model.endswith(".jsonl") else otherwise
+    return "recorded" if model.endswith(".jsonl") else default
 
 
 def is_url(model: str) -> bool:

@@ -1,4 +1,4 @@
-"""A policy of the pipeline on the benchmarks that params.yaml names: one engine for all of them."""
+"""Benchmarks of a policy of the pipeline, with one engine for all of them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from services.engines import EngineConfig, EngineSettings
 from services.fingerprint import fingerprint, key
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.files import mirror_folder
-from tasks.benchmarks.helpers import NOBODY, open_helper
+from tasks.benchmarks.helpers import NO_MODEL, open_helper
 from tasks.benchmarks.options import Options
+from tasks.benchmarks.runs.several import shared
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import Metrics
 from tasks.benchmarks.shape import Benchmark
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.suite import shared
-from tasks.benchmarks.summary import Metrics
 
 log = logging.getLogger(__name__)
 
 PAIRS = "mt-bench"
-"""Its score is of two runs, so none of one policy."""
+"""A benchmark that compares two runs, so the pipeline cannot run it on one policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class BenchmarksConfig:
     """The section ``benchmarks``.
 
     Attributes:
-        names: Of :data:`tasks.benchmarks.BENCHMARKS`; none is run where the list is empty.
-        limit: So many items of each, a random sample that depends on the seed only, so that every
-            policy gets the same; null for all.
-        seed: Of the sample, and of sampling.
-        concurrency: Items in progress at any time.
-        trials: Dialogues a scenario, of benchmarks of dialogues.
-        max_tokens: Most tokens of one message, where a benchmark allows more; null for its own.
-        max_model_len: Longest prompt and answer together, in tokens, in place of the engine's: some
-            show more tools than ToolWOZ has. 0 for the engine's.
-        judge: Reads answers, for the protocols that need one.
-        simulator: Plays the user or the API, for the protocols that need one.
+        names: Names in :data:`tasks.benchmarks.BENCHMARKS`; none is run if empty.
+        limit: Number of items of each, a random sample that depends on the seed only, so that all
+            policies get the same items; null for all items.
+        seed: Seed of the sample and of sampling.
+        concurrency: Number of items in progress at once.
+        trials: Number of dialogues per scenario, for benchmarks of dialogues.
+        max_tokens: Maximum number of tokens of one message; null for the benchmark's own.
+        max_model_len: Maximum number of tokens of prompt and answer together, as some benchmarks
+            show more tools than ToolWOZ; 0 for the engine's.
+        judge: Model that rates answers, for the protocols that need one.
+        simulator: Model that plays the user or the API, for the protocols that need one.
     """
 
     names: tuple[str, ...] = ()
@@ -54,18 +54,18 @@ class BenchmarksConfig:
     trials: int = 1
     max_tokens: int | None = None
     max_model_len: int = 0
-    judge: ModelEndpoint = NOBODY
-    simulator: ModelEndpoint = NOBODY
+    judge: ModelEndpoint = NO_MODEL
+    simulator: ModelEndpoint = NO_MODEL
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.names if name not in BENCHMARKS]:
             known = ", ".join(name for name in BENCHMARKS if name != PAIRS)
-            raise ValueError(f"no benchmark {', '.join(unknown)}; there are: {known}")
+            raise ValueError(f"no benchmark {', '.join(unknown)}; known: {known}")
         if PAIRS in self.names:
-            raise ValueError(f"{PAIRS} judges two policies; of one there is mt-bench-answers")
+            raise ValueError(f"{PAIRS} compares two runs: name mt-bench-answers")
         if len(set(self.names)) < len(self.names):
-            raise ValueError("a benchmark is named twice")
-        self.plan  # noqa: B018  (which has its own checks)
+            raise ValueError("a benchmark is named twice: name each once")
+        self.plan  # noqa: B018  (checks its values)
 
     @property
     def plan(self) -> Plan:
@@ -78,11 +78,11 @@ class Job:
 
     Attributes:
         config, engine: Sections of params.yaml.
-        model: The policy's folder.
-        data: Folder the pinned files are fetched to.
-        out: Gets a folder a benchmark.
-        work: Folder of what is finished, until all is.
-        log: What the engine that all share says goes there.
+        model: Folder of the policy.
+        data: Folder of the pinned files.
+        out: Folder of the results, one folder per benchmark.
+        work: Folder of the finished benchmarks until all are finished.
+        log: Log file of the shared engine.
     """
 
     config: BenchmarksConfig
@@ -94,12 +94,12 @@ class Job:
     log: Path
 
     def engine_config(self) -> EngineConfig:
-        """Greedy, whatever the evaluation's temperature: so the benchmarks are defined."""
+        """Settings of the engine; greedy, as the benchmarks are defined."""
         found = self.engine.of(self.model, temperature=0.0)
         return replace(found, max_model_len=self.config.max_model_len or found.max_model_len)
 
     def folder(self) -> Path:
-        """Where the results are continued, only if all that makes them is the same."""
+        """Folder of unfinished results, which depends on all that the results depend on."""
         facts = {**asdict(self.config), "engine": asdict(self.engine_config())}
         for name in ("names", "concurrency"):  # no score depends on them
             del facts[name]
@@ -107,20 +107,19 @@ class Job:
 
 
 def benchmark(job: Job) -> dict[str, Metrics]:
-    """The figures by benchmark; ``out/BENCHMARK`` gets every answer.
+    """Run the benchmarks; returns their metrics, and ``out/BENCHMARK`` gets every answer.
 
-    What is finished stands in ``work`` until all is, as DVC empties ``out`` before it runs a stage
-    again: a run that was killed continues where it stopped.
+    Finished benchmarks stay in ``work`` until all are finished, as DVC empties ``out`` before it
+    runs a stage again: a killed run continues.
 
     Raises:
-        tasks.benchmarks.options.MissingError, toolwoz.corpus.download.FetchError: what a
-        benchmark needs
-            is missing; found before an engine starts.
+        tasks.benchmarks.options.MissingError, toolwoz.corpus.download.FetchError: a benchmark lacks
+            what it needs; checked before an engine starts.
         EngineError: the engine does not start.
-        ValueError: nothing of a benchmark could be scored.
+        ValueError: no item of a benchmark could be scored.
     """
     job.out.mkdir(parents=True, exist_ok=True)
-    # DVC warns of an empty folder, and this is what tells no benchmark from none finished.
+    # DVC warns of an empty folder; the file also distinguishes no benchmark from none finished.
     (job.out / "names.json").write_text(json.dumps(job.config.names) + "\n", encoding="utf-8")
     if not job.config.names:
         return {}
@@ -154,7 +153,7 @@ def _open(job: Job, folder: Path, stack: ExitStack) -> list[Benchmark]:
 
 
 def figures(found: Mapping[str, Metrics]) -> dict[str, dict[str, Any]]:
-    """What is reported: of each benchmark its score, how many items, and what bounds it."""
+    """The reported figures of each benchmark: score, numbers of items, ceiling and floor."""
     kept = ("score", "items", "unscored", "ceiling", "floor")
     return {
         name: {field: value for field, value in metrics.to_json().items() if field in kept}

@@ -1,4 +1,4 @@
-"""The model under test and its helpers, as a command line names them: a URL, or a path."""
+"""Command-line options for the model under test and its helpers."""
 
 from __future__ import annotations
 
@@ -11,56 +11,64 @@ import httpx
 from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.errors import EngineError
 from services.engines import EngineConfig, EngineSettings
-from tasks.benchmarks.helpers import MAX_TOKENS, NOBODY, ROLES, Role, backend_of, is_url
+from tasks.benchmarks.helpers import MAX_TOKENS, NO_MODEL, ROLES, Role, backend_of, is_url
+
+KEY = "environment variable that holds the key of the endpoint"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--judge``, ``--simulator`` and what goes with them."""
+    """Add ``--model``, ``--judge``, ``--simulator`` and their options."""
+    _configure_model(parser.add_argument_group("model"))
+    for role, does in ROLES.items():
+        group = parser.add_argument_group(f"{role}, which {does}").add_argument
+        group(f"--{role}", metavar="URL", help="endpoint (.../v1) or recording (.jsonl)")
+        group(f"--{role}-model", metavar="NAME", help="name of the model there")
+        group(
+            f"--{role}-max-tokens",
+            type=int,
+            default=MAX_TOKENS,
+            metavar="N",
+            help=f"maximum tokens of an answer (default: {MAX_TOKENS})",
+        )
+        group(f"--{role}-api-key-env", default="", metavar="VARIABLE", help=KEY)
+
+
+def _configure_model(group: argparse._ArgumentGroup) -> None:
     defaults = EngineSettings("vllm", max_model_len=4096)
-    parser.add_argument(
+    group.add_argument(
         "--model",
         required=True,
-        help="URL of an OpenAI-compatible endpoint (.../v1), model folder, or recording (.jsonl)",
+        help="endpoint (http://.../v1), model folder, or recording (.jsonl)",
     )
-    parser.add_argument("--name", help="the endpoint's name for the model, if it serves several")
-    parser.add_argument(
-        "--backend", choices=("vllm", "transformers", "server"), default="vllm", help="of a folder"
+    group.add_argument("--name", help="name of the model, if the endpoint serves several")
+    backends = ("vllm", "transformers", "server")
+    group.add_argument(
+        "--backend", choices=backends, default="vllm", help="engine of a folder (default: vllm)"
     )
-    parser.add_argument("--temperature", type=float, default=0.0, help="of sampling")
-    parser.add_argument(
-        "--max-model-len",
-        type=int,
-        default=defaults.max_model_len,
-        help="prompt and answer, tokens",
+    group.add_argument("--text-tools", action="store_true", help="the endpoint has no tool parser")
+    group.add_argument(
+        "--tokenizer", type=Path, metavar="DIR", help="tokenizer of the endpoint's model, for bbh"
     )
-    parser.add_argument("--dtype", default=defaults.dtype, help="float32, bfloat16, or auto")
-    parser.add_argument("--threads", type=int, default=defaults.threads, help="0: all cores")
-    parser.add_argument("--kv-cache-gb", type=float, default=defaults.kv_cache_gb)
-    parser.add_argument("--timeout", type=float, default=defaults.timeout, help="of an answer, s")
-    parser.add_argument(
-        "--text-tools", action="store_true", help="the endpoint has no tool parser: read its text"
+    group.add_argument("--api-key-env", default="", metavar="VARIABLE", help=KEY)
+    numbers: tuple[tuple[str, type, object, str], ...] = (
+        ("temperature", float, 0.0, "temperature of sampling; 0 is greedy"),
+        ("max-model-len", int, defaults.max_model_len, "tokens of prompt and answer together"),
+        ("dtype", str, defaults.dtype, "float32, bfloat16, or auto"),
+        ("threads", int, defaults.threads, "cores of an engine on a CPU; 0 for all"),
+        ("kv-cache-gb", float, defaults.kv_cache_gb, "GiB for keys and values"),
+        ("timeout", float, defaults.timeout, "seconds to wait for an answer of an endpoint"),
     )
-    parser.add_argument(
-        "--tokenizer",
-        type=Path,
-        metavar="DIR",
-        help="the endpoint's, to read log-likelihoods (bbh)",
-    )
-    parser.add_argument("--api-key-env", default="", help="variable that holds the endpoint's key")
-    for role, does in ROLES.items():
-        parser.add_argument(f"--{role}", metavar="URL", help=f"endpoint, or recording: {does}")
-        parser.add_argument(f"--{role}-model", metavar="NAME", help="its name there")
-        parser.add_argument(
-            f"--{role}-max-tokens", type=int, default=MAX_TOKENS, metavar="N", help="of an answer"
+    for name, kind, value, text in numbers:
+        group.add_argument(
+            f"--{name}", type=kind, default=value, metavar="X", help=f"{text} (default: {value})"
         )
-        parser.add_argument(f"--{role}-api-key-env", default="", help="variable that holds its key")
 
 
 def engine_of(args: argparse.Namespace) -> EngineConfig:
-    """The engine of the model under test; how long its answers may be, a benchmark says.
+    """The engine of the model under test; the benchmark sets the length of its answers.
 
     Raises:
-        EngineError: the endpoint does not answer, or serves several models and none is named.
+        EngineError: the endpoint does not answer, or serves several models and no name is given.
     """
     settings = EngineSettings(
         backend_of(args.model, args.backend),
@@ -78,10 +86,10 @@ def engine_of(args: argparse.Namespace) -> EngineConfig:
 
 
 def helper_of(role: Role, args: argparse.Namespace) -> ModelEndpoint:
-    """Whom the arguments name for a role."""
+    """The model that the arguments name for a role."""
     given = vars(args)
     return replace(
-        NOBODY,
+        NO_MODEL,
         url=given[role] or "",
         model=given[f"{role}_model"] or "",
         api_key_env=given[f"{role}_api_key_env"],

@@ -1,4 +1,4 @@
-"""What a benchmark is told before it opens."""
+"""Options for opening a benchmark."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dialogue.protocols import Policy
 
 
 class MissingError(ValueError):
-    """What a benchmark needs and was not given: data, a package, a model. Says what to do."""
+    """A benchmark lacks data, a package or a model; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """A model beside the one under test: it judges answers, or plays the world around it.
+    """A helper model: a judge, or a simulator of the user or an API.
 
     Attributes:
-        name: Of the model. It stands beside every number it had a part in.
-        policy: Asks it.
+        name: Name of the model, which every figure that it took part in names.
+        policy: Policy that asks the model.
     """
 
     name: str
@@ -27,16 +27,16 @@ class Helper:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What opening a benchmark may need.
+    """Options of a benchmark.
 
     Attributes:
-        data: Folder the pinned files are fetched to.
-        mirror: Folder tried before the network.
-        judge: Reads answers, for protocols that need one.
-        simulator: Plays the user, or the API, for protocols that need one.
-        trials: Dialogues a scenario, for benchmarks of dialogues.
-        against: Folder of a run whose answers the policy's are compared with.
-        tokenizer: Folder of the tokenizer of an endpoint, where log-likelihoods are asked of it.
+        data: Folder of the pinned files.
+        mirror: Folder to try before the network.
+        judge: Model that rates answers, for protocols that need one.
+        simulator: Model that plays the user or the API, for protocols that need one.
+        trials: Number of dialogues per scenario, for benchmarks of dialogues.
+        against: Folder of the run to compare the policy's answers with.
+        tokenizer: Folder of the tokenizer of an endpoint, for benchmarks of log-likelihoods.
     """
 
     data: Path
@@ -51,15 +51,15 @@ class Options:
         """The judge.
 
         Raises:
-            MissingError: none was named.
+            MissingError: no judge was named.
         """
         return _named(self.judge, "judge", benchmark)
 
     def need_simulator(self, benchmark: str) -> Helper:
-        """Who plays the user, or the API.
+        """The simulator.
 
         Raises:
-            MissingError: nobody was named.
+            MissingError: no simulator was named.
         """
         return _named(self.simulator, "simulator", benchmark)
 

@@ -1,4 +1,4 @@
-"""What every benchmark is: items in, a policy asked about each, scored items out."""
+"""The shape of every benchmark: items in, a policy asked about each, scored items out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tasks.benchmarks.scores.scored import Scored
 
 
 class ContextFullError(RuntimeError):
-    """The policy could not answer because its context was full: no answer, so no score."""
+    """The policy could not answer because its context was full: the item is unscored."""
 
 
 class UnscoredError(RuntimeError):
-    """An answer without a score, and what is known of it all the same.
+    """An answer could not be scored.
 
     Attributes:
-        answer: As of :class:`Attempt`.
-        parts: As of :class:`Score`.
+        answer: Messages of the answer, as in :class:`Attempt`.
+        parts: Figures that are known nevertheless, as in :class:`Score`.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class Item:
     """One question of a benchmark.
 
     Attributes:
-        id: Unique within the benchmark, and the same in every run of it.
-        group: The category it is reported under.
-        messages: What the policy is asked first.
-        tools: What it may call.
-        gold: What the scorer needs to know; plain JSON. The policy never sees it.
+        id: Identifier, unique within the benchmark and equal in all its runs.
+        group: Category for reports.
+        messages: First messages for the policy.
+        tools: Tools of the policy.
+        gold: Data for the scorer as plain JSON, which the policy never sees.
     """
 
     id: str
@@ -56,8 +56,8 @@ class Score:
     """The judgement of one answer.
 
     Attributes:
-        value: The benchmark's headline figure for this item, from 0 to 1.
-        reason: Why, in a few words; of a perfect answer, usually nothing.
+        value: Headline figure of the benchmark for this item, from 0 to 1.
+        reason: Short reason; usually empty for a perfect answer.
         parts: Further figures by name, each averaged over the items that have it.
     """
 
@@ -68,12 +68,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A policy's try at an item: what it wrote, what that was worth, and what it cost.
+    """A policy's attempt at an item: its messages, their score, and their tokens.
 
     Attributes:
-        answer: Every message after the item's own, as the policy wrote or read them.
-        score: The judgement.
-        prompt_tokens, completion_tokens: Sums over its completions; 0 where unknown.
+        answer: All messages after the item's own, those that the policy read included.
+        score: Score of the answer.
+        prompt_tokens, completion_tokens: Sums over its completions; 0 if unknown.
     """
 
     answer: tuple[Message, ...]
@@ -83,7 +83,7 @@ class Attempt:
 
 
 Play = Callable[[Item, Policy, int], Awaitable[Attempt]]
-"""Has a policy try an item, from a seed. Raises where it cannot be judged: then it is unscored."""
+"""Has a policy attempt an item, with a seed. An exception makes the item unscored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class SingleTurn:
     """Asks once and scores the one answer.
 
     Attributes:
-        score: Judges an answer; total: whatever a model writes gets a score.
-        gold: The answer that the benchmark holds for right. Where its score is below 1, the metric
-            has a ceiling below 1.
+        score: Function that scores any answer.
+        gold: Function that returns the benchmark's own answer to an item. If its score is below 1,
+            the metric has a ceiling below 1.
     """
 
     score: Callable[[Item, Message], Score]
@@ -116,16 +116,17 @@ class Benchmark:
     """A benchmark, ready to run.
 
     Attributes:
-        name: As on the command line.
-        items: All of it, before any limit.
-        play: Has a policy try one item.
-        max_tokens: Most tokens of one message.
-        depends_on: What the scores depend on besides the policy: protocol, judge. Plain JSON.
-        known: What is reported as it stands: counts of excluded items, remarks. Plain JSON.
-        figures: Figures of a whole run that are no mean over items. Plain JSON.
-        ceiling, floor: The score at an item of the best answer the benchmark knows, and of none;
-            where None, a :class:`SingleTurn` is asked, and of others they are not known.
-        engine: Opens what `play` asks, as :func:`services.engines.open_engine` does.
+        name: Name on the command line.
+        items: All items, before any limit.
+        play: Function that has a policy attempt one item.
+        max_tokens: Maximum number of tokens of one message.
+        depends_on: Settings besides the policy on which the scores depend, as protocol and judge;
+            plain JSON.
+        known: Facts to report unchanged, as counts of excluded items; plain JSON.
+        figures: Function of figures of a whole run that are no mean over items; plain JSON.
+        ceiling, floor: Functions of an item's score for the best known answer, and for no answer.
+            If None, those of a :class:`SingleTurn` are computed; others are unknown.
+        engine: Opens the policy that `play` asks, as :func:`services.engines.open_engine` does.
     """
 
     name: str

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dialogue.protocols import Policy
 from dialogue.seeds import stable_seed
-from services import endpoint_model as remote
+from services import endpoint_model
 from services.fingerprint import key
 from services.mlflow import tracking
 from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
@@ -94,7 +94,7 @@ class BootstrapConfig:
         return Recipe("sft", "demonstrations", {**self.trl, **training.trl})
 
 
-def bootstrap(
+def make_base(
     config: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, out: Path, *, work: Path
 ) -> dict[str, Trained]:
     """Write the base policy to ``out`` as safetensors with its tokenizer.
@@ -114,7 +114,7 @@ def bootstrap(
         tasks.bootstrap.pretrained.PretrainedError: the model is not to be had.
     """
     if config.kind == "endpoint":
-        remote.write(out, config.pretrained)
+        endpoint_model.write(out, config.pretrained)
         return {}
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.heartbeat import saying
+from services.heartbeat import heartbeat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -140,7 +140,7 @@ def _download(model: str, out: Path) -> None:
 
     name, _, revision = model.partition("@")
     try:
-        with saying(lambda: f"downloading {name}, {_size(out) / 1e9:.1f} GB"):
+        with heartbeat(lambda: f"downloading {name}, {_size(out) / 1e9:.1f} GB"):
             snapshot_download(
                 name, revision=revision or None, local_dir=out, allow_patterns=list(FILES)
             )

@@ -1,6 +1,6 @@
-"""Runs beside one another on one page: what changed from the first, how surely, at what cost.
+"""Comparison of runs on one page: changes from the first run, their uncertainty and their cost.
 
     make compare RUNS="reports/evaluation/r1/test/base reports/evaluation/r1/test/josh_sft"
 
-``source`` finds what a run is, ``differences`` compares, ``page`` draws.
+``source`` reads the runs, ``differences`` compares them, ``page`` draws the comparison.
 """

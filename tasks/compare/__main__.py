@@ -2,8 +2,8 @@
 
     python -m tasks.compare reports/evaluation/r1/test/base reports/evaluation/r1/test/josh_sft
 
-A run is a folder that holds an evaluation on ToolWOZ, runs of benchmarks, or both; or a run of
-MLflow, by id or name, whose artifacts do: RUN, or RUN:FOLDER for a folder of its artifacts.
+A run is a folder with an evaluation on ToolWOZ, runs of benchmarks, or both; or an MLflow run, by
+id or name, with such artifacts: RUN, or RUN:FOLDER for a folder of its artifacts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services import bars, telemetry
 from tasks.compare import page, source
 from tasks.compare.differences import against_first, line
 
-# This process starts here: before what reports, or draws, is imported.
+# Before a library that reads these variables is imported.
 telemetry.switch_off()
 bars.switch_off()
 
@@ -26,7 +26,7 @@ OUT = Path("reports/comparison.html")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; the exit status: 0, or 1 for a user's error."""
+    """The command line; returns the exit status: 0, or 1 for a user's error."""
     parser = argparse.ArgumentParser(
         prog="python -m tasks.compare",
         description=__doc__,

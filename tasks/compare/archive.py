@@ -1,4 +1,4 @@
-"""What a comparison reads of a run, as one file that MLflow keeps with it: results, not logs."""
+"""Archive of the results of a run that a comparison reads, which MLflow keeps with the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from toolwoz.world.scenario import SCENARIOS
 
 ARCHIVE: Final = "results.tar.gz"
 READ: Final = frozenset({NAME, SCENARIOS, SCORED, RUN})
-"""Names of the files that are read."""
+"""Names of the files that a comparison reads."""
 
 
 def pack(folders: Mapping[str, Path], archive: Path) -> Path:
-    """Write the results below these folders into an archive, each folder under its name there.
+    """Write the results below these folders into an archive, each folder under its name.
 
-    A folder that is not there has no results. The names are of no folder in one another.
+    A missing folder has no results. No name may be a folder inside another name.
     """
     with tarfile.open(archive, "w:gz") as file:
         for name, folder in folders.items():
@@ -30,12 +30,12 @@ def pack(folders: Mapping[str, Path], archive: Path) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Put the results back, below a folder.
+    """Extract the results into a folder.
 
     Raises:
-        ValueError: it is no such archive, or holds what does not belong below a folder.
+        ValueError: the file is no such archive, or has entries outside the folder.
     """
-    # not `extractall(filter="data")`, which Python 3.11 has from 3.11.4 on alone
+    # `extractall(filter="data")` needs Python 3.11.4
     try:
         with tarfile.open(archive, "r:gz") as file:
             for member in file:

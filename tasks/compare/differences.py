@@ -1,4 +1,4 @@
-"""What every later run adds to the first, on all that both were run on."""
+"""Comparison of every later run with the first, on the items that both have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toolwoz.evaluation.statistics.comparison import Comparison, holm
 
 
 def against_first(runs: Sequence[Run]) -> dict[str, Mapping[str, Comparison]]:
-    """Run -> figure -> its comparison with the first run, corrected for all figures together."""
+    """Run -> figure -> its comparison with the first run, with Holm's correction over all."""
     return {run.name: holm(dict(_comparisons(runs[0], run))) for run in runs[1:]}
 
 
@@ -39,5 +39,5 @@ def line(figure: str, one: Comparison) -> str:
 
 
 def _known(value: float, form: str) -> str:
-    """Where no item differs, there is no spread to measure by."""
+    """The value, or n/a if no item differs and so there is no spread."""
     return "n/a" if math.isnan(value) else format(value, form)

@@ -1,4 +1,4 @@
-"""The comparison as one HTML file that needs nothing else."""
+"""The comparison as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def render(
 
     Args:
         runs: The baseline first, then in the order of the rounds.
-        verdict: The gate's decision and its reason, where a gate judged.
-        rounds: Names of the runs that follow one another, for the curve; None for all.
+        verdict: Decision and reason of the gate; None without a gate.
+        rounds: Names of the runs that the curve over the rounds joins; None for all.
 
     Raises:
         ValueError: two evaluations on ToolWOZ have the same name.

@@ -1,4 +1,4 @@
-"""Every policy with its interval, the paired differences that the gate weighs, and the rounds."""
+"""Plot data of all policies: figures with intervals, paired gains, and the rounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from services import plot_table as table
+from services import plot_table
 from tasks.rounds.sequence import BASE
 
 COLUMNS = ("policy", "split", "metric", "value", "low", "high")
@@ -17,12 +17,12 @@ SPLIT = "test"
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:
     """``policies.csv``, ``gains.csv`` and ``rounds.csv`` of a ``reports/metrics.json``."""
-    table.write(folder / "policies.csv", COLUMNS, figures(record))
-    table.write(folder / "gains.csv", (*COLUMNS, "detectable"), gains(record))
-    table.write(folder / "rounds.csv", ROUNDS, rounds(record))
+    plot_table.write(folder / "policies.csv", COLUMNS, figures(record))
+    plot_table.write(folder / "gains.csv", (*COLUMNS, "detectable"), gains(record))
+    plot_table.write(folder / "rounds.csv", ROUNDS, rounds(record))
 
 
-def figures(record: Mapping[str, Any]) -> Iterator[table.Row]:
+def figures(record: Mapping[str, Any]) -> Iterator[plot_table.Row]:
     """Reward and success of each policy on each split, with 95 % intervals."""
     for policy, by_split in record["arms"].items():
         for split, metrics in by_split.items():
@@ -30,8 +30,8 @@ def figures(record: Mapping[str, Any]) -> Iterator[table.Row]:
                 yield _row(policy, split, metric, metrics[metric])
 
 
-def gains(record: Mapping[str, Any]) -> Iterator[table.Row]:
-    """Each policy minus the base, in pairs; ``detectable`` is what so many pairs can show."""
+def gains(record: Mapping[str, Any]) -> Iterator[plot_table.Row]:
+    """Each policy minus the base, in pairs; ``detectable`` is the smallest gain the pairs show."""
     for policy, by_split in record["comparisons"].items():
         for split, comparison in by_split.items():
             for metric in METRICS:
@@ -40,10 +40,10 @@ def gains(record: Mapping[str, Any]) -> Iterator[table.Row]:
                 yield {**row, "detectable": _rounded(difference["detectable"])}
 
 
-def rounds(record: Mapping[str, Any]) -> Iterator[table.Row]:
-    """What the policy reached that each round left: its candidate, or the one before it.
+def rounds(record: Mapping[str, Any]) -> Iterator[plot_table.Row]:
+    """The figures of the policy that each round left: its candidate, or the one before.
 
-    Round 0 is the base. A round in which nothing was judged, as the rounds had stopped, has no row.
+    Round 0 is the base. Rounds after a stop have no row.
     """
     policy = BASE
     for number, (name, gate) in enumerate([("", {"decision": ""}), *record["rounds"].items()]):

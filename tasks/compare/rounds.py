@@ -1,7 +1,7 @@
 """All rounds as one comparison: every policy of every round against the base, in pairs.
 
-A policy is named ``base``, or ``ROUND/ARM``. What a round accepted was played in that round: the
-next one starts from it, and it is not listed again.
+A policy is named ``base``, or ``ROUND/ARM``. A policy that a round accepted is not listed again in
+the next round, which starts from it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.mlflow.flat_metrics import flat, gains, of_benchmarks
+from services.mlflow.flat_metrics import benchmark_metrics, gains, split_metrics
 from tasks.rounds.sequence import BASE, Round
 from toolwoz.evaluation.arm import Arm, read_arm
 from toolwoz.evaluation.metrics import compare
@@ -20,12 +20,12 @@ from toolwoz.evaluation.metrics import compare
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the rounds played.
+    """The evaluations and benchmarks of all rounds.
 
     Attributes:
-        figures: Policy -> split -> its metrics and failures.
-        arms: Split -> policy -> its results.
-        benchmarks: Policy -> benchmark -> its figures.
+        figures: Policy -> split -> metrics and failures.
+        arms: Split -> policy -> results.
+        benchmarks: Policy -> benchmark -> figures.
     """
 
     figures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -33,9 +33,8 @@ class Played:
     benchmarks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def read(evaluation: Path, benchmarks: Path, rounds: Mapping[str, Round]) -> Played:
-    """What the rounds left in ``reports/evaluation`` and ``reports/benchmarks``, up to the one that
-    stopped."""
+def read_rounds(evaluation: Path, benchmarks: Path, rounds: Mapping[str, Round]) -> Played:
+    """Read ``reports/evaluation`` and ``reports/benchmarks`` of the rounds that were run."""
     played = Played(benchmarks=_figures(benchmarks, rounds))
     for name, one in rounds.items():
         record = json.loads((evaluation / f"{name}.json").read_text(encoding="utf-8"))
@@ -60,16 +59,16 @@ def _figures(benchmarks: Path, rounds: Mapping[str, Round]) -> dict[str, Mapping
     return found
 
 
-def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What ``reports/metrics.json`` holds.
+def to_record(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of ``reports/metrics.json``.
 
     ``{"arms": {policy: {split: Metrics and failures}}, "comparisons": {policy: {split: Comparison
     with the base}}, "benchmarks": {policy: {benchmark: its figures}}, "rounds": {round: its gate's
     Decision, or the stop}, "gate": the last Decision, "policy": the one accepted last}``
 
     Args:
-        played: By the rounds.
-        gates: Round -> what its gate reported, in their order.
+        played: Results of all rounds.
+        gates: Round -> report of its gate, in the order of the rounds.
     """
     comparisons: dict[str, dict[str, Any]] = {}
     for split, by_name in played.arms.items():
@@ -97,12 +96,12 @@ def report(played: Played, gates: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
 
 def by_policy(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """The figures of each policy by the same names: ``{"r1/kto": {"test.success": ...}}``."""
+    """The figures of each policy, under the same names: ``{"r1/kto": {"test.success": ...}}``."""
     return {
         name: {
-            **flat(by_split),
+            **split_metrics(by_split),
             **gains(record["comparisons"].get(name, {})),
-            **of_benchmarks(record["benchmarks"].get(name, {})),
+            **benchmark_metrics(record["benchmarks"].get(name, {})),
         }
         for name, by_split in record["arms"].items()
     }

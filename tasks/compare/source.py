@@ -1,4 +1,4 @@
-"""What the words of a command line name as a run: a folder, or a run of MLflow."""
+"""Sources of the compared runs: a folder, or an MLflow run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from toolwoz.evaluation.results_file import NAME
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of the runs that are compared.
+    """A compared run.
 
     Attributes:
-        name: Short, and different from the other runs'.
-        toolwoz: Its evaluation on ToolWOZ, where it has one.
-        benchmarks: Its scored items by benchmark.
-        seconds: How long it took, where MLflow knows.
+        name: Short name, different from the other runs'.
+        toolwoz: Evaluation on ToolWOZ; None if it has none.
+        benchmarks: Scored items by benchmark.
+        seconds: Duration by MLflow; None if unknown.
     """
 
     name: str
@@ -36,13 +36,13 @@ def read(words: Sequence[str]) -> list[Run]:
     """The runs of these names, the baseline first.
 
     Raises:
-        ValueError: fewer than two are named, or one twice, or one is neither a folder that holds
-            results nor a run of MLflow that does.
+        ValueError: fewer than two are named, one is named twice, or one is neither a folder nor an
+            MLflow run with results.
     """
     if len(words) < 2:
-        raise ValueError('two runs or more are to be named: make compare RUNS="BASE TRAINED"')
+        raise ValueError('name two runs or more: make compare RUNS="BASE TRAINED"')
     if len(set(words)) < len(words):
-        raise ValueError("the same run twice; a run is not compared with itself")
+        raise ValueError("the same run is named twice; name different runs")
     names = [Path(word.rpartition(":")[2]).name for word in words]
     if len(set(names)) < len(names):
         names = list(words)
@@ -56,10 +56,10 @@ def _read(word: str, name: str) -> Run:
 
 
 def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
-    """The run in a folder: one evaluation on ToolWOZ at most, and one run a benchmark.
+    """The run in a folder: at most one evaluation on ToolWOZ, and one run per benchmark.
 
     Raises:
-        ValueError: it holds nothing of the kind, or several evaluations on ToolWOZ.
+        ValueError: the folder has no results, or several evaluations on ToolWOZ.
     """
     played = sorted(path.parent for path in folder.rglob(NAME))
     scored = any(folder.rglob(SCORED))
@@ -69,7 +69,7 @@ def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
             + ", ".join(map(str, played[:6]))
         )
     if not played and not scored:
-        raise ValueError(f"{folder} holds neither {NAME} nor {SCORED}: no run to compare")
+        raise ValueError(f"{folder} holds neither {NAME} nor {SCORED}: name a folder with results")
     return Run(
         name,
         read_arm(played[0], name) if played else None,
@@ -79,8 +79,10 @@ def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
 
 
 def _read_mlflow(word: str, name: str) -> Run:
-    """``RUN`` or ``RUN:FOLDER``: an id, or the name of the latest run that has it; a folder in its
-    artifacts. A policy's run of the pipeline keeps its results in an archive."""
+    """The MLflow run of ``RUN`` or ``RUN:FOLDER``: by id or, for the latest run, by name.
+
+    A run that the pipeline made for a policy has its results in an archive.
+    """
     import mlflow
     from mlflow.exceptions import MlflowException
 

@@ -1,4 +1,4 @@
-"""Turn harvested trees into training sets, one file of rows a set."""
+"""Extraction of training sets from harvested trees, one file of rows per set."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from josh.rows.curation import Report
-from josh.rows.curation import extract as extract_rows
+from josh.rows.curation import Report, extract
 from josh.rows.extractors import EXTRACTORS
 from josh.tree.store import read_trees
-from tasks.extract.token_records import Samples
+from tasks.extract.token_records import TokenRecords
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +21,8 @@ class SetConfig:
     """One training set.
 
     Attributes:
-        search: The search of ``harvest.searches`` whose trees it is made from.
-        extractor: One of ``josh.rows.extractors.EXTRACTORS``.
+        search: Search of ``harvest.searches`` whose trees the set is made from.
+        extractor: Name in ``josh.rows.extractors.EXTRACTORS``.
     """
 
     search: str
@@ -40,16 +39,16 @@ class ExtractConfig:
     """The section ``extract``.
 
     Attributes:
-        sets: Name of a set -> what it is made of; ``data/datasets/ROUND/NAME.jsonl`` has its rows.
+        sets: Name of a set -> its source; ``data/datasets/ROUND/NAME.jsonl`` has its rows.
     """
 
     sets: Mapping[str, SetConfig]
 
 
-def extract(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:
-    """Write every set; returns what each holds and what was dropped from it, by reason.
+def extract_sets(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:
+    """Write every set; returns its counts of rows and of dropped rows by reason.
 
-    A row is the extractor's, and ``sampled``: the tokens of its answers
+    A row is the extractor's row with ``sampled``, the tokens of its answers
     (``tasks.extract.token_records``).
 
     Raises:
@@ -64,11 +63,11 @@ def extract(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:
             raise FileNotFoundError(
                 f"extract.sets.{name}: there is no {path}; name one of harvest.searches"
             )
-        samples = Samples()
-        rows, report = extract_rows(settings.extractor, samples.watch(read_trees(path)))
+        records = TokenRecords()
+        rows, report = extract(settings.extractor, records.watch(read_trees(path)))
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for row in rows:
-                record = {**row, "sampled": samples.of(row)}
+                record = {**row, "sampled": records.of(row)}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         log.info("%s: %d rows of %d scenarios", name, report.rows, report.scenarios)
         reports[name] = report

@@ -1,4 +1,4 @@
-"""How long the rows of each training set are: the characters of the answers a row trains."""
+"""Plot data of row lengths: the characters of the answers that a row trains, by set."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from josh.rows.curation import answer_chars
-from services import plot_table as table
+from services import plot_table
 
 COLUMNS = ("set", "characters", "share")
 BINS = 24
 
 
 def write(path: Path, sets: Mapping[str, Sequence[int]]) -> None:
-    """The distribution of each set, in bins of one width for all.
+    """Write the distribution of each set, with the same bins for all.
 
-    ``share`` is of the set's rows, so that sets of different sizes compare; ``characters`` is the
-    middle of a bin.
+    ``share`` is the share of the set's rows, so that sets of different size can be compared;
+    ``characters`` is the middle of a bin.
     """
     width = bin_width([length for lengths in sets.values() for length in lengths])
     last = max((length for lengths in sets.values() for length in lengths), default=0)
@@ -33,7 +33,7 @@ def write(path: Path, sets: Mapping[str, Sequence[int]]) -> None:
             edges, np.histogram(lengths, bins=edges)[0] / len(lengths), strict=False
         )
     )
-    table.write(path, COLUMNS, rows)
+    plot_table.write(path, COLUMNS, rows)
 
 
 def of_sets(datasets: Path, names: Iterable[str]) -> dict[str, list[int]]:

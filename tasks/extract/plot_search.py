@@ -1,4 +1,4 @@
-"""The search curve: what a dialogue's tree had found by each turn, and the tokens it had cost."""
+"""Plot data of the search curve: reward found and tokens spent, by turn of the agent."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from josh.tree.tree import Tree
-from services import plot_table as table
+from services import plot_table
 
 COLUMNS = ("search", "turn", "tokens", "reward")
 
 
 class Point(NamedTuple):
-    """Means over dialogues.
+    """A point of the curve: means over dialogues.
 
     Attributes:
-        turn: Of the agent; 0 is before its first.
-        tokens: Written in all branches up to and with this turn.
-        reward: Share of the goals that the best branch had reached by then, 0 to 1.
+        turn: Number of agent's turns so far; 0 is before the first.
+        tokens: Number of tokens written in all branches up to this turn.
+        reward: Share of the goals that the best branch had reached by this turn, 0 to 1.
     """
 
     turn: int
@@ -33,14 +33,15 @@ def write(path: Path, searches: Mapping[str, Iterable[Tree]]) -> None:
         for name, trees in searches.items()
         for point in curve(trees)
     )
-    table.write(path, COLUMNS, rows)
+    plot_table.write(path, COLUMNS, rows)
 
 
 def curve(trees: Iterable[Tree]) -> list[Point]:
-    """One point a turn, up to the last turn of the longest dialogue."""
+    """One point per turn, up to the last turn of the longest dialogue."""
     profiles = [list(profile(tree)) for tree in trees]
     last = max(map(len, profiles), default=0)
-    full = [own + own[-1:] * (last - len(own)) for own in profiles]  # over, and stays as it was
+    # An ended dialogue keeps its last values.
+    full = [own + own[-1:] * (last - len(own)) for own in profiles]
     return [
         Point(
             turn,
@@ -52,7 +53,7 @@ def curve(trees: Iterable[Tree]) -> list[Point]:
 
 
 def profile(tree: Tree) -> Iterator[tuple[int, float]]:
-    """Tokens and reward of one dialogue, after no turn, after the first, and so on."""
+    """Tokens and reward of one dialogue after 0 turns, 1 turn, and so on."""
     depths: list[int] = []
     earned: list[frozenset[str]] = []
     tokens: dict[int, int] = {0: 0}

@@ -1,4 +1,4 @@
-"""The tokens that the texts of a training row were sampled as, for training to compare with."""
+"""Records of the tokens that were sampled for the answers of a training row."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from josh.tree.tree import Tree
 Tokens = tuple[int, ...]
 
 
-class Samples:
-    """Remembers the sampled tokens of the trees that pass through :meth:`watch`."""
+class TokenRecords:
+    """The sampled tokens of the trees that pass through :meth:`watch`."""
 
     def __init__(self) -> None:
         self._trees: dict[str, list[tuple[int | None, list[Tokens]]]] = {}
         self._given: dict[str, int] = {}
 
     def watch(self, trees: Iterable[Tree]) -> Iterator[Tree]:
-        """The same trees; what is needed of each is kept, and no more."""
+        """Yield the same trees, and record the tokens of each."""
         for tree in trees:
             self._trees[tree.scenario] = [
                 (node.parent, [call.token_ids for call in node.calls]) for node in tree.nodes
@@ -27,10 +27,9 @@ class Samples:
             yield tree
 
     def of(self, row: Mapping[str, Any]) -> list[Tokens]:
-        """Token ids of every answer that the row trains, in its order.
+        """Token ids of every answer that the row trains, in order.
 
-        A pair has two, the chosen and the rejected one. An answer has none where the engine gave
-        no tokens.
+        A pair has two answers, chosen and rejected. The ids are empty if the engine gave none.
         """
         scenario = row["scenario"]
         given = self._given[scenario]
@@ -41,7 +40,7 @@ class Samples:
         return [self._path(scenario, node)[position] for node in nodes]
 
     def _path(self, scenario: str, node: int | None) -> list[Tokens]:
-        """The samples from the root down to a node."""
+        """The tokens of the answers from the root down to a node."""
         upwards: list[list[Tokens]] = []
         while node is not None:
             parent, samples = self._trees[scenario][node]

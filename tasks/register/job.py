@@ -1,4 +1,4 @@
-"""A trained policy enters MLflow's registry: challenger at once, champion if a gate passed it."""
+"""Registration of a trained policy in MLflow: challenger, and champion if a gate passed it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RegisterConfig:
     """The section ``register``.
 
     Attributes:
-        name: Of the model in MLflow's registry; its versions are the policies of all runs.
+        name: Name of the model in MLflow's registry; its versions are the policies of all runs.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Registration:
     """A version in the registry.
 
     Attributes:
-        name, version: ``models:/NAME/VERSION`` loads it.
-        aliases: ``challenger``, and ``champion`` if it was promoted.
-        policy: The round and the arm that it comes from, ``r1/josh_sft``.
-        model_id: Of the MLflow model behind the version.
-        reason: Why it was promoted, or was not.
+        name, version: Name and version for ``models:/NAME/VERSION``.
+        aliases: ``challenger``, and ``champion`` if the gate promoted it.
+        policy: Round and arm of the policy, as ``r1/josh_sft``.
+        model_id: Id of the MLflow model of the version.
+        reason: Reason of the gate.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Registration:
 
 
 def choose(record: Mapping[str, Any]) -> tuple[str, bool, str]:
-    """The policy to register, whether it is promoted, and why.
+    """The policy to register, whether it is promoted, and the reason.
 
-    It is the one that a gate accepted last; where none did, the candidate that was kept back, which
-    is no champion.
+    It is the policy that a gate accepted last, or, if there is none, the candidate that was kept
+    back, which does not become champion.
 
     Args:
         record: ``reports/metrics.json``.
@@ -66,7 +66,7 @@ def choose(record: Mapping[str, Any]) -> tuple[str, bool, str]:
     return gate["candidate"], False, gate["reason"]
 
 
-def register(
+def register_policy(
     config: RegisterConfig,
     policy: str,
     folder: Path,
@@ -79,12 +79,11 @@ def register(
 ) -> Registration:
     """Store the policy in `folder` and make it a version; needs an active MLflow run.
 
-    The folder itself, an output of DVC, stays as it is; see :mod:`tasks.register.packing`.
+    The folder, an output of DVC, is not changed; see :mod:`tasks.register.packing`.
 
     Raises:
-        tasks.register.packing.PackingError: there is no model in the folder, a pickle, or a LoRA
-        whose base
-            is nowhere to be had.
+        tasks.register.packing.PackingError: the folder has no model, a pickle, or a LoRA whose base
+            is not available.
     """
     import mlflow
 
@@ -116,7 +115,7 @@ def _store(
     from mlflow.models import Model
 
     client = mlflow.MlflowClient()
-    # Not mlflow.transformers.log_model, which loads the whole model to try the example on it.
+    # Not mlflow.transformers.log_model, which loads the whole model to run the example.
     logged = mlflow.initialize_logged_model(name=arm, model_type="policy", tags=dict(tags))
     model_id = str(logged.model_id)
     status = LoggedModelStatus.FAILED
@@ -141,6 +140,6 @@ def figures(arm: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _hashes() -> dict[str, str]:
-    """The DVC hashes of what the version is made from and was judged by."""
+    """DVC's hashes of the inputs of the stage: the models, their data and their results."""
     deps = provenance.dvc_hashes(outs=False).deps
     return {f"dvc.{path}": md5 for path, md5 in deps.items()}

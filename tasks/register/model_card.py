@@ -1,4 +1,4 @@
-"""The model card of a trained policy, written from its run: data, harvest, training, scores."""
+"""The model card of a trained policy: data, harvest, training and scores of its run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tasks.register.packing import BASE
 
 LICENCES: Mapping[str, str] = {"embedded": "mit", "smollm2": "apache-2.0"}
-"""By kind of base; that of a pretrained one is its own, which this project does not know."""
+"""Kind of base -> licence; that of a pretrained base is not known here."""
 FIGURES = ("reward", "success")
 
 
@@ -27,9 +27,9 @@ def card(
     Args:
         policy: The trained policy's name, ``ROUND/ARM``.
         record: ``reports/metrics.json``.
-        settings: The sections ``bootstrap`` and ``harvest`` that it was made with.
-        recipe: How it was trained (:class:`tasks.train.recipe.Recipe`).
-        hashes: DVC's md5 by path, of the data and the models.
+        settings: The sections ``bootstrap`` and ``harvest`` of its run.
+        recipe: Recipe of its training (:class:`tasks.train.recipe.Recipe`).
+        hashes: DVC's md5 of data and models, by path.
         adapter_base: See :func:`tasks.register.packing.adapter_base`.
     """
     from huggingface_hub import ModelCard, ModelCardData
@@ -58,14 +58,14 @@ def card(
 
 
 def hub_id(bootstrap: Mapping[str, Any]) -> str | None:
-    """``ORGANISATION/NAME@REVISION`` of the base, if it is the Hub's, taken as it is."""
+    """``ORGANISATION/NAME@REVISION`` of the base, if it is an unchanged model of the Hub."""
     name = str(bootstrap["pretrained"])
     is_id = name.count("/") == 1 and not Path(name).exists()
     return name if bootstrap["kind"] == "pretrained" and is_id else None
 
 
 def _loading(adapter_base: str | None) -> str:
-    """What stands in the registry, and how each library loads it."""
+    """How each library loads a version of the registry."""
     name, _, revision = (adapter_base or "").partition("@")
     base = '"policy/model/base"' if name == BASE else f'"{name}"'
     base += f', revision="{revision}"' if revision else ""

@@ -1,8 +1,8 @@
-"""A policy as the registry keeps it: an MLflow model whose folder ``model`` loads anywhere.
+"""Packing of a policy for the registry: an MLflow model whose folder ``model`` loads anywhere.
 
-``model`` is what transformers and vLLM load: weights, tokenizer, chat template and card. A LoRA
-adds ``model/adapter``, as PEFT loads it, and ``model/base``, what it was trained on: the name in
-PEFT's own configuration is a path of the machine that trained it, and leads nowhere elsewhere.
+transformers and vLLM load ``model``: weights, tokenizer, chat template and card. A LoRA adds
+``model/adapter``, which PEFT loads, and ``model/base``, its base: PEFT's own configuration has a
+path of the machine that trained the LoRA, which exists nowhere else.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
 MODEL, ADAPTER, BASE = "model", "adapter", "base"
-"""Folders: MLflow's for the model; inside that, the LoRA and what it was trained on."""
+"""Folders: MLflow's for the model; inside it, those of the LoRA and of its base."""
 PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
-"""Loading such a file may run code: none enters the registry."""
+"""Suffixes of files that may run code when loaded: none enters the registry."""
 REQUIRED = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
 EXAMPLE: Mapping[str, Any] = {
     "messages": [{"role": "user", "content": "I need a cheap hotel in the north, please."}],
     "max_tokens": 64,
 }
-"""The input that the registry shows. MLflow's signature of a chat has no tools."""
+"""Example input in the registry; MLflow's signature of a chat has no tools."""
 
 
 class PackingError(ValueError):
-    """The policy is not fit for the registry."""
+    """The policy cannot enter the registry."""
 
 
 def require_safe(folder: Path) -> None:
-    """Refuse what is no model, and a model with pickled files.
+    """Refuse a folder without a model, and a model with pickled files.
 
     Raises:
-        PackingError: says which.
+        PackingError: the message says which.
     """
     if not (folder / "config.json").is_file():
         raise PackingError(f"no model in {folder}: run the stage that trains it (dvc repro)")
@@ -51,14 +51,14 @@ def require_safe(folder: Path) -> None:
 
 
 def adapter_base(folder: Path, on_hub: Mapping[str, str]) -> str | None:
-    """What the packed LoRA is loaded onto: its Hub id, or BASE; None without a LoRA.
+    """The base of the packed LoRA: its Hub id, or BASE; None without a LoRA.
 
     Args:
-        folder: Of the trained policy.
-        on_hub: ``ORGANISATION/NAME@REVISION`` by path, of bases that anyone can have from the Hub.
+        folder: Folder of the trained policy.
+        on_hub: Path -> ``ORGANISATION/NAME@REVISION``, for bases that are on the Hub.
 
     Raises:
-        PackingError: the LoRA's base is neither on the Hub nor here.
+        PackingError: the base is neither on the Hub nor here.
     """
     if not (folder / ADAPTER).is_dir():
         return None
@@ -67,8 +67,8 @@ def adapter_base(folder: Path, on_hub: Mapping[str, str]) -> str | None:
         return on_hub[named]
     if not Path(named, "config.json").is_file():
         raise PackingError(
-            f"{folder / ADAPTER} was trained on {named}, which is not here: its LoRA would load "
-            "nowhere; run the stage that makes it (dvc repro)"
+            f"{folder / ADAPTER} was trained on {named}, which is not here, so its LoRA could not "
+            "be loaded; run the stage that makes the base (dvc repro)"
         )
     return BASE
 
@@ -87,7 +87,7 @@ def pack(folder: Path, out: Path, model: Model, *, card: str, on_hub: Mapping[st
     with TemporaryDirectory() as place:
         _lay_out(folder, Path(place), base, card)
         mlflow.transformers.save_model(
-            # Absolute: MLflow would take `models/kto` for a repository of the Hub, and ask there.
+            # Absolute, as MLflow would look for `models/kto` on the Hub.
             str(Path(place).resolve()),
             str(out),
             task="llm/v1/chat",
@@ -96,14 +96,14 @@ def pack(folder: Path, out: Path, model: Model, *, card: str, on_hub: Mapping[st
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIRED],
             mlflow_model=model,
         )
-    # Both tell the temporary folder's name; the licence is in the card.
+    # Both hold the name of the temporary folder; the licence is in the card.
     (out / "LICENSE.txt").unlink(missing_ok=True)
     del model.flavors["transformers"]["source_model_name"]
     model.save(str(out / "MLmodel"))
 
 
 def _lay_out(folder: Path, place: Path, base: str | None, card: str) -> None:
-    """The folder ``model``, in links: MLflow copies what they lead to."""
+    """Make the folder ``model`` of links, whose targets MLflow copies."""
     for path in folder.iterdir():
         if path.name != ADAPTER and not path.name.startswith("."):
             (place / path.name).symlink_to(path.resolve())

@@ -1,1 +1,1 @@
-"""JOSH repeated: what a round starts from, and the gate that ends it."""
+"""Rounds of JOSH: their start, their sequence, and the gate that ends each."""

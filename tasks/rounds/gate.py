@@ -1,8 +1,8 @@
-"""The gate of a round: whether its trained policy is to replace the one it started from.
+"""The gate of a round: whether its trained policy replaces the one that the round started from.
 
-It asks for a gain on ToolWOZ validation that is no accident, and that no general benchmark named in
-``margins`` fell by more than its margin from the base, which every round is held to: small falls
-add up. The test split has no part in it.
+It requires a significant gain on ToolWOZ validation, and that no general benchmark of ``margins``
+fell by more than its margin below the base. Every round is compared with the base, as small falls
+add up. The gate does not read the test split.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SPLIT = "val"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate decided, and why, in words for a log."""
+    """A decision of the gate, and its reason as a sentence."""
 
     candidate: str
     decision: Literal["promoted", "kept back"]
@@ -36,16 +36,16 @@ def decide(
     comparisons: Mapping[str, Mapping[str, Any]],
     benchmarks: Mapping[str, Comparison] | None = None,
 ) -> Decision:
-    """Promote when the gain on validation is no accident and no benchmark fell beyond its margin.
+    """Promote if the gain on validation is significant and no benchmark fell beyond its margin.
 
-    The gain: its paired 95 % interval must lie above zero, and the exact McNemar test on successes
-    must not allow for chance at 5 %: the bootstrap is too sure of itself where few scenarios
-    changed. Each benchmark: :func:`fell`. Every reason to keep the candidate back is said.
+    Gain: its paired 95 % interval must lie above zero, and the exact McNemar test on successes must
+    be significant at 5 %, as the bootstrap interval is too narrow if few scenarios changed.
+    Benchmarks: see :func:`fell`. The reason lists every check that failed.
 
     Args:
-        config: The rule.
-        comparisons: Per arm and split, the :class:`toolwoz.evaluation.metrics.Gains` on the
-            policy that the round started from, as JSON.
+        config: Settings of the gate.
+        comparisons: Arm -> split -> the :class:`toolwoz.evaluation.metrics.Gains`, as JSON, over
+            the policy that the round started from.
         benchmarks: Candidate minus base on each benchmark of ``config.margins``.
 
     Raises:
@@ -73,9 +73,9 @@ def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[st
     """The candidate's difference from the policy that the round started from, for :func:`decide`.
 
     Args:
-        config: Names the candidate.
+        config: Settings of the gate, which name the candidate.
         start: Name of the policy that the round started from.
-        results: Folder of the round's evaluation, ``SPLIT/POLICY`` below it.
+        results: Folder of the round's evaluation, with folders ``SPLIT/POLICY``.
     """
     folders = [results / SPLIT / name for name in (start, config.candidate)]
     if not all(folder.is_dir() for folder in folders):
@@ -85,13 +85,13 @@ def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[st
 
 
 def fell(benchmark: str, found: Comparison, margin: float) -> tuple[bool, str]:
-    """Whether a fall of the score by `margin` cannot be ruled out, and why, in words.
+    """Whether a fall of the score by `margin` cannot be excluded, and the reason as a sentence.
 
     Non-inferiority: the lower bound of the paired 95 % bootstrap interval of candidate minus base
-    must lie above ``-margin``. Two guards go before it, since an interval sees neither what was not
-    scored nor that few items show few changes: not more than a share `margin` of the items may be
-    unscored; and there must be so many items that, were a share `margin` of them to turn worse, a
-    sample with no worse item would have less than 2.5 % chance: ``(1 - margin) ** items < 0.025``.
+    must lie above ``-margin``. Two checks come first, as the interval reflects neither unscored
+    items nor a small sample: at most a share `margin` of the items may be unscored; and if a share
+    `margin` of all items were worse, the probability of a sample without a worse item must be below
+    2.5 %: ``(1 - margin) ** items < 0.025``.
     """
     words = f"{benchmark} {found.difference.value:+.3f}, margin {margin:g}"
     total = found.items + found.unscored
@@ -111,12 +111,12 @@ def read_benchmarks(
     """Candidate minus base on each benchmark with a margin, from ``folder/POLICY/BENCHMARK``.
 
     Args:
-        config: The rule.
-        folder: Of all benchmarks.
-        policies: The base, then the candidate, as their folders are named.
+        config: Settings of the gate.
+        folder: Folder of all benchmark runs.
+        policies: Names of the folders of base and candidate, in this order.
 
     Raises:
-        ValueError: one was not run, or not both policies on the same items in the same way.
+        ValueError: a benchmark was not run, or not with the same items and settings for both.
     """
     found = {}
     for name in config.margins:
@@ -131,8 +131,8 @@ def read_benchmarks(
         one = comparison.compare(*(read_scored(run) for run in runs.values()))
         if one.unpaired:
             raise ValueError(
-                f"{name}: {one.unpaired} items were asked of one of {' and '.join(policies)} "
-                "alone: run the stages baseline and benchmarks with the same benchmarks.limit"
+                f"{name}: {one.unpaired} items were asked of only one of {' and '.join(policies)}: "
+                "run the stages baseline and benchmarks with the same benchmarks.limit"
             )
         found[name] = one
     return found
@@ -144,7 +144,7 @@ def _require_alike(name: str, one: Path, other: Path) -> None:
         raise ValueError(f"{one} holds a run of {a.get('benchmark')}, not of {name}")
     changed = sorted(k for k in a.keys() | b.keys() if k != "model" and a.get(k) != b.get(k))
     if changed:
-        raise ValueError(f"{one} and {other} differ in {', '.join(changed)}: run one of them anew")
+        raise ValueError(f"{one} and {other} differ in {', '.join(changed)}: run one again")
 
 
 def _gain(config: GateConfig, gains: Mapping[str, Any]) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
 """Rounds: JOSH repeated, each from the policy that the round before left.
 
-A round that improved nothing leaves a note in place of a policy. Every stage of the later rounds
-hands the note on and has nothing else to do, so that a stopped run ends like any other.
+A round that improved nothing leaves a stop note in place of a policy. Every stage of the later
+rounds copies the note and does nothing else, so that a stopped run ends like any other.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 BASE = "base"
-"""The policy that bootstrap made: what the first round starts from."""
+"""The policy that bootstrap made, from which the first round starts."""
 EVALUATION = "evaluation"
-"""Folder inside an accepted policy's: its results, by split."""
-NOTE = "stopped.json"
+"""Folder inside an accepted policy's folder that holds its results, by split."""
+STOP_FILE = "stopped.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One of the section ``rounds``.
+    """One round of the section ``rounds``.
 
     Attributes:
         after: The round whose policy it starts from; ``base`` for the first.
@@ -58,10 +58,10 @@ class GateConfig:
 
     Attributes:
         candidate: The arm of ``train.arms``, or of ``train.continued``, that may be promoted.
-            Named beforehand: the best of several arms would be chosen by luck, too.
-        metric: What has to improve over the policy that the round started from.
-        margins: Benchmark of :mod:`tasks.benchmarks` -> the fall in its score that is tolerated,
-            between 0 and 1. Each must stand in ``benchmarks.names``.
+            Chosen beforehand, as the best of several arms is partly best by luck.
+        metric: The figure that must improve over the policy that the round started from.
+        margins: Benchmark of :mod:`tasks.benchmarks` -> the tolerated fall in its score, between 0
+            and 1. Each benchmark must be in ``benchmarks.names``.
     """
 
     candidate: str
@@ -79,17 +79,17 @@ Rounds = Annotated[Mapping[str, Round], AfterValidator(in_order)]
 
 
 def number(name: str) -> int:
-    """Of a round, from 1 on."""
+    """The number of a round, from 1."""
     return int(name.removeprefix("r"))
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why no later round has a policy.
+    """The stop of the rounds: why no later round has a policy.
 
     Attributes:
-        round: The one that improved nothing.
-        reason: The gate's.
+        round: The round that improved nothing.
+        reason: The gate's reason for keeping its candidate back.
     """
 
     round: str
@@ -99,14 +99,14 @@ class Stop:
         return f"the rounds stopped in {self.round}: {self.reason}"
 
 
-def stopped(folder: Path) -> Stop | None:
-    """The note in a folder, if it holds one in place of what its stage makes."""
-    note = folder / NOTE
+def read_stop(folder: Path) -> Stop | None:
+    """The stop note of a folder; None if the folder holds the output of its stage."""
+    note = folder / STOP_FILE
     return Stop(**json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else None
 
 
-def leave_note(stop: Stop, folder: Path) -> None:
-    """Make the folder hold the note and nothing else."""
+def write_stop(stop: Stop, folder: Path) -> None:
+    """Replace the content of the folder by the stop note."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / NOTE).write_text(json.dumps(asdict(stop), indent=2) + "\n", encoding="utf-8")
+    (folder / STOP_FILE).write_text(json.dumps(asdict(stop), indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Policies handed from round to round: what one accepted is what the next starts from."""
+"""The start of a round from the policy that the round before accepted."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from services import endpoint_model as remote
+from services import endpoint_model
 from tasks.rounds.sequence import EVALUATION
 
 
 def require_scenarios(found: int, split: str, each: int, rounds: int, demonstrated: int) -> None:
-    """Every round is to have scenarios that neither a round nor a demonstration before it had.
+    """Require fresh scenarios for every round: of no earlier round, and of no demonstration.
 
     Args:
-        found: Scenarios of the split.
-        split: Of the harvest.
-        each: Scenarios of a round.
-        rounds: How many.
-        demonstrated: Scenarios at the end of the train split that the base policy was shown.
+        found: Number of scenarios of the split.
+        split: Split of the harvest.
+        each: Number of scenarios of a round.
+        rounds: Number of rounds.
+        demonstrated: Number of scenarios of the train split that bootstrap demonstrates.
 
     Raises:
-        ValueError: the split has too few for all of them.
+        ValueError: the split has too few scenarios.
     """
     shown = demonstrated if split == "train" else 0
     if (asked := each * rounds + shown) > found:
@@ -33,19 +33,19 @@ def require_scenarios(found: int, split: str, each: int, rounds: int, demonstrat
         )
 
 
-def start(policy: Path, out: Path) -> None:
-    """Put the model of a policy's folder into `out`, without the results beside it."""
+def start_from(policy: Path, out: Path) -> None:
+    """Put the model of a policy's folder into `out`, without its results."""
     _link(policy, out)
     shutil.rmtree(out / EVALUATION, ignore_errors=True)
 
 
 def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
-    """Make a trained policy a round's, with its results beside it: the next need not play it.
+    """Store the policy that a round accepted with its results, which the next round reuses.
 
     Args:
-        policy: The model's folder.
-        results: By split, the folder of its results.
-        out: The round's, as ``models/r1``.
+        policy: Folder of the trained model.
+        results: Folder of its results, by split.
+        out: Folder of the round's policy, as ``models/r1``.
     """
     _link(policy, out)
     for split, folder in results.items():
@@ -53,8 +53,8 @@ def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
 
 
 def _link(source: Path, out: Path) -> None:
-    """The folder once more, by hard links where the disk has them: weights are gigabytes."""
-    if not (source / "config.json").is_file() and remote.name_of(source) is None:
+    """Copy a folder by hard links, if the disk has them: weights are gigabytes."""
+    if not (source / "config.json").is_file() and endpoint_model.name_of(source) is None:
         raise FileNotFoundError(f"no model at {source}: run the stage that makes it (dvc repro)")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(source, out, copy_function=_link_file)

@@ -1,4 +1,4 @@
-"""Where a training that was killed goes on: from its last whole checkpoint, if it is the same."""
+"""Checkpoints from which a killed training continues, if rows, start and settings are equal."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from typing import Any
 from services.fingerprint import fingerprint, key
 
 STATE = "trainer_state.json"
-"""What transformers writes last into a checkpoint."""
+"""File that transformers writes last into a checkpoint."""
 
 log = logging.getLogger(__name__)
 
 
 def place(work: Path, rows: Iterable[Mapping[str, Any]], start: str, **settings: Any) -> Path:
-    """The folder below `work` that only a training of the same rows, start and settings has.
+    """The folder below `work` of a training with these rows, start and settings.
 
     Args:
-        start: The model's folder, or the configuration of one in memory, as JSON.
+        work: Folder of all trainings of the arm.
+        rows: Training rows.
+        start: Folder of the first model, or the configuration of a model in memory as JSON.
+        settings: Everything else that the result depends on.
     """
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
@@ -33,7 +36,7 @@ def place(work: Path, rows: Iterable[Mapping[str, Any]], start: str, **settings:
 
 
 def last(folder: Path) -> Path | None:
-    """The last whole checkpoint; those that were being written are removed."""
+    """The last complete checkpoint; incomplete ones are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=_step)
     for checkpoint in reversed(found):
         if _is_whole(checkpoint):

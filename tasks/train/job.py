@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import endpoint_model as remote
-from services.heartbeat import saying
+from services import endpoint_model
+from services.heartbeat import heartbeat
 from tasks.train import checkpoints
 from tasks.train.guards.guards import check
 from tasks.train.guards.rendering import Renderer
@@ -80,7 +80,7 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         return Trained(**launch(config, arm, round, datasets, work))
     recipe = config.policies[arm]
     start = round / config.origin(arm)
-    if name := remote.name_of(start):
+    if name := endpoint_model.name_of(start):
         raise TrainError(
             f"{start} is {name}, which an endpoint serves and others train: write its fine-tuning "
             "file with python -m flows.tools.finetune"
@@ -135,7 +135,7 @@ def fit(
     )
     _tell_memory(recipe, args, config, longest)
     # KTO and DPO may ask the reference for its log-probabilities here, row by row
-    with saying(lambda: "getting the rows and the model ready"):
+    with heartbeat(lambda: "getting the rows and the model ready"):
         trainer = build_trainer(recipe, args, rows, held_out, policy, tokenizer, holdout)
     from tasks.train.logs.losses import mean_loss
 

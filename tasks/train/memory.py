@@ -1,4 +1,4 @@
-"""How much memory a training run will take on each GPU, before it takes it."""
+"""Estimate of the memory that a training takes on each GPU."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 GIB = 2**30
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 QUARTER_BYTE = 0.5625
-"""Bytes of a weight in 4 bits: the scale of each block of 64 is another half a bit."""
+"""Bytes per weight in 4 bits; the scale of each block of 64 adds half a bit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """GiB on one GPU: an upper estimate that leaves out the framework's own (1 to 2 GiB).
+    """GiB on one GPU: an upper estimate, without the 1 to 2 GiB of the framework itself.
 
     Attributes:
-        weights: Of the policy.
-        reference: Of a second model that KTO or DPO compares with; 0 with a LoRA, which is simply
-            switched off for that, and with ``precompute_ref_log_probs``.
-        gradients, optimizer: Of what is trained; two AdamW moments a weight.
-        activations: Of the longest row in a full batch, and what one sharded layer at a time is
-            gathered into.
+        weights: GiB of the policy's weights.
+        reference: GiB of the reference model of KTO or DPO; 0 with a LoRA, which is switched off
+            instead, and with ``precompute_ref_log_probs``.
+        gradients, optimizer: GiB for the trained weights; AdamW has two moments per weight.
+        activations: GiB for a full batch of the longest row, and for the one layer of a sharded
+            model that is gathered at a time.
     """
 
     weights: float
@@ -52,13 +52,14 @@ def estimate(
     longest: int,
     shards: int = 1,
 ) -> Memory:
-    """What a run will take.
+    """The memory that a training takes.
 
     Args:
-        config: Of the model.
-        recipe, args: The run; `args` are the recipe's options as TRL reads them.
-        longest: Tokens of the longest row.
-        shards: GPUs that share weights, gradients and optimizer (FSDP); 1 if each holds all.
+        config: Configuration of the model.
+        recipe, args: The training; `args` are the recipe's options as TRL reads them.
+        longest: Number of tokens of the longest row.
+        shards: Number of GPUs that share weights, gradients and optimizer (FSDP); 1 if each GPU
+            holds all of them.
     """
     parameters = _parameters(config, recipe)
     dtype = _bytes(config, args)
@@ -81,7 +82,7 @@ def estimate(
 
 
 def _bytes(config: PretrainedConfig, args: Any) -> float:
-    """Of a weight that is not packed, as TRL loads it: in float32 unless it is told otherwise."""
+    """Bytes per weight that is not quantized, as TRL loads it: float32 by default."""
     dtype = (args.model_init_kwargs or {}).get("dtype", "float32")
     if dtype in ("auto", None):
         dtype = config.dtype or "float32"
@@ -89,12 +90,13 @@ def _bytes(config: PretrainedConfig, args: Any) -> float:
 
 
 class _Parameters(NamedTuple):
-    """Counts of weights.
+    """Numbers of weights.
 
     Attributes:
-        linear: Of linear layers that quantization packs; ``other``: all that it does not.
-        head: Of these, the output layer's.
-        trained: In all, a LoRA's included.
+        linear: Weights of the linear layers, which quantization packs.
+        other: All other weights.
+        head: Weights of the output layer, which are among the others.
+        trained: Trained weights, those of a LoRA included.
     """
 
     linear: int
@@ -125,16 +127,16 @@ def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
 
 
 def _activations(config: PretrainedConfig, recipe: Recipe, args: Any, longest: int) -> float:
-    """Bytes: what the layers keep for the way back, and what the output layer makes of it.
+    """Bytes that the layers keep for the backward pass, and those of the output layer.
 
-    TRL makes no logits of a whole text: it goes through the vocabulary in tiles, and keeps the
+    TRL computes no logits of a whole text: it goes through the vocabulary in tiles, and keeps the
     gradient of the last hidden state in float32, and that of the output layer if it is trained.
     """
     pair = 2 if recipe.method == "dpo" else 1
     tokens = args.per_device_train_batch_size * pair * longest
     size = 2 if args.bf16 or args.fp16 else 4
-    # Of a layer: its input, two norms, queries, keys, values, attention's answer, and the MLP's
-    # three; with checkpointing only its input is kept, and one layer at a time is made anew.
+    # A layer keeps its input, two norms, queries, keys, values, the attention's output and three
+    # of the MLP; with checkpointing only its input, and one layer at a time is computed again.
     layer = tokens * size * (8 * config.hidden_size + 3 * config.intermediate_size)
     inputs = tokens * size * config.hidden_size * config.num_hidden_layers
     kept = inputs + layer if args.gradient_checkpointing else layer * config.num_hidden_layers

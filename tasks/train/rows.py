@@ -1,4 +1,4 @@
-"""Rows of an extracted set, as TRL reads them, and those of them that are held out."""
+"""Rows of an extracted set as TRL reads them, and the split of held-out rows."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ COLUMNS: Mapping[Method, tuple[str, ...]] = {
     "kto": ("prompt", "completion", "label", "tools"),
     "dpo": ("prompt", "chosen", "rejected", "tools"),
 }
-"""What the trainer of a method reads."""
+"""Columns that the trainer of a method reads."""
 SINGLE = ("prompt", "completion", "tools")
-"""What SFT reads of a set that has one assistant message a row."""
+"""Columns that SFT reads of a set with one assistant message per row."""
 ORIGIN = ("scenario", "node", "sampled", "label")
-"""What the guards read: where a row comes from, what was sampled, and whether it is good."""
+"""Columns that the guards read: origin of a row, sampled tokens, and whether it is good."""
 
 
 def read_rows(path: Path, method: Method) -> Dataset:
-    """Rows of an extracted set (JSONL): the columns its trainer reads, and ORIGIN where there.
+    """Rows of an extracted set (JSONL): the columns of its trainer, and those of ORIGIN.
 
-    ``tools`` and a call's ``arguments`` stay JSON text: Arrow would otherwise give every tool
-    the union of all tools' parameters.
+    ``tools`` and the ``arguments`` of a call stay JSON text, as Arrow would give every tool the
+    union of all tools' parameters.
     """
     from datasets import Dataset
 
@@ -52,10 +52,10 @@ def columns(method: Method, row: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def hold_out(rows: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """The rows to train on, and those of a share of the scenarios, or None if that is none.
+    """The rows to train on, and the held-out rows of a share of the scenarios; None if no rows.
 
-    Whole scenarios, because rows of one dialogue share their words: a held-out row whose dialogue
-    was trained on would measure memory.
+    Whole scenarios are held out, as rows of one dialogue share their words: a held-out row of a
+    trained dialogue would measure memorisation.
     """
     if share == 0 or "scenario" not in rows.column_names:
         return rows, None

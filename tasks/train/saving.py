@@ -1,4 +1,4 @@
-"""A trained model in files: safetensors that every engine loads, nothing pickled."""
+"""Saving of a trained model as safetensors, without pickled files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 ADAPTER = "adapter"
-"""Folder inside the model's: the LoRA alone, as PEFT loads it."""
+"""Folder inside the model's folder with the LoRA, which PEFT loads."""
 
 
 def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Write model and tokenizer; a LoRA is merged into its base, and kept beside it.
+    """Write model and tokenizer; a LoRA is merged into its base and also written by itself.
 
-    Every process of a distributed run must call this: the first one writes what all hold.
+    Every process of a distributed run must call this; the first one writes the files.
     """
     accelerator = trainer.accelerator
     weights = accelerator.get_state_dict(trainer.model)
@@ -40,14 +40,14 @@ def _write(model: Any, weights: Any, out: Path) -> None:
         return
     adapter = out / ADAPTER
     model.save_pretrained(adapter, state_dict=weights)
-    (adapter / "README.md").unlink(missing_ok=True)  # a form that PEFT leaves to be filled in
+    (adapter / "README.md").unlink(missing_ok=True)  # a form to fill in
     merge(adapter).save_pretrained(out)
 
 
 def merge(adapter: Path) -> PreTrainedModel:
-    """The base that a LoRA was trained on, with the LoRA in its weights.
+    """The base of a LoRA, with the LoRA merged into its weights.
 
-    The base is read anew, in its own precision: what was trained on may have had 4 bits.
+    The base is read again in its own precision, as it may have had 4 bits in the training.
     """
     from peft import PeftConfig, PeftModel
     from transformers import AutoModelForCausalLM

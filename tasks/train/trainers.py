@@ -20,7 +20,7 @@ TRAINERS: Mapping[Method, tuple[str, str]] = {
     "kto": ("KTOConfig", "KTOTrainer"),
     "dpo": ("DPOConfig", "DPOTrainer"),
 }
-"""TRL's names of the options and of the trainer of each method."""
+"""Method -> TRL's classes of its options and its trainer."""
 WATCHED: Options = {
     "eval_strategy": "epoch",
     "save_strategy": "epoch",
@@ -28,17 +28,20 @@ WATCHED: Options = {
     "metric_for_best_model": "eval_loss",
     "greater_is_better": False,
 }
-"""What an early stop needs, where the recipe does not say it itself."""
+"""Options that an early stop needs; the recipe may set others."""
 
 
 def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
     """TRL's options for a recipe: an ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``.
 
     Args:
-        watched: Whether rows are held out, to be evaluated on.
+        recipe: The recipe.
+        work: Folder of the checkpoints.
+        seed: Seed of the training and of the order of the rows.
+        watched: Whether rows are held out for evaluation.
 
     Raises:
-        TrainError: TRL does not know an option, or does not want it with another one.
+        TrainError: TRL does not know an option, or refuses it with another one.
     """
     import trl
 
@@ -69,13 +72,13 @@ def build_trainer(
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
 ) -> Trainer:
-    """TRL's trainer of the recipe's method; what it needs as a reference it makes itself."""
+    """TRL's trainer of the recipe's method, which makes its own reference model."""
     import trl
     from transformers import EarlyStoppingCallback
 
     from tasks.train.guards.finite import FiniteGradients
     from tasks.train.logs.curves import outlive_mlflow
-    from tasks.train.logs.lines import say_by_lines
+    from tasks.train.logs.lines import log_progress
     from tasks.train.logs.losses import AtEverySave
 
     callbacks = [AtEverySave(), FiniteGradients()]
@@ -92,12 +95,12 @@ def build_trainer(
         quantization_config=quantization_config(recipe),
     )
     outlive_mlflow(trainer)
-    say_by_lines(trainer)
+    log_progress(trainer)
     return trainer
 
 
 def lora_config(recipe: Recipe) -> Any:
-    """PEFT's configuration of the recipe's LoRA, or None if it trains every weight.
+    """PEFT's configuration of the recipe's LoRA; None if every weight is trained.
 
     Raises:
         TrainError: PEFT does not know an option.
@@ -113,10 +116,10 @@ def lora_config(recipe: Recipe) -> Any:
 
 
 def quantization_config(recipe: Recipe) -> Any:
-    """transformers' ``BitsAndBytesConfig`` for QLoRA, or None for a base as it is.
+    """transformers' ``BitsAndBytesConfig`` for QLoRA; None without quantization.
 
     Raises:
-        TrainError: there is no LoRA to train, no GPU, or no bitsandbytes.
+        TrainError: the recipe has no LoRA, or GPU or bitsandbytes is missing.
     """
     if not recipe.quantization:
         return None

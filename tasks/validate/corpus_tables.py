@@ -19,14 +19,14 @@ FLAGS = ("invalid", "pre_invalid")
 
 @dataclass(frozen=True)
 class CorpusTables:
-    """What is validated.
+    """The tables of a corpus.
 
     Attributes:
-        dialogues: One row a dialogue; ``booked_unknown`` counts the entities that it books and
-            that are in no database, ``broken_turns`` the turns with an unprintable character.
-        slots: One row a slot of a goal; ``in_database`` says whether any row has that value, and
-            is null where none need have it (times, bookings, first tries made to fail).
-        entities: One row a row of a database; ``times`` joins the clock times of a train.
+        dialogues: One row per dialogue; ``booked_unknown`` counts its booked entities that are in
+            no database, ``broken_turns`` its turns with an unprintable character.
+        slots: One row per slot of a goal; ``in_database`` is whether any database row has the
+            value, and null where none must have it (times, bookings, attempts made to fail).
+        entities: One row per row of a database; ``times`` joins the clock times of a train.
     """
 
     dialogues: pd.DataFrame
@@ -45,7 +45,7 @@ def tables(corpus: Corpus) -> CorpusTables:
 
 
 Values = Mapping[str, Mapping[str, set[str]]]
-"""Domain -> slot -> the canonical values its rows have."""
+"""Domain -> slot -> the canonical values of its rows."""
 
 
 def _values(rows: Any) -> dict[str, set[str]]:
@@ -85,7 +85,7 @@ def _slots(dialogue: Dialogue, values: Values) -> Iterator[dict[str, Any]]:
             for slot, value in ((dialogue.goal.get(domain) or {}).get(part) or {}).items():
                 if slot in FLAGS or is_empty(value):
                     continue
-                # A first try may be meant to fail, and a time bounds: neither need be in a row.
+                # An attempt may be made to fail, and a time is a bound: neither must be in a row.
                 listed = values[domain].get(slot) if part == "info" else None
                 yield {
                     "id": dialogue.id,

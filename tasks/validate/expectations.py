@@ -1,4 +1,4 @@
-"""What is expected of a raw corpus: what it cannot be used without, and what is worth knowing."""
+"""Expectations of a raw corpus: critical ones, and ones whose failure is a warning."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from toolwoz.world.domains import DOMAINS
 CLOCK = r"[0-2]\d:[0-5]\d"
 
 Expectations = dict[str, list[Any]]
-"""Name of a table of ``CorpusTables`` -> Great Expectations' objects for it."""
+"""Name of a table of ``CorpusTables`` -> its expectations, objects of Great Expectations."""
 
 
 def expectations(tools: Sequence[Tool]) -> Expectations:
-    """The suites. A critical expectation that fails stops the pipeline, a warning does not.
+    """The suites. A failed critical expectation stops the pipeline, a failed warning does not.
 
     Args:
-        tools: Their parameters are the slots that a goal may have.
+        tools: Tools whose parameters are the slots that a goal may have.
     """
     return {"dialogues": _dialogues(), "slots": _slots(tools), "entities": _entities()}
 

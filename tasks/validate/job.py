@@ -1,4 +1,4 @@
-"""The gate before everything else: Great Expectations on the raw corpus, and its Data Docs."""
+"""Validation of the raw corpus with Great Expectations, and its Data Docs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from toolwoz.world.rules import RULES
 log = logging.getLogger(__name__)
 
 INDEX = {"dialogues": ["id"], "slots": ["id", "slot", "value"], "entities": ["row", "identity"]}
-"""Table -> the columns that tell a person which row it is."""
+"""Table -> the columns that identify a row."""
 PLUGINS = Path(__file__).parent / "data_docs"
-"""What Great Expectations puts into the pages of Data Docs: a style that needs no network."""
+"""Folder of the style of the Data Docs pages, which needs no network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ValidateConfig:
     """The section ``validate``.
 
     Attributes:
-        max_rows: Rows that a failed expectation shows.
+        max_rows: Maximum number of rows that a failed expectation shows.
     """
 
     max_rows: int
@@ -41,16 +41,16 @@ class ValidateConfig:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What became of one expectation.
+    """The result of one expectation.
 
     Attributes:
-        table, expectation, column: Which it is; a compound one has its columns joined.
-        severity: ``critical`` stops the pipeline.
-        success: Whether the table meets it.
+        table, expectation, column: Names of the table, the expectation and its columns, joined.
+        severity: ``critical``, which stops the pipeline, or ``warning``.
+        success: Whether the table meets the expectation.
         unexpected: Number of rows that do not; 0 for an expectation of a whole column.
-        percent: Of the rows that have a value there.
-        rows: The first of them, for a failed expectation.
-        missing: Values that the whole column should have somewhere, and has nowhere.
+        percent: Percentage of unexpected rows among those that have a value.
+        rows: The first unexpected rows, for a failed expectation.
+        missing: Values that the column should have in some row, and has in none.
     """
 
     table: str
@@ -66,18 +66,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What validation found: the source's name, dialogues by split, and every check."""
+    """The result of a validation: name of the source, dialogues by split, and every check."""
 
     source: str
     dialogues: Mapping[str, int]
     checks: tuple[Check, ...]
 
 
-class GateError(ValueError):
+class InvalidCorpusError(ValueError):
     """The corpus fails a critical expectation; the message names the rows."""
 
 
-def validate(config: ValidateConfig, raw: Path, docs: Path) -> Verdict:
+def validate_corpus(config: ValidateConfig, raw: Path, docs: Path) -> Verdict:
     """Check the corpus in the folder `raw` and write the Data Docs site into the folder `docs`.
 
     Raises:
@@ -94,8 +94,8 @@ def validate(config: ValidateConfig, raw: Path, docs: Path) -> Verdict:
     return Verdict(corpus.name, splits, tuple(checks))
 
 
-def report(verdict: Verdict) -> dict[str, Any]:
-    """What ``reports/validation.json`` holds."""
+def to_record(verdict: Verdict) -> dict[str, Any]:
+    """The content of ``reports/validation.json``."""
     failed = Counter(check.severity for check in verdict.checks if not check.success)
     return {
         "source": verdict.source,
@@ -106,16 +106,16 @@ def report(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def require(verdict: Verdict) -> None:
-    """Stop here if a critical expectation failed.
+def require_valid(verdict: Verdict) -> None:
+    """Raise an error if a critical expectation failed.
 
     Raises:
-        GateError: at least one did; the message names each, with its rows.
+        InvalidCorpusError: at least one failed; the message names each, with its rows.
     """
     failed = [c for c in verdict.checks if c.severity == "critical" and not c.success]
     if failed:
         sentences = "\n".join(f"  {_sentence(check)}" for check in failed)
-        raise GateError(
+        raise InvalidCorpusError(
             f"the corpus fails {len(failed)} critical expectations; correct the source, or what "
             f"is expected of it in tasks/validate/expectations.py:\n{sentences}"
         )
@@ -124,13 +124,13 @@ def require(verdict: Verdict) -> None:
 def _run(
     corpus: CorpusTables, suites: Mapping[str, list[Any]], docs: Path
 ) -> Iterator[tuple[str, list[Any]]]:
-    """Table -> Great Expectations' results for it."""
+    """Yield each table's name and Great Expectations' results for it."""
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     context.variables.plugins_directory = str(PLUGINS.resolve())
-    shutil.rmtree(docs, ignore_errors=True)  # its pages are named by time: old ones would stay
+    shutil.rmtree(docs, ignore_errors=True)  # pages are named by time, so old ones would stay
     context.add_data_docs_site("docs", _site(docs))
     source = context.data_sources.add_pandas("raw")
     publish = gx.checkpoint.UpdateDataDocsAction(name="publish", site_names=["docs"])
@@ -190,7 +190,7 @@ def _column(expectation: Any) -> str:
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    """A row as a person finds it: its index columns, and the value that was not expected."""
+    """A row by its index columns and the unexpected value."""
     return ", ".join(f"{column} {value}" for column, value in row.items())
 
 

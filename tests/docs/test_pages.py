@@ -19,7 +19,7 @@ from dialogue.conformance import check_episode
 from dialogue.protocols import Completion
 from dialogue.tool_text import assistant
 from tasks.benchmarks.options import Options
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.runs.runner import run
 from tests.docs.reading import ROOT, python_blocks
 
 

@@ -164,7 +164,7 @@ class DemoConfig:
 
 params.SECTIONS = {"demo": "__main__:DemoConfig"}
 
-@task(retries=3)
+@task
 def work() -> None:
     print("working", "prefect" in sys.modules, flush=True)
     time.sleep(60)

@@ -94,7 +94,7 @@ def play(folder: Path, recording: Path) -> dict[str, str]:
     found = whole_harvest(job(corpus, recording, folder), folder / "trees")
     if found["josh"].faults:
         raise AssertionError("the recording lacks an answer")
-    extract.extract(SETS, folder / "trees", folder / "datasets")
+    extract.extract_sets(SETS, folder / "trees", folder / "datasets")
     files = [folder / "trees" / "josh.jsonl", *sorted((folder / "datasets").iterdir())]
     return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
 

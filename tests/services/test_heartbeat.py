@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from services.heartbeat import saying
+from services.heartbeat import heartbeat
 
 RUN = ContextVar("RUN", default="none")
 SHORT = 0.01
@@ -17,7 +17,7 @@ SHORT = 0.01
 
 def lines(caplog: pytest.LogCaptureFixture, every: float) -> list[str]:
     token = RUN.set("this one")
-    with caplog.at_level(logging.INFO, "services.heartbeat"), saying(lambda: RUN.get(), every):
+    with caplog.at_level(logging.INFO, "services.heartbeat"), heartbeat(lambda: RUN.get(), every):
         deadline = time.monotonic() + 0.5
         while not caplog.messages and time.monotonic() < deadline:
             time.sleep(SHORT)
@@ -51,5 +51,5 @@ def test_the_first_of_several_processes_speaks(
 
 
 def test_an_error_passes() -> None:
-    with pytest.raises(RuntimeError, match="broken"), saying(lambda: "", SHORT):
+    with pytest.raises(RuntimeError, match="broken"), heartbeat(lambda: "", SHORT):
         raise RuntimeError("broken")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.convert import ConvertConfig, ConvertError, convert
-from tasks.fetch import FetchConfig, fetch
+from tasks.convert import ConvertConfig, ConvertError, convert_corpus
+from tasks.fetch import FetchConfig, fetch_corpus
 from toolwoz.corpus.sources import SyntheticConfig
 from toolwoz.world.scenario import read_scenarios
 from toolwoz.world.world import World
@@ -17,9 +17,9 @@ FETCH = FetchConfig("synthetic", SyntheticConfig(seed=2, train=12, val=6, test=6
 
 
 def test_a_fetched_corpus_is_converted(tmp_path: Path) -> None:
-    fetched = fetch(FETCH, tmp_path / "raw")
+    fetched = fetch_corpus(FETCH, tmp_path / "raw")
     assert fetched.files == len(list((tmp_path / "raw").iterdir())) - 1  # SOURCE.json is no data
-    report = convert(ConvertConfig("v2"), tmp_path / "raw", tmp_path / "toolwoz")
+    report = convert_corpus(ConvertConfig("v2"), tmp_path / "raw", tmp_path / "toolwoz")
     scenarios = list(read_scenarios(tmp_path / "toolwoz" / "scenarios.jsonl"))
     assert report["source"] == "synthetic"
     assert sum(report["scenarios"].values()) == len(scenarios)
@@ -29,8 +29,8 @@ def test_a_fetched_corpus_is_converted(tmp_path: Path) -> None:
 
 def test_the_same_seed_makes_the_same_files(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fetch(FETCH, tmp_path / name)
-        convert(ConvertConfig("v2"), tmp_path / name, tmp_path / f"{name}-toolwoz")
+        fetch_corpus(FETCH, tmp_path / name)
+        convert_corpus(ConvertConfig("v2"), tmp_path / name, tmp_path / f"{name}-toolwoz")
     files = sorted(path.name for path in (tmp_path / "a-toolwoz").iterdir())
     assert "scenarios.jsonl" in files
     for file in files:
@@ -39,7 +39,7 @@ def test_the_same_seed_makes_the_same_files(tmp_path: Path) -> None:
 
 
 def test_a_split_without_scenarios_is_refused_with_the_reasons(tmp_path: Path) -> None:
-    fetch(FETCH, tmp_path / "raw")
+    fetch_corpus(FETCH, tmp_path / "raw")
     data = json.loads((tmp_path / "raw" / "data.json").read_text())
     held_out = (tmp_path / "raw" / "valListFile.txt").read_text().split()
     for name, dialogue in data.items():
@@ -47,4 +47,4 @@ def test_a_split_without_scenarios_is_refused_with_the_reasons(tmp_path: Path) -
             dialogue["goal"]["taxi"] = {"info": {"leaveAt": "10:00"}}
     (tmp_path / "raw" / "data.json").write_text(json.dumps(data))
     with pytest.raises(ConvertError, match=r"no scenario left in val; dropped were: .*taxi"):
-        convert(ConvertConfig("v2"), tmp_path / "raw", tmp_path / "toolwoz")
+        convert_corpus(ConvertConfig("v2"), tmp_path / "raw", tmp_path / "toolwoz")

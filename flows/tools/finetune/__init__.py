@@ -1,1 +1,1 @@
-"""Training sets for models that others train: fine-tuning files of OpenAI-compatible services."""
+"""Fine-tuning files for OpenAI-compatible services, made from training sets."""

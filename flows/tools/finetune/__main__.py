@@ -1,4 +1,4 @@
-"""Training sets for models that others train.
+"""Make and check fine-tuning files for OpenAI-compatible services.
 
 python -m flows.tools.finetune export data/datasets/sft.jsonl --out sft.jsonl
 python -m flows.tools.finetune check sft.jsonl --epochs 3 --price 25
@@ -18,11 +18,11 @@ from flows.tools.finetune.lines import FrontierError, Line, lines
 from flows.tools.finetune.tokens import Tokens, count, counter
 
 SHOWN = 20
-"""Faults that are told one by one."""
+"""Number of faults that are listed one by one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if the file is one that a service would take."""
+    """Run a command; returns 0 if a service would take the file."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "export":
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _require(made: Sequence[Line], size: int, options: argparse.Namespace) -> None:
-    """Tell tokens and cost; refuse a file that a service would refuse."""
+    """Print tokens and cost; refuse a file that a service would refuse."""
     wrong = faults(made, size)
     if not wrong and options.encoding:
         tokens = count(made, counter(options.encoding))
@@ -61,7 +61,7 @@ def _require(made: Sequence[Line], size: int, options: argparse.Namespace) -> No
 def _estimate(tokens: Tokens, options: argparse.Namespace) -> str:
     text = f"about {tokens.total} tokens, {tokens.longest} in the longest text"
     if options.price is None:
-        return f"{text}; --price tells what training costs"
+        return f"{text}; --price gives the cost of training"
     cost = tokens.cost(options.epochs, options.price)
     return (
         f"{text}; {options.epochs} epochs at {options.price:g} a million tokens: about {cost:.2f}"
@@ -86,21 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="write a set in the format of the services")
-    export.add_argument("set", type=Path, help="of data/datasets: of sft, dpo or their kin")
+    export.add_argument("set", type=Path, help="set of data/datasets with rows of sft or dpo")
     export.add_argument("--out", type=Path, required=True, help="the file to upload")
     check = commands.add_parser("check", help="say what is wrong with a file")
     check.add_argument("file", type=Path)
     for command in (export, check):
+        command.add_argument("--encoding", default="o200k_base", help='"": count no tokens')
         command.add_argument(
-            "--encoding", default="o200k_base", help='how tokens are counted; "" does not'
-        )
-        command.add_argument(
-            "--max-tokens", type=int, default=65536, help="of one text, that the service trains"
+            "--max-tokens", type=int, default=65536, help="tokens of a text that are trained"
         )
         command.add_argument("--epochs", type=int, default=3)
-        command.add_argument(
-            "--price", type=float, help="of a million training tokens, as the service states it"
-        )
+        command.add_argument("--price", type=float, help="of a million training tokens")
     return parser
 
 

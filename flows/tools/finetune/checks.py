@@ -1,4 +1,4 @@
-"""What a service would refuse, found before the upload: each fault with its line and the reason."""
+"""Faults for which a service would refuse a file, each with its line and the reason."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OUTPUTS = ("preferred_output", "non_preferred_output")
 
 
 def faults(lines: Sequence[Line], size: int) -> list[str]:
-    """Everything wrong with a file; empty if a service would take it.
+    """All faults of a file; empty if a service would take it.
 
     Args:
-        lines: All of them.
-        size: Of the file, in bytes.
+        lines: Lines of the file.
+        size: Size of the file in bytes.
     """
     found = [
         f"line {number}: {fault}" for number, line in enumerate(lines, 1) for fault in _of(line)
@@ -78,7 +78,7 @@ def _pair_faults(line: Line, names: Sequence[str]) -> Iterator[str]:
 
 
 def _message_faults(messages: Sequence[Message], names: Sequence[str]) -> Iterator[str]:
-    """Roles, contents, and that every call is answered before the dialogue goes on."""
+    """Faults of roles and contents, and calls without an answer before the next message."""
     waiting: set[str] = set()
     for number, message in enumerate(messages, start=1):
         for fault in _one(message, names):

@@ -11,7 +11,7 @@ Line = dict[str, Any]
 Message = dict[str, Any]
 
 KEPT = ("role", "content", "tool_calls", "tool_call_id")
-"""Of a message; services refuse keys that they do not know."""
+"""Keys of a message that services know; they refuse others."""
 
 
 class FrontierError(ValueError):
@@ -19,9 +19,9 @@ class FrontierError(ValueError):
 
 
 def lines(rows: Iterable[Row]) -> Iterator[Line]:
-    """The lines of a set: of whole dialogues and of single answers for SFT, of pairs for DPO.
+    """The lines of a set: whole dialogues and single answers for SFT, pairs for DPO.
 
-    Of a single answer, what the assistant said before has weight 0: it is read, and not trained.
+    Before a single answer, the assistant's messages have weight 0: they are read, not trained.
 
     Raises:
         FrontierError: a row of KTO, for which services have no format.
@@ -61,9 +61,9 @@ def tools_of(line: Line) -> list[dict[str, Any]]:
 
 
 def _messages(messages: Sequence[Mapping[str, Any]], start: int = 0) -> list[Message]:
-    """Messages with the keys that services know, and ids of calls that no two calls share.
+    """Messages with the keys that services know, and a unique id for each call.
 
-    A harvest numbers the calls of each message anew, as equal answers are to be equal there.
+    A harvest numbers the calls of each message from 0, so that equal answers are equal there.
     """
     made, ids = [], dict[str, str]()
     for position, message in enumerate(map(_message, messages), start):
@@ -79,7 +79,7 @@ def _messages(messages: Sequence[Mapping[str, Any]], start: int = 0) -> list[Mes
 def _message(message: Mapping[str, Any]) -> Message:
     kept = {key: message[key] for key in KEPT if message.get(key) is not None}
     if kept.get("tool_calls") and not kept.get("content"):
-        kept.pop("content", None)  # a message of calls alone has none
+        kept.pop("content", None)  # services want none in a message of calls
     return kept
 
 

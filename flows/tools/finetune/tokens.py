@@ -1,4 +1,4 @@
-"""How many tokens a fine-tuning file has, and what training on them costs: both are estimates."""
+"""Estimates of the tokens of a fine-tuning file and of the cost of training on them."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from flows.tools.finetune.lines import FrontierError, Line, conversations, tools
 
 Count = Callable[[str], int]
 PER_MESSAGE = 4
-"""Tokens that stand around each message: its role, its beginning and its end."""
+"""Tokens around each message: its role, its beginning and its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Of a file.
+    """The tokens of a file.
 
     Attributes:
-        total: Of all texts; a pair is two texts, each with its prompt.
-        longest: Of one text.
+        total: Number of tokens of all texts; a pair is two texts, each with its prompt.
+        longest: Number of tokens of the longest text.
     """
 
     total: int
     longest: int
 
     def cost(self, epochs: int, price: float) -> float:
-        """Of training, in the currency of `price`, which is for a million tokens."""
+        """Cost of training; `price` is for a million tokens."""
         return self.total * epochs * price / 1e6
 
 
 def counter(encoding: str) -> Count:
-    """What counts the tokens of a text.
+    """A function that counts the tokens of a text.
 
     Args:
-        encoding: ``o200k_base`` of gpt-4o and later models, ``cl100k_base`` of earlier ones.
+        encoding: ``o200k_base`` for gpt-4o and later models, ``cl100k_base`` for earlier ones.
 
     Raises:
-        FrontierError: there is no such vocabulary, or it is not to be had from here.
+        FrontierError: the vocabulary does not exist, or cannot be downloaded.
     """
     if find_spec("bpe_openai"):  # the vocabularies are in the package
         import bpe_openai
@@ -54,7 +54,7 @@ def counter(encoding: str) -> Count:
 
 
 def _tiktoken(encoding: str) -> Callable[[str], Sequence[int]]:
-    """OpenAI's own counter, which downloads its vocabulary the first time."""
+    """OpenAI's own encoder, which downloads its vocabulary the first time."""
     missing = (
         "uv pip install 'toolwoz-josh[frontier]', whose package holds the vocabularies, or count "
         "nothing with --encoding ''"
@@ -75,7 +75,7 @@ def _tiktoken(encoding: str) -> Callable[[str], Sequence[int]]:
 
 
 def count(lines: Sequence[Line], count_text: Count) -> Tokens:
-    """Count a file. Services do not say how they render tools and calls: their JSON is counted."""
+    """Count the tokens of a file, those of tools and calls by their JSON."""
     sizes = [size for line in lines for size in _sizes(line, count_text)]
     return Tokens(total=sum(sizes), longest=max(sizes, default=0))
 

@@ -1,4 +1,4 @@
-"""What training changed on benchmarks: two runs on the same items."""
+"""Comparison of two runs on the same items, on one benchmark."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from toolwoz.evaluation.statistics.intervals import nulls
 
 
 def compare(baseline: Sequence[Scored], candidate: Sequence[Scored]) -> Comparison:
-    """What the candidate adds to the baseline on one benchmark, its p-value not corrected."""
+    """Candidate minus baseline on one benchmark, its p-value not corrected."""
     return comparison.compare(_scores(baseline), _scores(candidate))
 
 
 def to_json(benchmark: str, found: Comparison) -> dict[str, Any]:
-    """What reports hold; strict JSON: null where there was nothing to estimate from."""
+    """The entry of a report, in strict JSON: null if there was nothing to estimate from."""
     figures = asdict(found)
     items = figures.pop("pairs")  # an item of a benchmark has one trial
     named = {"benchmark": benchmark, "items": items}

@@ -13,12 +13,13 @@ class Scored:
     """A line of ``scored.jsonl``: an item, the answer to it and its score, or why it has none.
 
     Attributes:
-        item, group: Of the item.
-        prompt, tools: What the policy was asked.
-        answer: As of :class:`tasks.benchmarks.shape.Attempt`; empty where there is none.
-        score: From 0 to 1; None where it could not be judged.
-        reason, parts: As of :class:`tasks.benchmarks.shape.Score`; an unscored item may have parts.
-        error: Why it is unscored; None where it is scored.
+        item, group: Id and category of the item.
+        prompt, tools: Messages and tools that the policy got.
+        answer: Messages of a :class:`tasks.benchmarks.shape.Attempt`; empty if there are none.
+        score: Score from 0 to 1; None if unscored.
+        reason, parts: Those of the :class:`tasks.benchmarks.shape.Score`; an unscored item may have
+            parts.
+        error: Reason why it is unscored; None if scored.
     """
 
     item: str

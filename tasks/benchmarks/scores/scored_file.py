@@ -1,6 +1,6 @@
-"""scored.jsonl: a scored item a line, written as it ends; run.json beside it says of what run.
+"""Files of a benchmark run: scored.jsonl with one scored item per line, and run.json.
 
-A run that was killed continues from its file: see ``dialogue.records``.
+A killed run continues from its file: see ``dialogue.records``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RUN = "run.json"
 
 @dataclass(slots=True)
 class Recorder:
-    """The scored items so far, kept in a file where there is one."""
+    """The scored items so far, also written to a file if there is one."""
 
     scored: dict[str, Scored] = field(default_factory=dict)
     record: Record | None = None
@@ -33,13 +33,13 @@ class Recorder:
         return item in self.scored and self.scored[item].error is None
 
     def append(self, scored: Scored) -> None:
-        """Record an item; when this returns, the file has it."""
+        """Record an item, in the file before this returns."""
         if self.record:
             self.record.append(asdict(scored))
         self.scored[scored.item] = scored
 
     def take(self, _place: int, line: Mapping[str, Any]) -> None:
-        """Note an item that the file has; of one played again, the last counts."""
+        """Store an item of the file; the last line of an item counts."""
         sequences = {name: tuple(line[name]) for name in ("prompt", "tools", "answer")}
         scored = Scored(**{**line, **sequences})
         self.scored[scored.item] = scored
@@ -47,10 +47,10 @@ class Recorder:
 
 @contextmanager
 def continue_run(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Recorder]:
-    """Open the folder of a run: a new one, or one with the same configuration, to go on with it.
+    """Open the folder of a run: a new one, or one of the same configuration to continue.
 
     Raises:
-        RecordError: it holds another configuration's run, is damaged, or is being written by
+        RecordError: it has a run of another configuration, is damaged, or is being written by
             another process.
     """
     recorder = Recorder()
@@ -61,10 +61,10 @@ def continue_run(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Rec
 
 
 def read_scored(folder: Path) -> list[Scored]:
-    """The scored items of a run, finished or not; of an item played again, the last.
+    """The scored items of a run, finished or not; the last line of an item counts.
 
     Raises:
-        RecordError: there are none, or a line is no scored item.
+        RecordError: the file is missing, or a line is no scored item.
     """
     recorder = Recorder()
     try:
@@ -77,10 +77,10 @@ def read_scored(folder: Path) -> list[Scored]:
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """What the run in a folder depends on.
+    """The settings that the run in a folder depends on.
 
     Raises:
-        RecordError: there is no run.
+        RecordError: the folder has no run.
     """
     try:
         found: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def read_configuration(folder: Path) -> dict[str, Any]:
 
 
 def _claim(folder: Path, configuration: Mapping[str, Any]) -> None:
-    """Write the configuration down, or check it against the one that is there."""
+    """Write the configuration, or compare it with the one in the folder."""
     if (folder / RUN).is_file():
         refuse_changes(folder, read_configuration(folder), configuration)
     else:

@@ -1,1 +1,1 @@
-"""The benchmarks, a room each."""
+"""The benchmarks, one module or folder each."""

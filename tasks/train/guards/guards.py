@@ -1,7 +1,7 @@
-"""Looked at before any compute: rows that would train something else than they say.
+"""Guards against rows that would train something other than intended.
 
-Each guard is a function of the rendered rows, the tokenizer and TRL's options that stops a run with
-the row, the reason and the knob to turn. TRL itself cuts, drops and masks such rows in silence.
+A guard is a function of the rendered rows, the tokenizer and TRL's options. It stops a run with the
+row, the reason and the setting to change. TRL itself cuts, drops and masks such rows silently.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tasks.train.recipe import TrainError
 log = logging.getLogger(__name__)
 
 PROBES = 3
-"""Dialogues whose every prefix is rendered: a template treats all of them alike."""
+"""Number of dialogues of which every prefix is rendered; a template treats all alike."""
 SHOWN = 120
-"""Characters of a text that a message quotes."""
+"""Number of characters of a text that a message quotes."""
 
 
 def check(subject: Subject) -> None:
-    """Every guard in turn.
+    """Run every guard.
 
     Raises:
         TrainError: from the first guard that finds something.
@@ -35,7 +35,7 @@ def check(subject: Subject) -> None:
 
 
 def tools_missing(subject: Subject) -> None:
-    """Every tool's name stands in the text before the first answer."""
+    """Require every tool's name in the text before the first answer."""
     for text in subject.texts:
         names = _names(text.tools)
         prompt = subject.tokenizer.decode(
@@ -50,7 +50,7 @@ def tools_missing(subject: Subject) -> None:
 
 
 def unmasked(subject: Subject) -> None:
-    """The assistant mask covers each assistant message, and nothing but them."""
+    """Require that the assistant mask covers the assistant messages and nothing else."""
     if not subject.renderer.masked:
         return
     for text in subject.texts:
@@ -79,7 +79,7 @@ def _mask_fault(text: Text, subject: Subject) -> str | None:
 
 
 def rewritten_history(subject: Subject) -> None:
-    """What stands before an answer is, token for token, what a policy is asked with there."""
+    """Require that the tokens before an answer are those of the prompt there."""
     for text in subject.texts:
         if text.prompt is not None and text.spans[0][0] < len(text.prompt):
             _not_preserved(text, "its prompt")
@@ -93,7 +93,7 @@ def _probe(text: Text, subject: Subject) -> None:
     for number, position in enumerate(answers):
         asked = subject.renderer.ids(text.messages[:position], text.tools, asks=True)
         if list(text.ids[: len(asked)]) != asked:
-            _not_preserved(text, f"what stands before message {position + 1}")
+            _not_preserved(text, f"the text before message {position + 1}")
         if subject.renderer.masked and text.spans[number][0] < len(asked):
             raise TrainError(
                 f"{text.name}: the mask begins before message {position + 1} does: move "
@@ -103,15 +103,15 @@ def _probe(text: Text, subject: Subject) -> None:
 
 def _not_preserved(text: Text, what: str) -> None:
     raise TrainError(
-        f"{text.name}: the chat template is not prefix-preserving: it renders {what} otherwise "
-        "once an answer follows, so the model would be trained on what it never reads; give the "
-        "base policy a template that only appends (chat_template.jinja; tasks/bootstrap/templates "
-        "has some)"
+        f"{text.name}: the chat template is not prefix-preserving: it renders {what} "
+        "differently once an answer follows, so the model would be trained on what it never reads; "
+        "give the base policy a template that only appends (chat_template.jinja; "
+        "tasks/bootstrap/templates has some)"
     )
 
 
 def no_end(subject: Subject) -> None:
-    """Every answer ends with a token at which an engine stops."""
+    """Require that every answer ends with a token at which an engine stops."""
     if not subject.ends:
         raise TrainError(
             "the tokenizer has no EOS token, so no engine would know where an answer ends: name "
@@ -135,7 +135,7 @@ def _no_end(text: Text, last: int | None, subject: Subject) -> str:
 
 
 def too_long(subject: Subject) -> None:
-    """No trained token lies beyond ``max_length``, or beyond what the model can read."""
+    """Require that no trained token lies beyond ``max_length`` or the model's context."""
     for text in subject.texts:
         if len(text.ids) > subject.context:
             raise TrainError(
@@ -151,7 +151,7 @@ def too_long(subject: Subject) -> None:
 
 
 def _lost(text: Text, args: Any) -> int:
-    """Trained tokens that truncation would take away."""
+    """Number of trained tokens that truncation would remove."""
     if args.max_length is None or len(text.ids) <= args.max_length:
         return 0
     keeps_end = getattr(args, "truncation_mode", "keep_start") == "keep_end"
@@ -162,7 +162,7 @@ def _lost(text: Text, args: Any) -> int:
 
 
 def one_sided(subject: Subject) -> None:
-    """KTO has good and bad answers, and two or more in a batch; SFT has none that are bad."""
+    """Require good and bad answers and batches of two or more for KTO, and no bad ones for SFT."""
     labels = [text.label for text in subject.texts if text.label is not None]
     if not _is_kto(subject.args):
         if False in labels:
@@ -185,11 +185,11 @@ def one_sided(subject: Subject) -> None:
 
 
 def rewritten(subject: Subject) -> None:
-    """What is trained reads as what was sampled.
+    """Require that the trained texts equal the sampled texts.
 
-    A message is what was parsed from the model's text, and the template writes it out again: the
-    two may differ, in spaces of JSON for one. Then the model learns a habit of the template's.
-    Where the texts are the same and only the tokens differ, nothing is learned that was not said.
+    A message is parsed from the model's text, and the template renders it again. The two texts may
+    differ, for example in the spaces of JSON, and the model would learn the template's habit. If
+    only the tokens differ and not the text, nothing else is learned.
     """
     known, found = 0, list[tuple[Text, str, str]]()
     for text in subject.texts:
@@ -198,14 +198,14 @@ def rewritten(subject: Subject) -> None:
             if trained != sampled:
                 found.append((text, trained, sampled))
     if known == 0:
-        log.info("no sampled tokens are recorded: what is trained was not compared with them")
+        log.info("no sampled tokens are recorded: the trained texts are not compared with them")
         return
-    log.info("%d of %d answers read otherwise than they were sampled", len(found), known)
+    log.info("%d of %d answers differ in text from what was sampled", len(found), known)
     if len(found) > subject.max_rewritten * known:
         text, trained, sampled = found[0]
         raise TrainError(
-            f"{text.name}: {len(found)} of {known} answers read otherwise than the model wrote "
-            f"them: here {_excerpt(sampled, trained)} would be trained as "
+            f"{text.name}: {len(found)} of {known} answers differ from what the model "
+            f"wrote: here {_excerpt(sampled, trained)} would be trained as "
             f"{_excerpt(trained, sampled)}; let the chat template write calls as the model does "
             "(chat_template.jinja), or raise train.max_rewritten"
         )
@@ -246,7 +246,7 @@ def _squeezed(text: str) -> str:
 
 
 def _excerpt(text: str, other: str) -> str:
-    """The part of a text around where it leaves the other."""
+    """The part of a text around its first difference from the other."""
     differ = (i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b)
     at = next(differ, min(len(text), len(other)))
     return repr(text[max(0, at - SHOWN // 3) : at + SHOWN // 3])

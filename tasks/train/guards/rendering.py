@@ -1,4 +1,4 @@
-"""Rows as a trainer will see them: in tokens, each rendered once, for the guards."""
+"""Rows rendered to tokens as a trainer will see them, for the guards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Span = tuple[int, int]
-"""Tokens from the first on and up to, without, the second."""
+"""Positions of the first token and of the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class Text:
     """One text that a trainer learns from.
 
     Attributes:
-        name: Which row, for people.
-        ids: All its tokens.
-        prompt: The tokens a policy is asked with before the one answer; None for a dialogue.
-        spans: What is trained: the answer, or all answers of a dialogue, or (a loss on everything)
+        name: Name of the row, for messages.
+        ids: All tokens.
+        prompt: Tokens of the prompt before the one answer; None for a dialogue.
+        spans: Trained parts: the answer, all answers of a dialogue, or (with a loss on everything)
             the whole text.
-        messages: All its messages.
-        tools: What the agent could call, as JSON text.
-        label: Of KTO: whether the answer is good.
-        sampled: The tokens each answer was sampled as, where that is known.
+        messages: All messages.
+        tools: The agent's tools as JSON text.
+        label: Whether the answer is good, for KTO; else None.
+        sampled: Sampled tokens of each answer, if known.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Renderer:
     """The chat template, applied as TRL applies it.
 
     Args:
-        tokenizer: With the template.
-        masked: Whether the loss is on the assistant's tokens alone (``assistant_only_loss``).
+        tokenizer: Tokenizer with the template.
+        masked: Whether the loss is on the assistant's tokens only (``assistant_only_loss``).
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, masked: bool) -> None:
@@ -65,7 +65,7 @@ class Renderer:
         self._template = _training_template(tokenizer) if masked else None
 
     def texts(self, row: Row, name: str) -> Iterator[Text]:
-        """The texts of a row: one, or of a pair the chosen and the rejected."""
+        """The texts of a row: one, or the chosen and the rejected one of a pair."""
         tools, sampled = row["tools"], row.get("sampled") or []
         if "messages" in row:
             yield self._dialogue(row["messages"], tools, name, sampled)
@@ -86,7 +86,7 @@ class Renderer:
             )
 
     def ids(self, messages: Any, tools: str, *, asks: bool = False) -> list[int]:
-        """The tokens of a dialogue; of a prompt up to where the answer begins."""
+        """The tokens of a dialogue, or of a prompt up to the beginning of the answer."""
         rendered = self.tokenizer.apply_chat_template(
             list(messages),
             tools=json.loads(tools),
@@ -110,7 +110,7 @@ class Renderer:
 
 
 def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """What TRL puts in the place of a template without marks for the mask; None if it has them."""
+    """TRL's replacement for a template without marks for the mask; None if it has them."""
     from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
     if has_generation_markers(tokenizer.chat_template):
@@ -132,13 +132,13 @@ def _answer_columns(row: Row) -> tuple[str, ...]:
 
 
 def _common(prompt: Sequence[int], ids: Sequence[int]) -> int:
-    """How many tokens the two begin with alike."""
+    """Number of equal tokens at the beginning of the two."""
     differ = (i for i, (a, b) in enumerate(zip(prompt, ids, strict=False)) if a != b)
     return next(differ, min(len(prompt), len(ids)))
 
 
 def _runs(mask: Sequence[int]) -> list[Span]:
-    """Where a mask is 1, run by run."""
+    """The spans in which a mask is 1."""
     runs, position = [], 0
     for value, group in groupby(mask):
         end = position + len(list(group))

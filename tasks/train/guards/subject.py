@@ -1,4 +1,4 @@
-"""What the guards look at: every text that is to be trained, and how its tokens are read."""
+"""The subject of the guards: every text to train on, and how its tokens are read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """All that is to be trained, with what it is held against.
+    """All texts to train on, with the settings that they must fit.
 
     Attributes:
-        texts: Every text that is to be trained.
-        renderer: Which made them.
+        texts: Texts to train on.
+        renderer: Renderer that made the texts.
         args: TRL's ``SFTConfig``, ``KTOConfig`` or ``DPOConfig``.
         ends: Tokens at which an engine ends an answer.
-        context: Longest text that the model can read, in tokens.
-        max_rewritten: See :func:`tasks.train.guards.guards.rewritten`.
+        context: Maximum number of tokens that the model can read.
+        max_rewritten: Tolerated share of answers that fail the guard ``rewritten``.
     """
 
     texts: Sequence[Text]
@@ -37,11 +37,11 @@ class Subject:
         return self.renderer.tokenizer
 
     def last(self, ids: Sequence[int]) -> int | None:
-        """The last token that is more than white space."""
+        """The last token that is not white space."""
         return next((i for i in reversed(ids) if self.tokenizer.decode([i]).strip()), None)
 
     def body(self, ids: Sequence[int]) -> Sequence[int]:
-        """The tokens without the end token and the white space behind it."""
+        """The tokens without the end token and the white space after it."""
         end = len(ids)
         while end and not self.tokenizer.decode([ids[end - 1]]).strip():
             end -= 1
@@ -49,7 +49,7 @@ class Subject:
 
 
 def render(rows: Iterable[Row], renderer: Renderer) -> list[Text]:
-    """The texts of all rows, each under the name of its row."""
+    """The texts of all rows, each named after its row."""
     return [
         text for number, row in enumerate(rows) for text in renderer.texts(row, _name(number, row))
     ]

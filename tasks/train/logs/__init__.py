@@ -1,1 +1,1 @@
-"""What a training run says while it runs."""
+"""Logs of a training while it runs."""

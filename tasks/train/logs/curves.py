@@ -1,6 +1,6 @@
-"""What a training tells MLflow as it goes: its options, and its losses by step.
+"""Curves of a training in MLflow: its options, and its losses by step.
 
-TRL does that by a callback of transformers, whose errors end the training; here they are a warning.
+TRL logs them by a callback of transformers, whose errors end the training; here they are a warning.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import Any
 from transformers import Trainer
 from transformers.integrations import MLflowCallback
 
-from services.mlflow.store import beside
+from services.mlflow.store import log_optional
 
 
 def outlive_mlflow(trainer: Trainer) -> None:
-    """Have the training go on when MLflow dies, if it is to log there at all."""
+    """Let the training continue if MLflow fails, provided that it logs there."""
     if trainer.pop_callback(MLflowCallback) is not None:
         trainer.add_callback(Curves())
 
 
 class Curves(MLflowCallback):  # type: ignore[misc]  # transformers has no types here
-    """The callback of transformers, until MLflow takes no more."""
+    """The callback of transformers, which stops logging when MLflow fails."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_taken = True
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
-        """Log the options; MLflow answers before the training goes on, or it would fail unseen."""
+        """Log the options, and do so synchronously, as an asynchronous failure would go unseen."""
         self._try("the training's options", lambda: super(Curves, self).setup(*args, **kwargs))
         self._async_log = False
         self._initialized = True
@@ -38,13 +38,13 @@ class Curves(MLflowCallback):  # type: ignore[misc]  # transformers has no types
         self._try("the training's losses", lambda: super(Curves, self).on_log(*args, **kwargs))
 
     def on_save(self, *args: Any, **kwargs: Any) -> None:
-        """Log a checkpoint, if HF_MLFLOW_LOG_ARTIFACTS asks for it."""
+        """Log a checkpoint, if HF_MLFLOW_LOG_ARTIFACTS is set."""
         self._try("a checkpoint", lambda: super(Curves, self).on_save(*args, **kwargs))
 
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
-        """End the run, if the callback began it."""
+        """End the run, if the callback started it."""
         self._try("the end", lambda: super(Curves, self).on_train_end(*args, **kwargs))
 
     def _try(self, what: str, write: Callable[[], object]) -> None:
         if self._is_taken:
-            self._is_taken = beside(what, write)
+            self._is_taken = log_optional(what, write)

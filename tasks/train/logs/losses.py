@@ -1,7 +1,7 @@
-"""The loss over a whole training, however often it was killed.
+"""The mean loss over a whole training that may have been killed and continued.
 
-transformers has the mean of the steps since the process started. What every process before it
-logged is in the checkpoint that it left: it only has to log whenever it saves.
+transformers has the mean since the process started. The losses that earlier processes logged are in
+their checkpoints, provided that each logs whenever it saves.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 
 class AtEverySave(TrainerCallback):  # type: ignore[misc]  # transformers has no types here
-    """Log the loss before each checkpoint and after the last step too."""
+    """Log the loss also before each checkpoint and after the last step."""
 
     def on_step_end(
         self, _args: object, state: TrainerState, control: TrainerControl, **_: object
     ) -> TrainerControl:
-        """As the steps decide."""
+        """Log if this step saves, evaluates or is the last."""
         if control.should_save or control.should_evaluate or state.global_step >= state.max_steps:
             control.should_log = True
         return control
@@ -26,14 +26,14 @@ class AtEverySave(TrainerCallback):  # type: ignore[misc]  # transformers has no
     def on_epoch_end(
         self, _args: object, _state: object, control: TrainerControl, **_: object
     ) -> TrainerControl:
-        """As the epochs decide."""
+        """Log if this epoch saves or evaluates."""
         if control.should_save or control.should_evaluate:
             control.should_log = True
         return control
 
 
 def mean_loss(history: Iterable[Mapping[str, Any]]) -> float:
-    """Over every step that transformers' ``log_history`` tells of; NaN if it tells of none."""
+    """Mean over all steps in transformers' ``log_history``; NaN if it has none."""
     total, done = 0.0, 0
     for entry in history:
         if "loss" in entry:

@@ -33,7 +33,7 @@ class DemoConfig:
 
 params.SECTIONS = {"demo": "__main__:DemoConfig"}
 
-@task()
+@task
 def work(seconds: float, name: str) -> None:
     Path("working").write_text(str(os.getpid()))
     time.sleep(seconds)

@@ -32,7 +32,7 @@ def test_nothing_is_tracked_where_nobody_listens(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("WOZ_PREFECT", raising=False)
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
 
-    @runtime.task(retries=3)
+    @runtime.task
     def half(number: int) -> float:
         return number / 2
 

@@ -15,8 +15,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from dialogue.progress import Progress
 from flows import deploy
-from flows.server import one_at_a_time as turns
-from flows.server import runtime
+from flows.server import one_at_a_time, runtime
 from flows.server.progress import ProgressBars
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -94,7 +93,7 @@ def test_a_run_waits_for_the_one_before_it() -> None:
     log: list[str] = []
 
     def run(name: str) -> None:
-        with turns.one_at_a_time():
+        with one_at_a_time.one_at_a_time():
             log.append(f"{name} starts")
             time.sleep(1)
             log.append(f"{name} ends")
@@ -110,16 +109,18 @@ def test_a_run_waits_for_the_one_before_it() -> None:
 
 
 def test_a_limit_that_someone_raised_stays_raised() -> None:
-    turns.ensure_limit()
+    one_at_a_time.ensure_limit()
     with get_client(sync_client=True) as client:
-        assert client.read_global_concurrency_limit_by_name(turns.LIMIT).limit == 1
-        client.update_global_concurrency_limit(turns.LIMIT, GlobalConcurrencyLimitUpdate(limit=2))
+        assert client.read_global_concurrency_limit_by_name(one_at_a_time.LIMIT).limit == 1
+        client.update_global_concurrency_limit(
+            one_at_a_time.LIMIT, GlobalConcurrencyLimitUpdate(limit=2)
+        )
         try:
-            turns.ensure_limit()
-            assert client.read_global_concurrency_limit_by_name(turns.LIMIT).limit == 2
+            one_at_a_time.ensure_limit()
+            assert client.read_global_concurrency_limit_by_name(one_at_a_time.LIMIT).limit == 2
         finally:
             client.update_global_concurrency_limit(
-                turns.LIMIT, GlobalConcurrencyLimitUpdate(limit=1)
+                one_at_a_time.LIMIT, GlobalConcurrencyLimitUpdate(limit=1)
             )
 
 

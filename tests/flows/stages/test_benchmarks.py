@@ -16,14 +16,14 @@ from flows import stage
 from flows.stages.benchmarks import benchmarks
 from flows.stages.compare import compare
 from flows.stages.gate import gate
-from services import endpoint_model as remote
+from services import endpoint_model
 from tasks.benchmarks import BENCHMARKS, job
 from tasks.benchmarks.job import BenchmarksConfig
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.evaluate.job import report
 from tasks.rounds.gate import decide, read_benchmarks
-from tasks.rounds.sequence import GateConfig, Stop, leave_note
+from tasks.rounds.sequence import GateConfig, Stop, write_stop
 from tests.helpers.chat_endpoint import serving
 from tests.helpers.outcomes import comparisons, play
 from toolwoz.evaluation.arm import read_arm
@@ -72,8 +72,8 @@ def policies(mlflow_root: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WOZ_PREFECT", "off")
     for name in ("quiz", "lame"):
         monkeypatch.setitem(BENCHMARKS, name, f"{__name__}:open_{name}")  # type: ignore[index]
-    remote.write(Path("models/base"), "base")
-    remote.write(Path("arms/r1/trained/josh_sft"), "trained")
+    endpoint_model.write(Path("models/base"), "base")
+    endpoint_model.write(Path("arms/r1/trained/josh_sft"), "trained")
     Path("arms/r1/start").mkdir()
     policies = Policies()
     with serving(policies.say, ["base", "trained"]) as url:
@@ -177,7 +177,7 @@ def test_a_run_that_was_cut_off_goes_on_and_an_other_policy_starts_anew(policies
     monkeypatch.setattr(job, "play", whole)
     assert run("base") == 0
     assert policies.asked["base"] == LIMIT
-    remote.write(Path("models/base"), "trained")
+    endpoint_model.write(Path("models/base"), "trained")
     assert run("base") == 0
     assert policies.asked["trained"] == LIMIT
 
@@ -198,7 +198,7 @@ def test_an_empty_list_starts_no_engine(policies):
 
 
 def test_after_the_rounds_stopped_nothing_is_asked(policies):
-    leave_note(Stop("r1", "no gain"), Path("arms/r2/start"))
+    write_stop(Stop("r1", "no gain"), Path("arms/r2/start"))
     assert run("r2") == 0
     assert not policies.asked
     assert json.loads(Path("reports/benchmarks/r2.json").read_text())["stopped"]["round"] == "r1"
@@ -207,8 +207,8 @@ def test_after_the_rounds_stopped_nothing_is_asked(policies):
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        (("gsm9k",), "no benchmark gsm9k; there are: .*gsm8k"),
-        (("mt-bench",), "judges two policies"),
+        (("gsm9k",), "no benchmark gsm9k; known: .*gsm8k"),
+        (("mt-bench",), "compares two runs"),
         (("bbh", "bbh"), "named twice"),
     ],
 )

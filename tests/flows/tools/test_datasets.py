@@ -64,10 +64,13 @@ def test_versions_are_told_apart_by_what_is_in_them() -> None:
     run("git", "tag", "v1")
     extract("b c d e")
     found = datasets.versions()
-    assert [version.names for version in found] == [["workspace", "branch main"], ["tag v1"]]
+    assert [version.names for version in found] == [["workspace", "main"], ["v1"]]
     said = datasets.describe(found[1])
     assert said.startswith(f"data/datasets/r1 {found[1].hashes[0][1][:8]}")
     assert "r1/sft                  3 rows     491 characters" in said
+    run("git", "update-ref", f"refs/exps/ab/{'c' * 38}/warm-up", "v1")
+    run("git", "checkout", "-q", "--detach")
+    assert [one.names for one in datasets.versions()] == [["workspace", "main"], ["v1", "warm-up"]]
     kept = "4 rows: 2 kept, 2 new, 1 gone"
     assert " ".join(next(iter(datasets.compare("v1", "workspace"))).split()).endswith(kept)
 

@@ -260,7 +260,7 @@ def test_a_server_and_its_artifact_store_are_taken_from_the_standard_variable(
         with tracking.stage_run("train", CONFIGS):
             tracking.report({"loss": 0.5})
             (mlflow_root / "note.txt").write_text("kept")
-            tracking.keep(mlflow_root / "note.txt")
+            tracking.log_artifact(mlflow_root / "note.txt")
         (run,) = runs()
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss": 0.5})
     (kept,) = (place / "artifacts").rglob("note.txt")

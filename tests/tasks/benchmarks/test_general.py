@@ -13,11 +13,11 @@ import pytest
 from services.engines import EngineConfig
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.options import MissingError
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.runs.runner import run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.scores.scored_file import read_scored
 from tasks.benchmarks.suites.general import suite as general
 from tasks.benchmarks.suites.general.harness import Harness, Session
-from tasks.benchmarks.summary import summarise
 from tests.helpers.chat_endpoint import serving
 
 installed = pytest.mark.skipif(

@@ -14,11 +14,11 @@ from dialogue.tool_text import assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.options import Helper, MissingError
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.runs.runner import run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.shape import UnscoredError
 from tasks.benchmarks.suites.mt_bench.judge import Comparison, Turn, read_verdict
 from tasks.benchmarks.suites.mt_bench.suite import TEMPERATURE, WRONG, read_answers
-from tasks.benchmarks.summary import summarise
 from tests.helpers.chat_endpoint import serving
 
 

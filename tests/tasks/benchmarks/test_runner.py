@@ -8,9 +8,9 @@ import json
 import pytest
 
 from dialogue.records import RecordError
-from tasks.benchmarks.runner import choose, run
+from tasks.benchmarks.runs.runner import choose, run
+from tasks.benchmarks.runs.summary import lines, summarise, write_metrics
 from tasks.benchmarks.scores.scored_file import SCORED, read_scored
-from tasks.benchmarks.summary import lines, summarise, write_metrics
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -12,12 +12,12 @@ import pytest
 from dialogue.tool_text import assistant
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
-from tasks.benchmarks.helpers import NOBODY, title
+from tasks.benchmarks.helpers import NO_MODEL, title
 from tasks.benchmarks.options import Helper, MissingError, Options
+from tasks.benchmarks.runs.several import TABLE
 from tasks.benchmarks.scores.comparison import read_runs
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
-from tasks.benchmarks.suite import TABLE
 from tests.helpers.chat_endpoint import serving
 from tests.helpers.http_server import Reply
 from toolwoz.corpus.download import FetchError
@@ -126,7 +126,7 @@ def test_messages_are_cut_off_where_it_is_asked_for_and_never_later(only, tmp_pa
 
 
 def test_a_helper_that_is_cut_off_says_so_beside_its_name():
-    helper = replace(NOBODY, url="http://127.0.0.1:1/v1", model="gpt")
+    helper = replace(NO_MODEL, url="http://127.0.0.1:1/v1", model="gpt")
     assert title(helper) == "gpt"
     assert title(replace(helper, max_tokens=64)) == "gpt (at most 64 tokens)"
 

@@ -13,9 +13,9 @@ from dialogue.protocols import Completion
 from dialogue.tool_text import assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import Helper, MissingError, Options
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.runs.runner import run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.suites.tau_bench import do_nothing
-from tasks.benchmarks.summary import summarise
 from tests.helpers.tau import annotated, domain
 
 

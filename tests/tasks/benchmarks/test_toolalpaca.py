@@ -13,9 +13,9 @@ from dialogue.protocols import Completion
 from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import files, open_benchmark
 from tasks.benchmarks.options import Helper, MissingError
-from tasks.benchmarks.runner import attempt
-from tasks.benchmarks.suites.call_match import ANY, Step, match, parse_golden, same
+from tasks.benchmarks.runs.runner import attempt
 from tasks.benchmarks.suites.functions import Called
+from tasks.benchmarks.suites.toolalpaca.call_match import ANY, Step, match, parse_golden, same
 from tasks.benchmarks.suites.toolalpaca.judge import read_verdict
 from tasks.benchmarks.suites.toolalpaca.suite import ASK_USER, gold, read_apis, score, tools_of
 

@@ -11,12 +11,12 @@ import pytest
 from dialogue.protocols import Completion
 from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import files
-from tasks.benchmarks.runner import attempt, run
+from tasks.benchmarks.runs.runner import attempt, run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Item
 from tasks.benchmarks.suites.functions import calling, tool
 from tasks.benchmarks.suites.toolbench.suite import gold, read_items, score, tool_name
-from tasks.benchmarks.summary import summarise
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
 ITEM = Item("q", "G1_tool", (), tuple(tool(name, "", NUMBER) for name in "abc"), ["a", "b"])

@@ -14,10 +14,10 @@ from dialogue.protocols import Completion
 from dialogue.tool_text import FunctionCall, assistant
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import Helper
-from tasks.benchmarks.runner import attempt, run
+from tasks.benchmarks.runs.runner import attempt, run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.suites.functions import calling
 from tasks.benchmarks.suites.toolbench.pass_rate import VALUE, details, final_answer, read_status
-from tasks.benchmarks.summary import summarise
 
 
 def finish(text, how="give_answer"):

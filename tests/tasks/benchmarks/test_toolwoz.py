@@ -11,10 +11,10 @@ import pytest
 
 from dialogue.protocols import Completion
 from dialogue.tool_text import assistant
-from tasks.benchmarks.runner import run
+from tasks.benchmarks.runs.runner import run
+from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.suites.toolwoz import of
-from tasks.benchmarks.summary import summarise
-from tasks.benchmarks.trials import pass_hat
+from tasks.benchmarks.suites.trials import pass_hat
 from toolwoz.agents.expert import Expert
 from toolwoz.conversion.conversion import convert
 from toolwoz.corpus.multiwoz import read_corpus

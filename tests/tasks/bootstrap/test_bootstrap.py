@@ -52,7 +52,7 @@ def _stands_for_smollm2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
 def test_the_expert_is_imitated_first_and_noisy_demonstrations_then(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
-    trained = bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    trained = bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert list(trained) == ["pretraining", "finetuning"]
     assert (tmp_path / "base" / "model.safetensors").exists()
 
@@ -63,7 +63,7 @@ def test_what_was_finished_is_made_again_the_same(
     """As by `dvc repro --force`, or after a kill before DVC took the base."""
     bases = [tmp_path / name for name in ("first", "again")]
     for base in bases:
-        bootstrap.bootstrap(toy, dialogue, corpus, base, work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, base, work=tmp_path / "work")
     weights = [(base / "model.safetensors").read_bytes() for base in bases]
     assert weights[0] == weights[1]
 
@@ -81,11 +81,11 @@ def test_a_pretraining_that_a_killed_run_finished_is_not_done_again(
 
     monkeypatch.setattr(bootstrap, "_finetune", killed)
     with pytest.raises(KeyboardInterrupt):
-        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     monkeypatch.undo()
     assert not (tmp_path / "base").exists()
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert "the pretraining was finished before" in caplog.text
     assert (tmp_path / "base" / "model.safetensors").exists()
 
@@ -94,7 +94,7 @@ def test_without_finetuning_the_pretrained_model_is_the_base(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:
     config = replace(toy, finetuning=replace(toy.finetuning, scenarios=0))
-    trained = bootstrap.bootstrap(
+    trained = bootstrap.make_base(
         config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work"
     )
     assert list(trained) == ["pretraining"]
@@ -113,7 +113,7 @@ def test_smollm2_without_demonstrations_is_taken_as_it_is(
     plain = replace(toy, kind="smollm2", pretraining=_few(toy.pretraining, 0))
     plain = replace(plain, finetuning=_few(toy.finetuning, 0))
     base = tmp_path / "base"
-    assert not bootstrap.bootstrap(plain, dialogue, corpus, base, work=tmp_path / "work")
+    assert not bootstrap.make_base(plain, dialogue, corpus, base, work=tmp_path / "work")
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     assert all(weights[name].equal(value) for name, value in tiny[0].state_dict().items())
     assert AutoTokenizer.from_pretrained(base).chat_template == tiny[1].chat_template
@@ -131,7 +131,7 @@ def test_smollm2_may_be_finetuned_without_pretraining(
     tiny[0].config.max_position_embeddings = toy.model.max_length
     plain = replace(toy, kind="smollm2", pretraining=_few(toy.pretraining, 0))
     base, work = tmp_path / "base", tmp_path / "work"
-    assert list(bootstrap.bootstrap(plain, dialogue, corpus, base, work=work)) == ["finetuning"]
+    assert list(bootstrap.make_base(plain, dialogue, corpus, base, work=work)) == ["finetuning"]
     weights = AutoModelForCausalLM.from_pretrained(base).state_dict()
     before = tiny[0].state_dict()
     assert {name: value.shape for name, value in weights.items()} == {
@@ -145,7 +145,7 @@ def test_an_embedded_model_needs_its_pretraining(
 ) -> None:
     config = replace(toy, pretraining=_few(toy.pretraining, 0))
     with pytest.raises(ValueError, match=r"bootstrap\.pretraining\.scenarios is 0"):
-        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 def test_another_noise_rate_does_not_cost_the_pretraining_anew(
@@ -155,10 +155,10 @@ def test_another_noise_rate_does_not_cost_the_pretraining_anew(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bootstrap.bootstrap(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+    bootstrap.make_base(toy, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     noisier = replace(toy, finetuning=replace(toy.finetuning, noise=1.0))
     with caplog.at_level(logging.INFO):
-        bootstrap.bootstrap(noisier, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(noisier, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
     assert "the pretraining was finished before" in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_a_training_that_the_train_split_is_too_small_for_is_not_begun(
 ) -> None:
     config = replace(toy, finetuning=replace(toy.finetuning, scenarios=2))
     with pytest.raises(ValueError, match=r"the train split has 3 scenarios, .* asks for 4"):
-        bootstrap.bootstrap(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
+        bootstrap.make_base(config, dialogue, corpus, tmp_path / "base", work=tmp_path / "work")
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("embedded", 3), ("smollm2", 3), ("pretrained", 0)])

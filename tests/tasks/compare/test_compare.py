@@ -169,7 +169,7 @@ def test_what_cannot_be_compared_is_said_in_a_line(tmp_path, capsys):
 
 
 def test_runs_of_benchmarks_alone_make_a_page(sums, right, tmp_path):
-    from tasks.benchmarks.runner import run as play
+    from tasks.benchmarks.runs.runner import run as play
 
     for name in ("base", "trained"):
         asyncio.run(play(sums, sums.items, right, concurrency=2, out=tmp_path / name / "sums"))
@@ -188,7 +188,7 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
         "from pathlib import Path\n"
         "from services.mlflow import tracking\n"
         "from tasks.compare.__main__ import main\n"
-        "with tracking.stage_run('evaluate', {}): tracking.keep(Path('kept'))\n"
+        "with tracking.stage_run('evaluate', {}): tracking.log_artifact(Path('kept'))\n"
         "raise SystemExit(main(['evaluate:kept/a', 'evaluate:kept/b', '--out', 'page.html']))\n"
     )
     root = str(Path(__file__).parents[3])
@@ -204,7 +204,7 @@ def test_a_run_of_mlflow_is_read_from_its_artifacts(tmp_path):
 
 
 def test_what_is_kept_of_a_run_is_what_is_read_of_it(sums, right, tmp_path):
-    from tasks.benchmarks.runner import run as play
+    from tasks.benchmarks.runs.runner import run as play
 
     save(tmp_path / "toolwoz", [0, 2])
     (tmp_path / "toolwoz" / "engine.log").write_text("loading")

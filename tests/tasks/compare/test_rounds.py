@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.compare.rounds import by_policy, read, report
+from tasks.compare.rounds import by_policy, read_rounds, to_record
 from tasks.evaluate.job import report as evaluated
 from tasks.rounds.sequence import Round
 from tests.helpers.outcomes import play
@@ -42,11 +42,11 @@ def test_rounds_are_one_comparison(tmp_path: Path) -> None:
     (tmp_path / "r3.json").write_text(json.dumps(STOPPED))
     leave_benchmarks(tmp_path / "b", base=("base", 0.5), r1=("kto", 0.4), r2=("kto", 0.3))
     (tmp_path / "b" / "r3.json").write_text(json.dumps(STOPPED))
-    played = read(tmp_path, tmp_path / "b", ROUNDS)
+    played = read_rounds(tmp_path, tmp_path / "b", ROUNDS)
     assert list(played.arms["test"]) == list(played.figures) == ["base", "r1/kto", "r2/kto"]
 
     gates = {"r1": gate("base", "promoted"), "r2": gate("r1", "kept back"), "r3": STOPPED}
-    record = report(played, gates)
+    record = to_record(played, gates)
     assert record["policy"] == "r1/kto"
     assert record["gate"]["candidate"] == "r2/kto"
     assert record["gate"]["decision"] == "kept back"
@@ -70,7 +70,7 @@ def test_without_an_accepted_policy_the_base_stands(tmp_path: Path) -> None:
     leave_benchmarks(tmp_path / "b")
     for name, policy in (("base", "base"), ("r1", "kto")):  # none were run
         (tmp_path / "b" / f"{name}.json").write_text(json.dumps({policy: {}}))
-    played = read(tmp_path, tmp_path / "b", {"r1": Round("base")})
-    record = report(played, {"r1": gate("base", "kept back")})
+    played = read_rounds(tmp_path, tmp_path / "b", {"r1": Round("base")})
+    record = to_record(played, {"r1": gate("base", "kept back")})
     assert record["policy"] == "base"
     assert record["benchmarks"] == {}

@@ -11,8 +11,8 @@ import yaml
 
 from josh.tree.node import Call, Node
 from josh.tree.tree import Tree
-from services import plot_table as table
-from tasks.compare import plots as policies
+from services import plot_table
+from tasks.compare import plots
 from tasks.extract import plot_lengths as lengths
 from tasks.extract import plot_search as search
 
@@ -72,7 +72,7 @@ def test_what_was_not_measured_is_empty_not_zero(tmp_path: Path) -> None:
     gain = {name: {"estimate": one, "detectable": None} for name, one in figures.items()}
     arms = {"base": {"test": figures}}
     record = {"arms": arms, "comparisons": {"kto": {"test": gain}}, "rounds": {}}
-    policies.write(tmp_path, record)
+    plots.write(tmp_path, record)
     assert [row["value"] for row in rows(tmp_path / "policies.csv")] == ["0.25", ""]
     assert [row["policy"] for row in rows(tmp_path / "gains.csv")] == ["kto", "kto"]
 
@@ -86,15 +86,15 @@ def test_a_round_leaves_what_its_gate_promoted_or_what_was_there() -> None:
         "arms": {"base": at(0.2), "r1/kto": at(0.1), "r2/kto": at(0.4)},
         "rounds": {"r1": kept, "r2": promoted, "r3": {"stopped": "at r2"}},
     }
-    found = [(row["round"], row["policy"], row["reward"]) for row in policies.rounds(record)]
+    found = [(row["round"], row["policy"], row["reward"]) for row in plots.rounds(record)]
     assert found == [(0, "base", 0.2), (1, "base", 0.2), (2, "r2/kto", 0.4)]
 
 
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    table.write(path, ["a"], [{"a": 1}])
+    plot_table.write(path, ["a"], [{"a": 1}])
     with pytest.raises(ValueError, match="b"):
-        table.write(path, ["a"], [{"a": 2}, {"b": 3}])
+        plot_table.write(path, ["a"], [{"a": 2}, {"b": 3}])
     assert rows(path) == [{"a": "1"}]
 
 
@@ -102,9 +102,9 @@ def columns_of(plot: str) -> tuple[str, ...]:
     own = {
         "search.csv": search.COLUMNS,
         "lengths.csv": lengths.COLUMNS,
-        "rounds.csv": policies.ROUNDS,
+        "rounds.csv": plots.ROUNDS,
     }
-    return own.get(Path(plot).name, (*policies.COLUMNS, "detectable"))
+    return own.get(Path(plot).name, (*plots.COLUMNS, "detectable"))
 
 
 def test_every_plot_draws_columns_that_its_stage_writes() -> None:

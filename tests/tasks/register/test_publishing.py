@@ -17,7 +17,7 @@ from services.engines import EngineConfig
 from services.engines.server import serving
 from services.mlflow import tracking
 from tasks.bootstrap.embedded import build_model, build_tokenizer
-from tasks.register.job import RegisterConfig, register
+from tasks.register.job import RegisterConfig, register_policy
 from tasks.register.packing import EXAMPLE
 from tasks.train.job import Arm, Holdout, TrainConfig, train_arm
 from tests.helpers import tiny
@@ -71,7 +71,7 @@ def published(migrated_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         train_arm(config, "arm", Path("arms/r1"), Path(), work=Path("work"))
         with tracking.stage_run("register", {}):
-            register(
+            register_policy(
                 RegisterConfig("josh-policy"),
                 "r1/arm",
                 Path("arms/r1/trained/arm"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.mlflow import tracking
-from tasks.register.job import RegisterConfig, Registration, choose, figures, register
+from tasks.register.job import RegisterConfig, Registration, choose, figures, register_policy
 from tasks.register.packing import EXAMPLE, PackingError
 
 # MLflow's first import of its registry and tracing takes minutes on a busy machine.
@@ -29,7 +29,7 @@ def policy(tiny_model: Path, tmp_path: Path) -> Path:
 
 def put(policy: Path, *, promote: bool) -> Registration:
     with tracking.stage_run("register", {"register": CONFIG}):
-        return register(
+        return register_policy(
             CONFIG,
             "r1/kto",
             policy,

@@ -9,7 +9,7 @@ import pytest
 
 from dialogue.protocols import Completion
 from dialogue.tool_text import assistant
-from tasks.benchmarks.runner import run as play
+from tasks.benchmarks.runs.runner import run as play
 from tasks.benchmarks.scores import comparison
 from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from tasks.harvest.job import of_round
-from tasks.rounds import sequence as rounds
-from tasks.rounds import start as policies
+from tasks.rounds import sequence
 from tasks.rounds.sequence import Round, Stop
+from tasks.rounds.start import accept, require_scenarios, start_from
 from tests.helpers.recording import HARVEST, write_corpus
 from toolwoz.world.scenario import take
 
 
 def test_rounds_in_their_order_are_taken() -> None:
     two = {"r1": Round("base"), "r2": Round("r1")}
-    assert rounds.in_order(two) is two
-    assert [rounds.number(name) for name in two] == [1, 2]
+    assert sequence.in_order(two) is two
+    assert [sequence.number(name) for name in two] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_rounds_in_their_order_are_taken() -> None:
 )
 def test_a_gap_is_refused_with_the_line_that_is_missing(given: dict[str, str], line: str) -> None:
     with pytest.raises(ValueError, match=line):
-        rounds.in_order({name: Round(after) for name, after in given.items()})
+        sequence.in_order({name: Round(after) for name, after in given.items()})
 
 
 def test_each_round_has_seeds_of_its_own() -> None:
@@ -49,23 +49,23 @@ def test_each_round_has_scenarios_of_its_own(tmp_path: Path) -> None:
 
 
 def test_scenarios_are_fresh_or_the_run_does_not_begin() -> None:
-    policies.require_scenarios(3, "train", 1, 3, demonstrated=0)
+    require_scenarios(3, "train", 1, 3, demonstrated=0)
     with pytest.raises(ValueError, match=r"2 rounds of 2 fresh scenarios: .* has 3 .* asks for 4"):
-        policies.require_scenarios(3, "train", 2, 2, demonstrated=0)
-    policies.require_scenarios(3, "train", 1, 2, demonstrated=1)
+        require_scenarios(3, "train", 2, 2, demonstrated=0)
+    require_scenarios(3, "train", 1, 2, demonstrated=1)
     with pytest.raises(
         ValueError, match=r"fresh scenarios, and 1 that bootstrap demonstrates: .* 4"
     ):
-        policies.require_scenarios(3, "train", 1, 3, demonstrated=1)
+        require_scenarios(3, "train", 1, 3, demonstrated=1)
 
 
 def test_a_note_replaces_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "r2").mkdir()
     (tmp_path / "r2" / "model.safetensors").write_bytes(b"of an earlier run")
-    assert rounds.stopped(tmp_path / "r2") is None
-    rounds.leave_note(Stop("r1", "a loss"), tmp_path / "r2")
-    assert [path.name for path in (tmp_path / "r2").iterdir()] == [rounds.NOTE]
-    assert str(rounds.stopped(tmp_path / "r2")) == "the rounds stopped in r1: a loss"
+    assert sequence.read_stop(tmp_path / "r2") is None
+    sequence.write_stop(Stop("r1", "a loss"), tmp_path / "r2")
+    assert [path.name for path in (tmp_path / "r2").iterdir()] == [sequence.STOP_FILE]
+    assert str(sequence.read_stop(tmp_path / "r2")) == "the rounds stopped in r1: a loss"
 
 
 def test_an_accepted_policy_takes_its_results_along_and_starts_the_next_round(
@@ -80,17 +80,17 @@ def test_an_accepted_policy_takes_its_results_along_and_starts_the_next_round(
     (results / "results.jsonl").write_text("won")
 
     accepted, start = tmp_path / "models/r1", tmp_path / "arms/r2/start"
-    policies.accept(arm, {"val": results}, accepted)
-    policies.start(accepted, start)
+    accept(arm, {"val": results}, accepted)
+    start_from(accepted, start)
     assert (accepted / "evaluation/val/results.jsonl").read_text() == "won"
     files = {path.relative_to(start).as_posix() for path in start.rglob("*") if path.is_file()}
     assert files == {"config.json", "model.safetensors", "adapter/adapter_config.json"}
     assert (start / "model.safetensors").samefile(arm / "model.safetensors")  # no second copy
 
-    policies.accept(arm, {}, accepted)  # again, as after a kill
+    accept(arm, {}, accepted)  # again, as after a kill
     assert not (accepted / "evaluation").exists()
 
 
 def test_no_model_is_no_policy(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run the stage that makes it"):
-        policies.start(tmp_path, tmp_path / "start")
+        start_from(tmp_path, tmp_path / "start")

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 import flows  # noqa: F401 - switches usage reports off before Great Expectations is imported
-from tasks.validate.job import GateError, ValidateConfig, Verdict, report, require, validate
+from tasks.validate.job import (
+    InvalidCorpusError,
+    ValidateConfig,
+    Verdict,
+    require_valid,
+    to_record,
+    validate_corpus,
+)
 from toolwoz.corpus.multiwoz import CorpusError
 from toolwoz.corpus.synthetic import write_corpus
 
@@ -36,9 +43,9 @@ def failed(verdict: Verdict) -> set[tuple[str, str]]:
 
 
 def test_a_sound_corpus_passes_and_has_its_pages(raw: Path, tmp_path: Path) -> None:
-    verdict = validate(CONFIG, raw, tmp_path / "docs")
-    require(verdict)
-    found = report(verdict)
+    verdict = validate_corpus(CONFIG, raw, tmp_path / "docs")
+    require_valid(verdict)
+    found = to_record(verdict)
     assert found["dialogues"] == {"train": 12, "val": 6, "test": 6}
     assert found["failed"] == {"critical": 0, "warning": 0}
     assert found["expectations"] == len(verdict.checks) >= 12
@@ -55,14 +62,14 @@ def test_bad_rows_are_named_and_stop_the_pipeline(raw: Path, tmp_path: Path) -> 
     edit(raw / "data.json", break_goals)
     edit(raw / "train_db.json", lambda rows: rows[7].update(leaveAt="soon"))
     edit(raw / "hotel_db.json", lambda rows: rows.append(rows[0]))
-    verdict = validate(CONFIG, raw, tmp_path / "docs")
+    verdict = validate_corpus(CONFIG, raw, tmp_path / "docs")
     assert failed(verdict) == {
         ("critical", "slot"),
         ("critical", "times"),
         ("critical", "domain + identity"),
     }
-    with pytest.raises(GateError) as stopped:
-        require(verdict)
+    with pytest.raises(InvalidCorpusError) as stopped:
+        require_valid(verdict)
     message = str(stopped.value)
     assert "slot hotel.sauna" in message
     assert "and 1 more" in message  # three rows, of which two are shown
@@ -72,8 +79,8 @@ def test_bad_rows_are_named_and_stop_the_pipeline(raw: Path, tmp_path: Path) -> 
 
 def test_a_split_without_dialogues_stops_the_pipeline(raw: Path, tmp_path: Path) -> None:
     (raw / "valListFile.txt").write_text("")
-    with pytest.raises(GateError, match=r"dialogues.split: .*: there is no val"):
-        require(validate(CONFIG, raw, tmp_path / "docs"))
+    with pytest.raises(InvalidCorpusError, match=r"dialogues.split: .*: there is no val"):
+        require_valid(validate_corpus(CONFIG, raw, tmp_path / "docs"))
 
 
 def test_a_warning_does_not_stop_the_pipeline(raw: Path, tmp_path: Path) -> None:
@@ -81,15 +88,15 @@ def test_a_warning_does_not_stop_the_pipeline(raw: Path, tmp_path: Path) -> None
         next(iter(dialogues.values()))["log"][0]["text"] = "a \ufffd table"
 
     edit(raw / "data.json", blur)
-    verdict = validate(CONFIG, raw, tmp_path / "docs")
+    verdict = validate_corpus(CONFIG, raw, tmp_path / "docs")
     assert failed(verdict) == {("warning", "broken_turns")}
-    require(verdict)
+    require_valid(verdict)
 
 
 def test_a_corrupt_dialogue_is_named(raw: Path, tmp_path: Path) -> None:
     edit(raw / "data.json", lambda dialogues: next(iter(dialogues.values())).pop("log"))
     with pytest.raises(CorpusError, match=r"data.json: dialogue \w+(\.json)? is corrupt"):
-        validate(CONFIG, raw, tmp_path / "docs")
+        validate_corpus(CONFIG, raw, tmp_path / "docs")
 
 
 def test_no_rows_is_no_way_to_show_a_failure() -> None:

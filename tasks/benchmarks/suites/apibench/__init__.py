@@ -1,1 +1,1 @@
-"""APIBench."""
+"""APIBench: one call of a model hub, checked by its syntax tree."""

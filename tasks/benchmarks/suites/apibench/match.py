@@ -1,8 +1,8 @@
-"""APIBench's AST match (arXiv 2305.15334): is a call in the database, and which entry is it?
+"""APIBench's AST match (arXiv 2305.15334): the entry of the database that a call matches.
 
-The official scripts are followed to the letter, since published numbers rest on their quirks: where
-no sub-tree of an answer has the function of an entry, the last sub-tree stands in for it; arguments
-need only occur in the text of the sub-tree; and of several entries that match the first one counts.
+It follows the official scripts exactly, as published numbers depend on their quirks: if no sub-tree
+of an answer has the function of an entry, the last sub-tree is used; arguments need only occur in
+the text of the sub-tree; and the first of several matching entries counts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tree_sitter import Language, Node, Parser
 
 Hub = Literal["torchhub", "huggingface", "tensorflowhub"]
 
-# It must tolerate errors: what models write, and some entries, are no Python.
+# It tolerates errors, as many answers and some entries are no Python.
 _PARSER: Final = Parser(Language(tree_sitter_python.language()))
 _PUNCTUATION: Final = frozenset({"(", ")", ","})
 
 
 class Entry(NamedTuple):
-    """A call of the database: the function as written, and the arguments that are checked."""
+    """A call of the database: the function as written, and the checked arguments."""
 
     function: str
     arguments: tuple[str, ...]
@@ -33,8 +33,8 @@ class Database:
     """The calls of a hub, in the order of its file.
 
     Attributes:
-        hub: Decides which arguments are checked.
-        entries: None for calls that the official scripts pass over.
+        hub: Name of the hub, which decides the checked arguments.
+        entries: Entries; None for calls that the official scripts skip.
     """
 
     hub: Hub
@@ -45,7 +45,7 @@ class Database:
         return cls(hub, [_entry(hub, call) for call in calls])
 
     def find(self, call: str) -> int | None:
-        """The index of the first entry that a call matches; None: there is no such API."""
+        """The index of the first entry that a call matches; None if there is no such API."""
         subtrees = list(_subtrees(_parse(call)))
         last = _text(subtrees[-1])
         by_function: dict[str, str] = {}
@@ -62,9 +62,9 @@ class Database:
 
 
 def read_call(hub: Hub, answer: str) -> str | None:
-    """The call in an answer, between "api_call" and "api_provider"; None where there is none.
+    """The call in an answer, between "api_call" and "api_provider"; None if there is none.
 
-    Without "api_call" the whole answer is taken for the call, but not by the script of TorchHub.
+    Without "api_call" the whole answer is the call, except for TorchHub.
     """
     before, *after = answer.split("api_call")
     if not after:
@@ -106,7 +106,7 @@ def _parse(call: str) -> Node:
 
 
 def _subtrees(root: Node) -> Iterator[Node]:
-    """Every node that has children, and the root; of siblings the last one first."""
+    """Every node that has children, and the root; the last sibling first."""
     stack = [root]
     while stack:
         node = stack.pop()

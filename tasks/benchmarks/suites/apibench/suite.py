@@ -1,7 +1,7 @@
-"""APIBench (Gorilla, arXiv 2305.15334): from one request, the one right call that loads a model.
+"""APIBench (Gorilla, arXiv 2305.15334): the one right call that loads a model for a request.
 
-Right means: the call is in the hub's database, and of the domain asked for. Some golden calls match
-an entry of another domain first, so the metric's ceiling stands beside every score.
+A call is right if it is in the hub's database and has the requested domain. Some golden calls match
+an entry of another domain first, so the metric's ceiling is reported with every score.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ open_tensorflowhub = partial(open_hub, "tensorflowhub")
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """Judges answers by a hub's database.
+    """Scores answers by a hub's database.
 
     Attributes:
-        database: Its calls.
-        domains: Of each call, in the same order.
+        database: Calls of the hub.
+        domains: Domain of each call, in the same order.
     """
 
     database: Database
@@ -76,7 +76,7 @@ class Scorer:
         )
 
     def __call__(self, item: Item, message: Message) -> Score:
-        """1 for an API of the right domain; part ``hallucination``, 1 for one that is none."""
+        """1 for an API of the right domain; part ``hallucination``: 1 for an unknown API."""
         call = read_call(self.database.hub, str(message.get("content") or ""))
         if call is None:
             return Score(0.0, "no api_call in the answer", {"hallucination": 0.0})

@@ -1,1 +1,1 @@
-"""The Berkeley Function-Calling Leaderboard."""
+"""The Berkeley Function-Calling Leaderboard: single-turn calls."""

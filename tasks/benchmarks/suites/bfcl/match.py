@@ -1,8 +1,8 @@
 """BFCL's AST match: calls against lists of acceptable values, with the types of the schema.
 
-Faithful to the official checker for Python, whose quirks decide some items: nested types are
-checked one level deep; ``""`` among the acceptable values makes a parameter optional, and its empty
-list right; parallel calls are assigned greedily. What is wrong is returned in words, "" if nothing.
+It follows the official checker for Python, whose quirks decide some items: nested types are checked
+one level deep; ``""`` among the acceptable values makes a parameter optional, and its empty list
+right; parallel calls are assigned greedily. The functions return a fault as text, "" for none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tasks.benchmarks.suites.functions import Called, safe_name
 Function = Mapping[str, Any]
 """A function as BFCL describes it: its ``parameters`` are a schema with Python's type names."""
 Answer = Mapping[str, Mapping[str, Sequence[Any]]]
-"""One function name -> parameter -> the values it may have; ``""``: it may be left out."""
+"""Function name -> parameter -> acceptable values; ``""``: it may be left out."""
 
 _TYPES: Final[Mapping[str, type[Any]]] = {
     "string": str,
@@ -34,7 +34,7 @@ _IGNORED: Final = re.compile(r"[ ,./\-_*^]")
 def match(
     category: str, functions: Sequence[Function], answers: Sequence[Answer], calls: Sequence[Called]
 ) -> str:
-    """What is wrong with the calls of one answer."""
+    """The fault of the calls of one answer."""
     if len(calls) != len(answers):
         return f"{len(calls)} calls, not {len(answers)}"
     if "parallel" in category:
@@ -108,7 +108,7 @@ def _parameter(schema: Mapping[str, Any], value: Any, acceptable: Sequence[Any])
 
 class _Checked(NamedTuple):
     reason: str
-    is_variable: bool = False  # stands for a value, as a name in code would
+    is_variable: bool = False  # names a value, as a variable in code does
 
 
 def _type(
@@ -164,7 +164,7 @@ def _list_of_dicts(value: Sequence[Any], acceptable: Sequence[Any]) -> str:
 
 
 def _standard(value: Any, *, deep: bool = True) -> Any:
-    """Text without spaces, punctuation and case; of a list, its texts so."""
+    """Text, or the texts of a list, without spaces, punctuation and case."""
     if isinstance(value, str):
         return _IGNORED.sub("", value).casefold().replace("'", '"')
     if deep and isinstance(value, list):

@@ -1,7 +1,7 @@
 """The Berkeley Function Calling Leaderboard: single-turn calls, and whether to call at all.
 
-Its own package pins half of PyPI to old versions, so data and rules are used without it. Scores are
-of the function-calling setting, where dots in names are written as underscores.
+Its package pins many packages to old versions, so data and rules are used without it. Scores are of
+the function-calling setting, in which dots in names are underscores.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tasks.benchmarks.suites.functions import called, calling, safe_name, tool
 NON_LIVE: Final = ("simple_python", "multiple", "parallel", "parallel_multiple")
 LIVE: Final = ("live_simple", "live_parallel", "live_parallel_multiple")
 UNANSWERED: Final = ("irrelevance", "live_relevance")
-"""Scored by whether a call is made: it must not be, and it must."""
+"""Categories scored by whether a call is made: it must not be, and it must be."""
 CATEGORIES: Final = (*NON_LIVE, *LIVE, *UNANSWERED)
 
 _TYPES: Final = {"dict": "object", "float": "number", "tuple": "array", "any": "string"}
@@ -44,7 +44,7 @@ def open_benchmark(options: Options) -> Benchmark:
 
 
 def score(item: Item, message: Message) -> Score:
-    """1 where nothing is wrong with the calls, else 0."""
+    """1 if the calls have no fault, else 0."""
     calls = called(message)
     if item.group in UNANSWERED:
         made = any(call.arguments is not None for call in calls)
@@ -55,7 +55,7 @@ def score(item: Item, message: Message) -> Score:
 
 
 def gold(item: Item) -> Message:
-    """A message with the first acceptable value of everything."""
+    """A message with the first acceptable value of every parameter."""
     if item.group == "live_relevance":
         return calling((item.tools[0]["function"]["name"], {}))
     if item.group == "irrelevance":
@@ -103,7 +103,7 @@ def _tool(function: Mapping[str, Any]) -> Tool:
 
 
 def _schema(value: Any) -> Any:
-    """The schema with JSON's names of types."""
+    """The schema with JSON's type names."""
     if isinstance(value, list):
         return [_schema(one) for one in value]
     if not isinstance(value, Mapping):
@@ -120,7 +120,7 @@ def _example(acceptable: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    """An acceptable value: those of a dict, and of a list of dicts, are lists of values again."""
+    """An acceptable value; inside a dict or a list of dicts there are lists of values again."""
     if isinstance(value, dict):
         return _example(value)
     return [_value(one) for one in value] if isinstance(value, list) else value

@@ -1,1 +1,1 @@
-"""General benchmarks of lm-evaluation-harness."""
+"""General benchmarks of lm-evaluation-harness: GSM8K, BIG-Bench Hard, IFEval."""

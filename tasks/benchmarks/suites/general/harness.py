@@ -1,6 +1,6 @@
-"""lm_eval as the engine: items that are asked at the same time are one call of its evaluator.
+"""lm_eval as the engine: the items asked at one time are one call of its evaluator.
 
-It scores by log-likelihood and by its own metrics, so it asks the model itself, not a policy.
+lm_eval scores by log-likelihood and by its own metrics, so it asks the model itself, not a policy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from dialogue.protocols import Policy
-from services import endpoint_model as remote
+from services import endpoint_model
 from services.engines import EngineConfig, server
 from services.engines.config import model_folder
 from services.engines.endpoint import api_key, check
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from lm_eval.models.huggingface import HFLM
 
 Sample = Mapping[str, Any]
-"""What lm_eval logs of a document under one filter: responses, metrics."""
+"""lm_eval's record of a document under one filter: responses, metrics."""
 BATCH: Final = 8
-"""Sequences in a forward pass."""
+"""Number of sequences in a forward pass."""
 
 
 class Asked(NamedTuple):
@@ -42,13 +42,13 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class Session:
-    """A model and the tasks it is asked.
+    """A model and the tasks to ask it.
 
     Attributes:
-        model: lm_eval's.
-        tasks: By name.
-        chat: Prompts go through the model's chat template.
-        log: What lm_eval prints goes there.
+        model: Model of lm_eval.
+        tasks: Tasks of lm_eval by name.
+        chat: Whether prompts go through the model's chat template.
+        log: File for the output of lm_eval.
     """
 
     model: LM
@@ -59,7 +59,7 @@ class Session:
     _worker: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def ask(self, task: str, document: int) -> list[Sample]:
-        """The samples of a document, one a filter of its task.
+        """The samples of a document, one per filter of its task.
 
         Raises:
             Exception: the model failed.
@@ -71,18 +71,18 @@ class Session:
         return await asked.samples
 
     async def _work(self) -> None:
-        await asyncio.sleep(0)  # so that whoever asks now is in the batch
+        await asyncio.sleep(0)  # so that others that ask now are in the batch
         while batch := self._waiting:
             self._waiting = []
             try:
                 found = await asyncio.to_thread(self._evaluate, batch)
-            except Exception as failure:  # the batch's items are unscored for it
+            except Exception as failure:  # the items of the batch become unscored
                 for asked in batch:
                     asked.samples.set_exception(failure)
             else:
                 for asked in batch:
                     asked.samples.set_result(found[asked.task, asked.document])
-            await asyncio.sleep(0)  # those answered ask again
+            await asyncio.sleep(0)  # so that the answered can ask again
         self._worker = None
 
     def _evaluate(self, batch: Sequence[Asked]) -> Mapping[tuple[str, int], list[Sample]]:
@@ -92,12 +92,12 @@ class Session:
         documents = defaultdict(list)
         for asked in batch:
             documents[asked.task].append(asked.document)
-        # Its progress bars would be drawn over ours, which keeps the stderr it began with.
+        # Its progress bars would be drawn over ours, which keeps the original stderr.
         with self.log.open("a") as output, redirect_stderr(output):
             results = simple_evaluate(
                 self.model,
                 tasks=[self.tasks[name] for name in documents],
-                # In order, because it numbers the documents as it meets them.
+                # Sorted, as lm_eval numbers the documents in their order.
                 samples={name: sorted(numbers) for name, numbers in documents.items()},
                 bootstrap_iters=0,
                 apply_chat_template=self.chat,
@@ -113,10 +113,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """Opens sessions on these tasks.
+    """Opens sessions on tasks.
 
     Attributes:
-        tasks: By name.
+        tasks: Tasks of lm_eval by name.
         tokenizer: Folder of an endpoint's tokenizer.
     """
 
@@ -127,11 +127,11 @@ class Harness:
     def open(self, config: EngineConfig, *, log: Path) -> Iterator[Policy]:
         """A session in place of a policy: ``play`` asks it for samples, not for messages.
 
-        A folder is loaded by transformers, or served by vLLM; then it is an endpoint like others.
+        transformers loads a folder; vLLM serves it, and it is then used as an endpoint.
 
         Raises:
             EngineError: the engine does not start, or is a recording.
-            MissingError: log-likelihoods are needed, and the endpoint gives none.
+            MissingError: the tasks need log-likelihoods, and the endpoint gives none.
         """
         if config.backend == "recorded":
             raise MissingError("lm_eval asks a model: give --model a folder or a URL")
@@ -151,18 +151,20 @@ class Harness:
             yield cast(Policy, Session(model, self.tasks, chat, log))
 
     def _served(self, config: EngineConfig, stack: ExitStack, log: Path) -> LM:
-        from tasks.benchmarks.suites.general.harness_endpoint import weighing, writing
+        from tasks.benchmarks.suites.general.endpoint_models import likelihood_model, text_model
 
         if config.backend == "endpoint":
             url, tokenizer = config.urls[0].rstrip("/"), self.tokenizer
-            config = replace(config, model=remote.name_of(Path(config.model)) or config.model)
+            config = replace(
+                config, model=endpoint_model.name_of(Path(config.model)) or config.model
+            )
             check(url, config.model, api_key(config.api_key_env))
         else:
             url = stack.enter_context(server.serving(config, log))
             tokenizer = model_folder(config)
         if all(task.OUTPUT_TYPE == "generate_until" for task in self.tasks.values()):
-            return writing(config, url)
-        return weighing(config, url, tokenizer)
+            return text_model(config, url)
+        return likelihood_model(config, url, tokenizer)
 
 
 def _folder(config: EngineConfig) -> HFLM:

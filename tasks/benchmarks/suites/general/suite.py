@@ -1,6 +1,6 @@
-"""General ability, as lm_eval measures it: GSM8K, BIG-Bench Hard, IFEval (the extra ``bench``).
+"""General ability by lm_eval: GSM8K, BIG-Bench Hard, IFEval (the extra ``bench``).
 
-Each task is lm_eval's own, included by a file that puts the pinned data in place of the hub's.
+Each task is lm_eval's own, included by a file that replaces the hub's data by the pinned data.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ PACKAGES: Final = ("lm_eval", "langdetect", "immutabledict", "nltk")
 SENTENCES: Final = frozenset(
     {"length_constraints:number_sentences", "change_case:capital_word_frequency"}
 )
-"""Instructions of IFEval that are checked with NLTK's ``punkt_tab``."""
+"""Instructions of IFEval whose check needs NLTK's ``punkt_tab``."""
 
 Scorer = Callable[[Sequence[Sample]], Score]
 
 
 def open_gsm8k(options: Options) -> Benchmark:
-    """1,319 word problems, 5 worked examples before each, one number right."""
+    """1,319 word problems with 5 worked examples; the answer is one number."""
     folder = files.fetch("gsm8k", options.data, options.mirror).resolve()
     data = {"data_files": {one: str(folder / f"{one}.jsonl") for one in ("train", "test")}}
-    # Chosen at random, a problem's examples would depend on what was asked before it.
+    # Random examples would depend on the problems asked before.
     own = {"fewshot_config": {"sampler": "first_n"}, "dataset_kwargs": data}
     return _benchmark("gsm8k", options, {"gsm8k": ("gsm8k/gsm8k.yaml", own)}, gsm8k_score)
 
 
 def open_bbh(options: Options) -> Benchmark:
-    """24 subsets with choices, 3 examples before each; right is the likeliest by length."""
+    """24 subsets with choices and 3 examples; the choice with the best likelihood by length."""
     folder = files.fetch("bbh", options.data, options.mirror).resolve()
     specs = {}
     for path in sorted((_packaged() / "leaderboard" / "bbh_mc").glob("[!_]*.yaml")):
@@ -69,7 +69,7 @@ def open_ifeval(options: Options) -> Benchmark:
 
 
 def gsm8k_score(samples: Sequence[Sample]) -> Score:
-    """Whether the last number is right; part ``strict``: and stands after ``####``."""
+    """1 if the last number is right; part ``strict``: 1 if it also follows ``####``."""
     by_filter = {sample["filter"]: float(sample["exact_match"]) for sample in samples}
     value = by_filter["flexible-extract"]
     reason = "" if value else f"found {samples[-1]['filtered_resps'][0]}"
@@ -83,7 +83,7 @@ def bbh_score(samples: Sequence[Sample]) -> Score:
 
 
 def ifeval_score(samples: Sequence[Sample]) -> Score:
-    """1 where every instruction is followed; parts: how many are, strictly and loosely."""
+    """1 if every instruction is followed; parts: numbers of followed ones, strict and loose."""
     [sample] = samples
     strict, loose = sample["inst_level_strict_acc"], sample["inst_level_loose_acc"]
     ids = sample["doc"]["instruction_id_list"]
@@ -120,11 +120,11 @@ class Play:
     async def __call__(self, item: Item, policy: Policy, _seed: int) -> Attempt:
         session = cast(Session, policy)
         samples = await session.ask(item.gold["task"], item.gold["document"])
-        return Attempt((assistant(_said(samples[0])),), self.score(samples))
+        return Attempt((assistant(_text(samples[0])),), self.score(samples))
 
 
-def _said(sample: Sample) -> str:
-    """What the model wrote; of choices, each with its log-likelihood."""
+def _text(sample: Sample) -> str:
+    """The text of the model, or the choices with their log-likelihoods."""
     responses = [one[0] for one in sample["resps"]]
     if isinstance(responses[0], str):
         return responses[0]
@@ -201,7 +201,7 @@ def _packaged() -> Path:
     """lm_eval's folder of tasks.
 
     Raises:
-        MissingError: it, or what it needs for IFEval, is not installed.
+        MissingError: lm_eval, or a package that IFEval needs, is not installed.
     """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise MissingError(f"the extra bench is missing: uv pip install {' '.join(missing)}")
@@ -211,10 +211,10 @@ def _packaged() -> Path:
 
 
 def _has_punkt() -> bool:
-    """Whether NLTK can split sentences; lm_eval's import tries to download what that takes.
+    """Whether NLTK can split sentences; importing lm_eval's module tries to download its data.
 
     Raises:
-        OSError: NLTK refuses the file that it found, as it does hard links.
+        OSError: NLTK refuses the file that it found, as it refuses hard links.
     """
     _packaged()
     from lm_eval.tasks.ifeval.instructions_util import count_sentences

@@ -1,1 +1,1 @@
-"""MT-Bench."""
+"""MT-Bench: open questions, judged in pairs of runs."""

@@ -1,7 +1,7 @@
-"""MT-Bench's judge: which of two answers is better, asked in both orders.
+"""MT-Bench's judge of the better of two answers, asked in both orders.
 
-A judge prefers what stands first, so a preference counts only if it survives the other order. What
-it says without a verdict counts as nothing, and how often that was is a figure of its own.
+Judges prefer the first answer, so a preference counts only if it is the same in both orders. A
+judge's text without a verdict does not count; the share of such texts is a figure.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any, Final, NamedTuple
 
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
-from tasks.benchmarks.ask import ask
 from tasks.benchmarks.options import Helper
 from tasks.benchmarks.shape import Score, UnscoredError
+from tasks.benchmarks.suites.ask import ask
 
 _VERDICT: Final = re.compile(r"\[\[([ABC])\]\]")
 
 
 class Pair(NamedTuple):
-    """What is compared: both turns of a question, of two models; lists have an element a turn.
+    """Both turns of a question with the answers of two models; lists have an element per turn.
 
     Attributes:
-        questions: Of the user.
-        after, before: The answers under test, and those they are compared with.
-        reference: The right answers; None where the judge gets none.
+        questions: Questions of the user.
+        after, before: Answers under test, and the answers to compare them with.
+        reference: Right answers; None if the judge gets none.
     """
 
     questions: Sequence[str]
@@ -46,9 +46,9 @@ class Turn(NamedTuple):
 
     @property
     def value(self) -> float | None:
-        """1 where the answer under test won in both orders, 0 where it lost in both, else 0.5.
+        """1 if the answer under test won in both orders, 0 if it lost in both, else 0.5.
 
-        None where a verdict is missing.
+        None if a verdict is missing.
         """
         if self.first is None or self.second is None:
             return None
@@ -56,15 +56,15 @@ class Turn(NamedTuple):
 
     @property
     def swayed(self) -> bool:
-        """The same position won in both orders."""
+        """Whether the same position won in both orders."""
         return self in (("A", "A"), ("B", "B"))
 
 
 def read_verdict(text: str) -> str | None:
-    """A, B, or C for a tie; None where the judge gave no verdict or several.
+    """A, B, or C for a tie; None if the judge gave no verdict or several.
 
-    The authors take the first of the three letters that occurs anywhere, so that a judge which
-    repeats its instructions would always prefer A.
+    The authors take the first verdict in the text, so that a judge that repeats its instructions
+    would always prefer A.
     """
     found = set(_VERDICT.findall(text))
     return found.pop() if len(found) == 1 else None
@@ -72,16 +72,16 @@ def read_verdict(text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A question's verdicts, the turns in order."""
+    """The verdicts on a question, by turn."""
 
     judge: str
     turns: Sequence[Turn]
 
     def score(self, answer: tuple[Message, ...]) -> Score:
-        """The mean over the turns that have both verdicts, a tie as a half.
+        """The mean over the turns that have both verdicts; a tie is 0.5.
 
         Raises:
-            UnscoredError: no turn has; the part ``unparsed`` is kept.
+            UnscoredError: no turn has both; the error keeps the part ``unparsed``.
         """
         verdicts = [verdict for turn in self.turns for verdict in turn]
         parts = {"unparsed": fmean(verdict is None for verdict in verdicts)}
@@ -101,8 +101,8 @@ class Pairwise:
     """A judge with the authors' prompts.
 
     Attributes:
-        judge: Whom it asks.
-        prompts: Their templates, by name.
+        judge: The judge.
+        prompts: Templates of the authors by name.
     """
 
     judge: Helper
@@ -114,10 +114,10 @@ class Pairwise:
         return cls(judge, {one["name"]: one for one in map(json.loads, lines)})
 
     async def __call__(self, pair: Pair, seed: int) -> Comparison:
-        """Both turns in both orders.
+        """Judge both turns in both orders.
 
         Raises:
-            tasks.benchmarks.ask.JudgeError: a prompt does not fit the judge's context.
+            tasks.benchmarks.suites.ask.JudgeError: a prompt does not fit the judge's context.
         """
         turns = []
         for turn in (1, 2):

@@ -1,7 +1,7 @@
 """MT-Bench (arXiv 2306.05685): 80 open questions with a follow-up, judged in pairs.
 
-A judge says which of two models answered better, before training or after. ``mt-bench-answers``
-collects the answers of one; ``mt-bench`` has the other answer and be judged against them.
+A judge says which of two models answered better. ``mt-bench-answers`` collects the answers of one
+model; ``mt-bench`` asks the other model and compares its answers with them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Final
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import Talk
 from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.scores.scored_file import SCORED, read_configuration, read_scored
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.suites.ask import Talk
 from tasks.benchmarks.suites.mt_bench.judge import Pair, Pairwise
 from tasks.benchmarks.suites.mt_bench.temperatures import Temperatures
 
@@ -35,15 +35,15 @@ TEMPERATURE: Final[Mapping[str, float]] = {
     "stem": 0.1,
     "humanities": 0.1,
 }
-"""Of each category, as the authors sample."""
+"""Category -> the authors' temperature of sampling."""
 REFERENCED: Final = ("reasoning", "math", "coding")
-"""Categories whose judge reads a reference answer."""
+"""Categories for which the judge reads a reference answer."""
 WRONG: Final = frozenset({104, 105, 109, 111, 113, 114, 120, 122, 124, 125, 126, 128, 130})
 """Questions whose stored reference answer is wrong, by FastChat's pull request 3158."""
 
 
 def open_answers(options: Options) -> Benchmark:
-    """The questions, to be answered only: a score of 1 says that both turns have an answer."""
+    """The questions without a judge; a score of 1 means that both turns have an answer."""
     return _benchmark(ANSWERS, _items(_folder(options)), Answering())
 
 
@@ -51,7 +51,7 @@ def open_pairs(options: Options) -> Benchmark:
     """The questions that another run answered, judged in pairs. The score is the win rate.
 
     Raises:
-        MissingError: no judge or no other run was named, or it has no answers.
+        MissingError: no judge or no other run was named, or the run has no answers.
     """
     judge = options.need_judge("mt-bench")
     run = _answered(options.against)
@@ -80,7 +80,7 @@ def open_pairs(options: Options) -> Benchmark:
 
 
 def _answered(against: Path | None) -> Path:
-    """The folder of the other run: the one named, or the one of that benchmark in it."""
+    """The folder of the other run: the named one, or that of the benchmark inside it."""
     for run in (against / ANSWERS, against) if against else ():
         if (run / SCORED).is_file():
             return run
@@ -111,11 +111,11 @@ class Answering:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Asks both turns, and a judge whether the answers are better than those of another run.
+    """Asks both turns, and a judge to compare the answers with those of another run.
 
     Attributes:
         pairwise: The judge.
-        before: Question -> the other answers.
+        before: Question -> answers of the other run.
     """
 
     pairwise: Pairwise

@@ -1,4 +1,4 @@
-"""One model at several temperatures: a benchmark that samples some questions hotter than others."""
+"""An engine that samples from one model at several temperatures, one per category."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Temperatures:
     """Opens an engine that answers each dialogue at the temperature of its first message.
 
     Attributes:
-        of: Content of a dialogue's first message -> temperature.
+        of: Content of the first message of a dialogue -> temperature.
     """
 
     of: Mapping[str, float]
 
     @contextmanager
     def open(self, config: EngineConfig, *, log: Path) -> Iterator[Policy]:
-        """As :func:`services.engines.open_engine`; the temperature of `config` is not used.
+        """As :func:`services.engines.open_engine`, but ignores the temperature of `config`.
 
-        For a model folder vLLM runs as a server, because several engines in one process would hold
-        the model several times, as those of ``transformers`` do.
+        vLLM runs a model folder as a server, as several engines in one process would hold the model
+        several times, which those of ``transformers`` do.
         """
         with ExitStack() as stack:
             wanted = {

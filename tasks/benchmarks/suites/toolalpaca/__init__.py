@@ -1,1 +1,1 @@
-"""ToolAlpaca."""
+"""ToolAlpaca: calls of unseen APIs, by match and by judge."""

@@ -1,6 +1,6 @@
-"""ToolAlpaca by its official protocol: a simulated API answers the calls, a judge reads the whole.
+"""ToolAlpaca by its official protocol: a simulated API and a judge of the whole solution.
 
-Both are named models, asked with the authors' prompts. Numbers do not compare with GPT-4's.
+Both are named models with the authors' prompts. The figures are not comparable with those by GPT-4.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps
 from dialogue.tool_text import FunctionCall, calls_of
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import JudgeError, Talk, ask
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, Item, Score
+from tasks.benchmarks.suites.ask import JudgeError, Talk, ask
 from tasks.benchmarks.suites.toolalpaca.suite import ASK_USER, read_apis, tools_of
 
 MAX_ROUNDS: Final = 10
 LONGEST_RESPONSE: Final = 3_000
-"""Characters of a response that the policy gets to read, as in the authors' agent."""
+"""Maximum number of characters of a response, as in the authors' agent."""
 
 _PROMPT = "You fulfil a request by calling functions of the API {name}. In the end, tell the user."
 _USER = """\
@@ -34,14 +34,14 @@ _YES: Final = "Yes"
 
 
 class Verdict(NamedTuple):
-    """What the judge found of the calls, and of the final response: Yes, No or Uncertain."""
+    """The judge's verdicts on the calls and on the final response: Yes, No or Uncertain."""
 
     process: str
     response: str
 
 
 def read_verdict(text: str) -> Verdict | None:
-    """The verdict in a judge's answer; None where it gave none."""
+    """The verdict in a judge's answer; None if it has none."""
     results = text.split("## Results", 1)[-1]
     process = re.search(r"Process Correctness: (\w+)", results)
     response = re.search(r"Final Response Correctness: (\w+)", results)
@@ -61,7 +61,7 @@ def judged(verdict: Verdict) -> Score:
 
 
 NO_CALL: Final = replace(judged(Verdict("No", "No")), reason="no call was made")
-"""Of a solution without any call, which the authors count as wrong without asking the judge."""
+"""Score of a solution without a call, which the authors count as wrong without a judge."""
 
 
 def open_benchmark(options: Options) -> Benchmark:
@@ -173,7 +173,7 @@ class _Protocol:
 
 
 def write_solution(answer: tuple[Message, ...]) -> str:
-    """The policy's calls with what they returned, and its last words, as the judge reads them."""
+    """The solution for the judge: the policy's calls, their results, and its last message."""
     calls = [call for message in answer for call in calls_of(message)]
     returns = [message["content"] for message in answer if message["role"] == "tool"]
     steps = [

@@ -1,6 +1,6 @@
-"""ToolAlpaca (arXiv 2306.05301): one instruction, an API the model has never seen.
+"""ToolAlpaca (arXiv 2306.05301): one instruction, and an API that the model has never seen.
 
-Scored by call match: the calls of one answer against the golden ones. The official protocol, with a
+The score is a match of the calls of one answer with the golden calls. The official protocol, with a
 simulated API and a judge, is :mod:`tasks.benchmarks.suites.toolalpaca.judge`.
 """
 
@@ -17,12 +17,12 @@ from dialogue.protocols import Message, Tool
 from tasks.benchmarks import files
 from tasks.benchmarks.options import Options
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
-from tasks.benchmarks.suites.call_match import Step, match, parse_golden
 from tasks.benchmarks.suites.functions import called, calling, tool
+from tasks.benchmarks.suites.toolalpaca.call_match import Step, match, parse_golden
 
 SPLITS: Final = ("simulated", "real")
 ASK_USER: Final = "getDetails"
-"""The function of the official agent that asks the user; it stands in no API's documentation."""
+"""The official agent's function to ask the user, which no API documents."""
 
 _PROMPT = """\
 You fulfil a request by calling functions of the API {name}. Call every function that it needs, \
@@ -62,7 +62,7 @@ def read_apis(folder: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 
 def tools_of(split: str, api: Mapping[str, Any]) -> tuple[Tool, ...]:
-    """The functions of an API; credentials, which the caller adds, are none of their parameters."""
+    """The functions of an API, without parameters for credentials, which the caller adds."""
     described = api["Function_Description"]
     secrets = api.get("Authentication") or {}
     functions = [
@@ -72,19 +72,19 @@ def tools_of(split: str, api: Mapping[str, Any]) -> tuple[Tool, ...]:
 
 
 def steps_of(split: str, api: Mapping[str, Any], number: int) -> list[Step] | None:
-    """The golden calls of an instruction; None where one is to a function nobody documented."""
+    """The golden calls of an instruction; None if a function is not documented."""
     names = {one["function"]["name"] for one in tools_of(split, api)}
     steps = parse_golden(api["Golden_Answers"][number], api.get("Authentication") or {}, ASK_USER)
     return steps if all(step.name in names for step in steps) else None
 
 
 def score(item: Item, message: Message) -> Score:
-    """Whether the calls are the golden ones, in order."""
+    """1 if the calls are the golden ones in order, else 0."""
     return match([Step(**step) for step in item.gold], called(message))
 
 
 def gold(item: Item) -> Message:
-    """The golden calls as a message; any value does where the golden one is a placeholder."""
+    """The golden calls as a message; placeholders match any value."""
     steps = [Step(**step) for step in item.gold]
     return calling(*((step.name, step.example()) for step in steps))
 
@@ -117,7 +117,7 @@ def _counts(items: Sequence[Item]) -> dict[str, Any]:
 
 
 def _tool(name: str, text: str, secrets: Mapping[str, Any]) -> Tool:
-    """A function from its description, which holds its parameters as JSON in a line of its own."""
+    """A function from its description, which has the parameters as JSON in one line."""
     found = re.search(r"^Parameters: (.*)$", text, re.MULTILINE)
     parameters = json.loads(found[1]) if found else {}
     wanted = {key: said for key, said in parameters.items() if key not in secrets}
@@ -133,7 +133,7 @@ def _tool(name: str, text: str, secrets: Mapping[str, Any]) -> Tool:
 
 
 def _schema(said: str) -> dict[str, str]:
-    """``Required. integer. Which page.`` as a schema; the words stay as they are."""
+    """``Required. integer. Which page.`` as a schema with the text as description."""
     kind = said.removeprefix("Required.").strip().partition(".")[0].casefold()
     if kind.startswith(("array", "object")):
         return {"type": "array" if kind.startswith("array") else "object", "description": said}

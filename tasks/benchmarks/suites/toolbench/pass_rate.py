@@ -1,8 +1,7 @@
-"""ToolBench by its pass rate (SoPR, arXiv 2403.07714): the policy calls, a model plays the APIs,
-a judge says whether what came out solves the request.
+"""ToolBench by its pass rate (SoPR, arXiv 2403.07714), with simulated APIs and a judge.
 
-The judge has the authors' prompts, the simulator ours: theirs is a model of its own. Numbers
-compare with those of the same judge and simulator only.
+The judge has the authors' prompts and the simulator ours, as theirs is a trained model. Figures are
+comparable only with the same judge and simulator.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from dialogue.seeds import stable_seed
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import FunctionCall, calls_of
 from tasks.benchmarks import files
-from tasks.benchmarks.ask import JudgeError, Talk, ask
 from tasks.benchmarks.options import Helper, Options
 from tasks.benchmarks.shape import Attempt, Benchmark, ContextFullError, Item, Score
+from tasks.benchmarks.suites.ask import JudgeError, Talk, ask
 from tasks.benchmarks.suites.functions import tool
 from tasks.benchmarks.suites.toolbench.suite import read_items
 
 Status = Literal["Solved", "Unsure", "Unsolved"]
 VALUE: Final[Mapping[Status, float]] = {"Solved": 1.0, "Unsure": 0.5, "Unsolved": 0.0}
 MAX_STEPS: Final = 12
-"""Messages of the policy, as in the authors' CoT@1."""
+"""Maximum number of messages of the policy, as in the authors' CoT@1."""
 LONGEST_RESPONSE: Final = 2_048
-"""Characters of a response that the policy gets to read."""
+"""Maximum number of characters of a response."""
 FINISH: Final = tool(
     "Finish",
     "Ends the work with the answer, which is all that the user sees, or gives up.",
@@ -80,7 +79,7 @@ def open_benchmark(options: Options) -> Benchmark:
 
 
 def final_answer(call: FunctionCall) -> str | None:
-    """What a call of Finish tells the user; None for another call, or where it tells nothing."""
+    """The answer to the user in a call of Finish; None for another call or no answer."""
     try:
         given = loads(call.arguments)
     except ValueError:
@@ -94,14 +93,14 @@ def final_answer(call: FunctionCall) -> str | None:
 
 
 def read_status(text: str) -> Status | None:
-    """The status in a judge's answer; None where it gave none, or several."""
+    """The status in a judge's answer; None if it has none or several."""
     found = set(_STATUS.findall(text))
     return cast(Status, found.pop()) if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """A judge with the authors' prompts: of the answer, and if that leaves doubt, of all steps."""
+    """A judge with the authors' prompts: of the answer and, if unsure, of all steps."""
 
     judge: Helper
     prompts: Mapping[str, str]
@@ -134,7 +133,7 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Plays a query; without an answer given by Finish it is unsolved, and no judge is asked."""
+    """Plays a query; without an answer by Finish it is unsolved without a judge."""
 
     judging: Judging
     simulator: Helper
@@ -151,7 +150,7 @@ class Protocol:
         return talk.attempt(Score(VALUE[status], f"judged {status}", parts))
 
     async def _work(self, item: Item, talk: Talk, seed: int) -> tuple[str | None, str]:
-        """The answer that Finish gave; or None, and why there is none."""
+        """The answer of Finish, or None with the reason."""
         for _ in range(MAX_STEPS):
             try:
                 message = await talk.turn()
@@ -177,7 +176,7 @@ class Protocol:
 
 
 def details(answer: Sequence[Message], final: str) -> dict[str, Any]:
-    """The steps as the authors' judge reads them: a chain of nodes, each below the one before."""
+    """The steps for the authors' judge: a chain of nodes, each the child of the one before."""
     returned = [message["content"] for message in answer if message["role"] == "tool"]
     nodes: list[dict[str, Any]] = []
     for message in (one for one in answer if one["role"] == "assistant"):

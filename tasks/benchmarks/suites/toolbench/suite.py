@@ -1,8 +1,8 @@
-"""ToolBench by its tool path: does the model pick the right APIs among others, and call them well?
+"""ToolBench by its tool path: choice of the right APIs among others, and valid calls.
 
 The queries are StableToolBench's solvable ones (arXiv 2403.07714). They name the relevant APIs but
-no arguments, so arguments are held against their schema only. No API answers: all calls are asked
-for in one message.
+no arguments, so arguments are checked against their schema only. No API answers: the model makes
+all calls in one message.
 """
 
 from __future__ import annotations

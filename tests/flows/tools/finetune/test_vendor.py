@@ -10,12 +10,12 @@ import pytest
 
 from dialogue.errors import EngineError
 from flows.tools.finetune.__main__ import main
-from services import endpoint_model as remote
+from services import endpoint_model
 from services.engines import EngineSettings
 from tasks.bootstrap import job as bootstrap
 from tasks.evaluate import job as evaluate
 from tasks.extract import job as extract
-from tasks.rounds import start as policies
+from tasks.rounds.start import start_from
 from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
 from tests.flows.tools.finetune.vendor import BASE, KEY, TUNED, Vendor, vendor
 from tests.helpers.recording import (
@@ -49,7 +49,7 @@ def models(tmp_path: Path) -> dict[str, Path]:
     folders = {"base": tmp_path / "models" / "base", "tuned": tmp_path / "models" / "tuned"}
     for folder, name in zip(folders.values(), (BASE, TUNED), strict=True):
         config = bootstrap.BootstrapConfig("endpoint", name, 0, size, none, none)
-        assert bootstrap.bootstrap(config, DIALOGUE, tmp_path, folder, work=tmp_path / "w") == {}
+        assert bootstrap.make_base(config, DIALOGUE, tmp_path, folder, work=tmp_path / "w") == {}
     return folders
 
 
@@ -84,7 +84,7 @@ def test_it_is_harvested_exported_and_evaluated(
     for split in ("val", "test"):
         assert [result.error for result in arms[split]["tuned"].results] == [None]
         assert arms[split]["tuned"].metrics.success.value == 1.0
-    extract.extract(SETS, trees, sets)
+    extract.extract_sets(SETS, trees, sets)
     for name in ("sft", "dpo"):
         rows = (sets / f"{name}.jsonl").read_text(encoding="utf-8")
         (sets / f"{name}.jsonl").write_text(rows * 10, encoding="utf-8")
@@ -110,7 +110,7 @@ def test_a_key_that_is_wrong_stops_it_before_any_dialogue(
 def test_a_round_starts_from_it_but_does_not_train_it(
     tmp_path: Path, models: dict[str, Path]
 ) -> None:
-    policies.start(models["base"], tmp_path / "r1" / "start")
+    start_from(models["base"], tmp_path / "r1" / "start")
     config = TrainConfig(
         0, Holdout(0.0, 1, 0.0), 0.0, "", {"arm": Arm(method="sft", dataset="sft")}
     )
@@ -119,6 +119,6 @@ def test_a_round_starts_from_it_but_does_not_train_it(
 
 
 def test_the_name_of_a_model_is_its_folder_unless_it_says_another(models: dict[str, Path]) -> None:
-    assert remote.name_of(models["tuned"]) == TUNED
-    assert remote.name_of(models["tuned"].parent) is None
-    assert json.loads((models["base"] / remote.FILE).read_text()) == {"model": BASE}
+    assert endpoint_model.name_of(models["tuned"]) == TUNED
+    assert endpoint_model.name_of(models["tuned"].parent) is None
+    assert json.loads((models["base"] / endpoint_model.FILE).read_text()) == {"model": BASE}

@@ -209,7 +209,7 @@ def test_text_that_is_not_what_was_sampled(tokenizer):
     check(subject(tokenizer, [{**DIALOGUE, "sampled": as_said}]))
     tight = sampled(tokenizer, said.replace('": "', '":"'), "there is one<|end|>")
     message = refused(subject(tokenizer, [{**DIALOGUE, "sampled": tight}]), "max_rewritten")
-    assert "1 of 2 answers read otherwise than the model wrote them" in message
+    assert "1 of 2 answers differ from what the model wrote" in message
     assert '{"name":"sear' in message
     assert '{"name": "sear' in message
 
@@ -225,7 +225,7 @@ def test_a_template_that_encodes_arguments_twice(tokenizer):
     change(tokenizer, "call.function.arguments if call.function.arguments is string else ", "")
     said = '<tool_call>{"name": "search_hotel", "arguments": {"area": "north"}}</tool_call><|end|>'
     row = {**GOOD, "sampled": sampled(tokenizer, said)}
-    refused(subject(tokenizer, [row]), "read otherwise")
+    refused(subject(tokenizer, [row]), "differ from what the model wrote")
 
 
 def test_some_may_read_otherwise(tokenizer):

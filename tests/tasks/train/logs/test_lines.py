@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
 
-from tasks.train.logs.lines import Lines, say_by_lines
+from tasks.train.logs.lines import Lines, log_progress
 from tests.tasks.train.logs.line import Line
 
 STEP = r"training: step {} of 4, loss \d+\.\d{{3}}"
@@ -25,7 +25,7 @@ def test_steps_loss_and_what_is_left(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     training = trainer(tmp_path, bar=False)
-    say_by_lines(training)
+    log_progress(training)
     with caplog.at_level(logging.INFO, "tasks.train.logs.lines"):
         training.train()
     first, second = caplog.messages
@@ -39,7 +39,7 @@ def test_a_run_that_goes_on_counts_from_where_it_does(
 ) -> None:
     trainer(tmp_path, bar=False).train()
     training = trainer(tmp_path, bar=False)
-    say_by_lines(training)
+    log_progress(training)
     with caplog.at_level(logging.INFO, "tasks.train.logs.lines"):
         training.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
     assert [re.match(r"training: step (\d)", line)[1] for line in caplog.messages] == ["4"]  # type: ignore[index]
@@ -47,7 +47,7 @@ def test_a_run_that_goes_on_counts_from_where_it_does(
 
 def test_a_bar_stays(tmp_path: Path) -> None:
     training = trainer(tmp_path, bar=True)
-    say_by_lines(training)
+    log_progress(training)
     kinds = {type(one) for one in training.callback_handler.callbacks}
     assert ProgressCallback in kinds
     assert not kinds & {Lines, PrinterCallback}

@@ -1,4 +1,4 @@
-"""Calls against golden ones: the same functions in order, with the same arguments."""
+"""Match of calls with golden calls: the same functions in order, with the same arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.benchmarks.shape import Score
 from tasks.benchmarks.suites.functions import Called
 
 ANY: Final = "${any}"
-"""Stands for a value that nobody can know beforehand: the result of an earlier call."""
+"""Placeholder for a value that is unknown beforehand: the result of an earlier call."""
 
 _PLACEHOLDER: Final = re.compile(r'"?\$\{[^{}",]*\}?"?|"\{[^{}"]*\}"')
 # Four answers of the split `real` name a key twice: "symbols": "symbols": ["EUR"].
@@ -24,9 +24,9 @@ class Step(NamedTuple):
     """A golden call.
 
     Attributes:
-        name: Of the function.
-        arguments: With :data:`ANY` for values that are placeholders; None: any arguments do.
-        optional: An answer may leave it out.
+        name: Name of the function.
+        arguments: Arguments, with :data:`ANY` for placeholders; None: any arguments match.
+        optional: Whether an answer may leave the call out.
     """
 
     name: str
@@ -48,10 +48,10 @@ def parse_golden(
     """ToolAlpaca's golden steps.
 
     Args:
-        golden: With ``Action`` and ``Action_Input``, JSON text but for its placeholders.
-        secrets: Parameters that hold credentials, which a model cannot know: left out.
-        ask_user: The function that asks the user. What it says is free, and what follows depends
-            on a reply that a single answer does not see: optional.
+        golden: Steps with ``Action`` and ``Action_Input``, JSON text with placeholders.
+        secrets: Parameters with credentials, which a model cannot know; they are left out.
+        ask_user: Name of the function that asks the user. Its text is free, and later calls are
+            optional, as they depend on a reply that a single answer does not see.
     """
     steps: list[Step] = []
     for one in golden:
@@ -63,7 +63,7 @@ def parse_golden(
 
 
 def match(steps: Sequence[Step], calls: Sequence[Called]) -> Score:
-    """1 for the golden calls in their order, optional ones there or not; else 0.
+    """1 for the golden calls in order, with or without the optional ones; else 0.
 
     Parts: ``function``, the share of positions with the right function, and ``argument_f1``, of
     the triples function, parameter, value.
@@ -74,13 +74,13 @@ def match(steps: Sequence[Step], calls: Sequence[Called]) -> Score:
 
 
 def same(golden: Any, given: Any) -> bool:
-    """Whether a value is the golden one; 3, 3.0 and "3" are, as are words in another case."""
+    """Whether a value equals the golden one; 3, 3.0 and "3" are equal, and so is another case."""
     if golden == ANY:
         return True
     if isinstance(golden, Mapping) and isinstance(given, Mapping):
         return golden.keys() == given.keys() and all(same(golden[k], given[k]) for k in golden)
     if isinstance(golden, list) and isinstance(given, list):
-        if ANY in golden:  # nobody knows how many
+        if ANY in golden:  # of unknown length
             return True
         return len(golden) == len(given) and all(map(same, golden, given))
     return bool(_plain(golden) == _plain(given))
@@ -119,7 +119,7 @@ def _reason(step: Step | None, call: Called | None) -> str:
 
 
 def _argument_f1(steps: Sequence[Step], calls: Sequence[Called]) -> float:
-    """Each golden call is held against the first call of its function that is still free."""
+    """F1 of the arguments; a golden call is paired with the first free call of its function."""
     free = list(calls)
     found = 0
     for step in steps:
@@ -131,13 +131,13 @@ def _argument_f1(steps: Sequence[Step], calls: Sequence[Called]) -> float:
         found += len([name for name in golden if name in given and same(golden[name], given[name])])
     total = sum(len(_given(step.arguments)) for step in steps)
     total += sum(len(_given(call.arguments)) for call in calls)
-    if not total:  # nobody had arguments to give: right if the functions are
+    if not total:  # no arguments at all: right if the functions are right
         return float([step.name for step in steps] == [call.name for call in calls])
     return 2 * found / total
 
 
 def _given(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The arguments that say something: golden answers write "" for what is not given."""
+    """The arguments with a value; golden answers have "" for a missing one."""
     return {name: value for name, value in (arguments or {}).items() if value not in ("", None)}
 
 

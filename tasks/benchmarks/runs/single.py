@@ -1,4 +1,4 @@
-"""One benchmark from a plan to its files: played, summed up, written down."""
+"""A run of one benchmark by a plan: play the items, compute the metrics, write the files."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.engines import EngineConfig
-from tasks.benchmarks.runner import choose, run
+from tasks.benchmarks.runs.runner import choose, run
+from tasks.benchmarks.runs.summary import Metrics, summarise, write_metrics
 from tasks.benchmarks.scores.scored_file import read_configuration
 from tasks.benchmarks.shape import Benchmark
-from tasks.benchmarks.summary import Metrics, summarise, write_metrics
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which items of a benchmark are asked, and how many at once.
+    """The choice of items of a benchmark, and limits of the run.
 
     Attributes:
-        limit: So many, a random sample that depends on the seed only; None for all.
-        seed: Of the sample, and of sampling.
-        concurrency: Items in progress at any time; in effect, the engine's batch.
-        max_tokens: Most tokens of one message, where a benchmark allows more; None for its own.
-            What a small model writes that rambles is cut off there, and scored as it is.
+        limit: Number of items, a random sample that depends on the seed only; None for all.
+        seed: Seed of the sample and of sampling.
+        concurrency: Number of items in progress at once; in effect, the engine's batch.
+        max_tokens: Maximum number of tokens of one message, if the benchmark allows more; None for
+            the benchmark's own. A longer message is cut there and scored as it is.
     """
 
     limit: int | None = None
@@ -44,7 +44,7 @@ def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> M
 
     Raises:
         EngineError: the engine does not start.
-        ValueError: nothing could be scored, or the folder holds another run.
+        ValueError: no item could be scored, or the folder has another run.
     """
     items = choose(benchmark.items, plan.limit, plan.seed)
     longest = min(benchmark.max_tokens, plan.max_tokens or benchmark.max_tokens)

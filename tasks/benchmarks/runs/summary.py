@@ -1,4 +1,4 @@
-"""metrics.json: what a run shows, beside what is the most and the least its metric can show."""
+"""Metrics of a benchmark run, with the ceiling and the floor of its score: metrics.json."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ METRICS = "metrics.json"
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """A run in figures.
+    """The figures of a run.
 
     Attributes:
-        benchmark: Its name.
-        items: Scored items; every figure but the next two and the parts is about them.
-        unscored: Items without a score.
-        errors: Why, and how many of them for that reason.
-        score: The headline figure: the mean over items.
-        ceiling, floor: The same of the benchmark's own answers, and of empty ones, over the same
-            items; None where these are not known.
+        benchmark: Name of the benchmark.
+        items: Number of scored items; all figures but the next two and the parts are about them.
+        unscored: Number of items without a score.
+        errors: Number of unscored items by reason.
+        score: Headline figure, the mean over items.
+        ceiling, floor: Mean scores of the benchmark's own answers, and of empty ones, on the same
+            items; None if unknown.
         parts: Further figures, each over the items that have it, scored or not.
-        by_group: The headline figure by category.
+        by_group: Headline figure by category.
         figures: Figures of the whole run that are no mean over items.
-        known: What the benchmark reports as it stands: excluded items, remarks.
-        prompt_tokens, completion_tokens: Means per item.
+        known: Facts that the benchmark reports unchanged, as counts of excluded items.
+        prompt_tokens, completion_tokens: Mean numbers of tokens per item.
     """
 
     benchmark: str

@@ -1,4 +1,4 @@
-"""One question to a judge, one turn of a policy: what the benchmarks of several turns share."""
+"""Questions to a judge and dialogues with a policy, for benchmarks of several turns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tasks.benchmarks.shape import Attempt, ContextFullError, Score
 
 
 class JudgeError(RuntimeError):
-    """A judge that cannot answer, or whose answer holds no verdict: no score, and no zero."""
+    """A judge cannot answer, or its answer has no verdict: the item is unscored, not 0."""
 
 
 async def ask(judge: Helper, prompt: str, seed: int, system: str = "") -> str:
-    """What the judge says to a prompt.
+    """The answer of the judge to a prompt.
 
     Raises:
-        JudgeError: the prompt does not fit its context.
+        JudgeError: the prompt does not fit the judge's context.
     """
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": prompt})
@@ -31,11 +31,11 @@ async def ask(judge: Helper, prompt: str, seed: int, system: str = "") -> str:
 
 @dataclass(slots=True)
 class Talk:
-    """A dialogue with the policy under test, and what it costs.
+    """A dialogue with the policy under test, and its tokens.
 
     Attributes:
-        policy, tools, seed: Who is asked, what it may call, and the seed of its messages.
-        messages: All so far.
+        policy, tools, seed: The policy, its tools, and the seed of its messages.
+        messages: All messages so far.
     """
 
     policy: Policy
@@ -52,14 +52,14 @@ class Talk:
 
     @property
     def answer(self) -> tuple[Message, ...]:
-        """What came after the messages it began with."""
+        """The messages after those that the dialogue began with."""
         return tuple(self.messages[self._given :])
 
     async def turn(self) -> Message:
-        """The policy's next message, which is added to the dialogue.
+        """Ask the policy for its next message, and add it to the dialogue.
 
         Raises:
-            ContextFullError: there is no room for it.
+            ContextFullError: the context has no room for it.
         """
         made = await self.policy(
             self.messages, self.tools, seed=stable_seed(self.seed, self._asked)

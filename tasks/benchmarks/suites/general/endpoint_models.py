@@ -1,7 +1,7 @@
 """lm_eval's models behind an OpenAI-compatible endpoint.
 
-What a model writes comes from its chat completions, so the server's template applies; how likely it
-holds a text comes from its completions, which not every server answers with log-probabilities.
+Texts come from the server's chat completions, so its template applies. Log-likelihoods come from
+its completions, which not every server answers with log-probabilities.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from services.engines.endpoint import api_key
 from tasks.benchmarks.options import MissingError
 
 PROBE: Final = (1, 2, 3)
-"""Tokens of a prompt whose log-probabilities are asked for, to see whether a server gives any."""
+"""Prompt tokens of a test request for log-probabilities."""
 
 
-def writing(config: EngineConfig, url: str) -> LM:
-    """A model that is asked for texts."""
+def text_model(config: EngineConfig, url: str) -> LM:
+    """A model for texts."""
     return LocalChatCompletion(base_url=f"{url}/chat/completions", **_common(config))
 
 
-def weighing(config: EngineConfig, url: str, tokenizer: Path | None) -> LM:
-    """A model that is asked for log-likelihoods.
+def likelihood_model(config: EngineConfig, url: str, tokenizer: Path | None) -> LM:
+    """A model for log-likelihoods.
 
     Args:
-        config: Names the model.
-        url: Of the server, up to and with ``/v1``.
-        tokenizer: Folder of the model's tokenizer: what is weighed is tokens.
+        config: Settings of the engine, with the name of the model.
+        url: Address of the server, up to and with ``/v1``.
+        tokenizer: Folder of the model's tokenizer, as log-likelihoods are of tokens.
 
     Raises:
-        MissingError: there is no tokenizer, or the server gives no log-probabilities of a prompt.
+        MissingError: the tokenizer is missing, or the server gives no log-probabilities.
     """
     if tokenizer is None or not tokenizer.is_dir():
         raise MissingError(

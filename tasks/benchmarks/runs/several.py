@@ -1,4 +1,4 @@
-"""Several benchmarks, one after another, with one engine: what fails stops no other."""
+"""Runs of several benchmarks one after another with one engine; a failure stops no other."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dialogue.errors import EngineError
 from services.engines import EngineConfig, server
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
-from tasks.benchmarks.single import Plan, play
-from tasks.benchmarks.summary import Metrics, lines
+from tasks.benchmarks.runs.single import Plan, play
+from tasks.benchmarks.runs.summary import Metrics, lines
 from toolwoz.corpus.download import FetchError
 
 TABLE = "table.txt"
@@ -21,14 +21,14 @@ TABLE = "table.txt"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one benchmark went.
+    """The outcome of one benchmark.
 
     Attributes:
-        benchmark: Its name.
-        seconds: What it took this time; a run that goes on took more before.
-        metrics: None where it was not played to the end.
-        failed: It should have been.
-        note: Why it was not, and what to do.
+        benchmark: Name of the benchmark.
+        seconds: Duration in this process, in seconds.
+        metrics: Metrics; None if it was not played to the end.
+        failed: Whether it failed; if not, a benchmark without metrics was left out.
+        note: Reason why it was not played, and what to do.
     """
 
     benchmark: str
@@ -41,7 +41,7 @@ class Row:
 def play_all(
     names: Iterable[str], plan: Plan, options: Options, engine: EngineConfig, out: Path
 ) -> list[Row]:
-    """Every one of these in its folder of `out`, and the table of all in ``table.txt``.
+    """Run every benchmark in its folder of `out`, and write the table of all to ``table.txt``.
 
     Raises:
         EngineError: the engine that all share does not start.
@@ -51,14 +51,14 @@ def play_all(
     with shared(engine, out / "engine.log") as config:
         for name in names:
             rows.append(_row(name, plan, options, config, out / name))
-            # After each, so that a run that is stopped has the table of what it finished.
+            # After each, so that a stopped run has a table too.
             (out / TABLE).write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
     return rows
 
 
 @contextmanager
 def shared(engine: EngineConfig, log: Path) -> Iterator[EngineConfig]:
-    """The same engine, started once for all who open it, where it is a vLLM of a folder."""
+    """The settings of an engine to share: vLLM of a folder becomes one running server."""
     if engine.backend not in ("vllm", "server"):
         yield engine
         return
@@ -81,7 +81,7 @@ def _row(name: str, plan: Plan, options: Options, engine: EngineConfig, out: Pat
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """The rows as text: score with its 95 % interval, items, what is known to bound it, seconds."""
+    """The rows as text: score with its 95 % interval, items, ceiling, floor, seconds."""
     yield _line("benchmark", "score", "items", "unscored", "ceiling", "floor", "seconds")
     for row in rows:
         if (found := row.metrics) is not None:

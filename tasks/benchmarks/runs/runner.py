@@ -1,6 +1,6 @@
-"""Have a policy try the items of a benchmark, a number of them at once, and keep every answer.
+"""Runner of a benchmark: a policy tries many items at once, and every answer is kept.
 
-Seeds belong to what they are for (run, benchmark, item), so an item comes out the same alone, among
+A seed depends on run, benchmark and item only, so that an item has the same result alone, among
 others and after a restart, as far as the engine allows.
 """
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def choose(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
-    """A random sample of so many items, in order; all of them without a limit.
+    """A random sample of `limit` items, in order; all items if None.
 
     The samples of a seed are nested: raising the limit adds items and drops none.
     """
@@ -47,17 +47,17 @@ async def run(
     """Score the policy on the items.
 
     Args:
-        benchmark: Whose items they are.
-        items: What is asked, as :func:`choose` picked it.
-        policy: What is asked.
-        concurrency: Items in progress at any time; in effect, the engine's batch.
-        seed: Of the run.
-        out: Folder of ``scored.jsonl`` and ``run.json``. A run that stopped continues there: what
-            has a score is never asked again, what an engine's failure spoiled is.
-        configuration: What the scores depend on and this function cannot see: model, sampling.
+        benchmark: The benchmark.
+        items: Items to ask, as chosen by :func:`choose`.
+        policy: Policy under test.
+        concurrency: Number of items in progress at once; in effect, the engine's batch.
+        seed: Seed of the run.
+        out: Folder of ``scored.jsonl`` and ``run.json``. A stopped run continues there: an item
+            with a score is not asked again, an unscored item is.
+        configuration: Further settings that the scores depend on: model, sampling.
 
     Raises:
-        dialogue.records.RecordError: ``out`` holds another run, or a damaged one.
+        dialogue.records.RecordError: ``out`` has another or a damaged run.
     """
     seen = {"benchmark": benchmark.name, **benchmark.depends_on, "seed": seed}
     with _recorder(out, {**(configuration or {}), **seen}) as recorder:
@@ -75,12 +75,12 @@ async def run(
 
 
 async def attempt(benchmark: Benchmark, item: Item, policy: Policy, seed: int = 0) -> Scored:
-    """One item, scored; whatever kept it from being judged becomes its ``error``."""
+    """Score one item; an exception becomes its ``error``."""
     asked = partial(Scored, item.id, item.group, item.messages, item.tools)
     try:
         made = await benchmark.play(item, policy, stable_seed(seed, benchmark.name, item.id))
     except Exception as failure:
-        # Whatever an engine or a judge may raise: this item is lost, the others and the run not.
+        # Whatever an engine or a judge raises costs this item only, not the run.
         error = f"{type(failure).__name__}: {failure}"
         log.warning("%s, %s, is unscored: %s", benchmark.name, item.id, error)
         if isinstance(failure, UnscoredError):

