@@ -54,7 +54,7 @@ datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT
 	@python -m flows.tools.datasets $(RUNS)
 
 test: $(READY) ## every test, two files at a time; TESTS="-m 'not slow'" leaves the long ones out
-	python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	python -m pytest -q -n 2 $(TESTS)
 
 check: lint test ## format, lint, types, the import rule, and every test
 
@@ -80,7 +80,7 @@ schedule: $(READY) ## switch on the nightly evaluation and the weekly round; SWI
 lock: $(READY) ## resolve requirements/*.lock anew
 	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \
 	for extra in cpu gpu; do \
-		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --python-version 3.11 \
+		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --extra screens --python-version 3.11 \
 			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade \
 			$$(python -m pip config get global.find-links 2>/dev/null | sed 's/^/--find-links /') \
 			--output-file requirements/$$extra.lock || exit 1; \

@@ -29,7 +29,7 @@ from josh.rows.curation import extract
 from josh.search.config import JoshConfig, RolloutsConfig, SearchConfig
 from josh.tree.tree import Tree
 from services.engines import open_engine
-from tasks.harvest.job import starter
+from tasks.harvest.explore import starter
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.users.agenda import AgendaUser

@@ -31,7 +31,8 @@ from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
 from services.engines.metered import Metered
 from services.engines.vllm_engine import VllmEngine
-from tasks.harvest.job import HarvestConfig, starter
+from tasks.harvest.explore import starter
+from tasks.harvest.job import HarvestConfig
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world.scenario import take
 

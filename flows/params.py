@@ -22,7 +22,18 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Protocol,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
@@ -76,9 +87,18 @@ def load(section: str, config: type[Config], path: Path = PARAMS) -> Config:
     return cast(Config, _parse({section: config}, {section: document[section]}, path)[section])
 
 
-def load_section(section: str, path: Path = PARAMS) -> Any:
-    """One section as the dataclass, or the mapping of some, that SECTIONS names for it."""
-    return load(section, _dataclass_of(section), path)
+class Section(Protocol):
+    """A section as the dataclass that SECTIONS names for it, whichever that is."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+def load_section(name: str, path: Path = PARAMS) -> Any:
+    """One section as the dataclass, or the mapping of some, that SECTIONS names for it; of
+    ``SECTION.FIELD``, the field alone."""
+    section, _, field = name.partition(".")
+    found = load(section, _dataclass_of(section), path)
+    return getattr(found, field) if field else found
 
 
 def check(path: Path = PARAMS, overrides: Sequence[str] = ()) -> Mapping[str, Any]:

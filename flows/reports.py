@@ -11,7 +11,7 @@ from dialogue.files import write_whole
 from flows.server.runtime import task
 from services.mlflow import tracking
 
-VOLATILE = {"cached", "seconds"}
+VOLATILE = {"seconds"}
 """Figures that differ each time the same work is done: MLflow has them, DVC does not."""
 
 

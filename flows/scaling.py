@@ -1,4 +1,4 @@
-"""Harvest and evaluation over many machines: one Prefect task per shard, on Dask's workers.
+"""Parts of harvest and evaluation, done in this process or by Dask's workers on many machines.
 
 Dask is imported only if the section `scale` has shards; `pip install 'toolwoz-josh[scale]'`.
 """
@@ -6,12 +6,13 @@ Dask is imported only if the section `scale` has shards; `pip install 'toolwoz-j
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from services.shards import Shard, shards
+from flows.server import runtime
+from services.shards import Work, in_this_process, shards
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +41,34 @@ class ScaleConfig:
         if self.shards and bool(self.workers) == bool(self.address):
             raise ValueError("shards need either workers (started here) or an address (of Dask's)")
 
+    @property
+    def parts(self) -> int:
+        """Number of parts; one if this process does all work."""
+        return self.shards or 1
 
-def over_shards(scale: ScaleConfig, stage: str, work: Callable[[Shard], None]) -> None:
-    """Have Dask's workers do every shard; returns when each has succeeded or failed for good.
+
+def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
+    """Have every part done; returns when each has succeeded or failed for good.
 
     Args:
-        scale: The shards and the workers.
+        scale: The parts and the workers.
         stage: Name of the stage, for the names of the tasks.
-        work: Does a shard. It writes its results to files, where the caller finds what is missing
-            of a shard that failed.
+        work: Does a part. It writes its results to files, where the caller finds what is missing
+            of a part that failed.
 
     Raises:
         RuntimeError: Dask is not installed.
         OSError: no scheduler answers at the address.
+        Exception: in this process, any error of the work except
+            :class:`services.shards.SpoiledError`.
     """
+    if scale.shards:
+        _on_workers(scale, stage, work)
+    else:
+        runtime.task(in_this_process)(work)
+
+
+def _on_workers(scale: ScaleConfig, stage: str, work: Work) -> None:
     try:
         from prefect_dask import DaskTaskRunner
     except ImportError as error:

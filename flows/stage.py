@@ -41,11 +41,12 @@ def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ())
 
     Args:
         flow: Called with the config of each section, in order.
-        sections: Sections of params.yaml; by default the section of the flow's name.
+        sections: Sections of params.yaml, or fields of them, as :func:`flows.params.load_section`
+            takes them; by default the section of the flow's name.
         items: Names of the arguments that select one of a `foreach` or `matrix` stage, as round and
             arm; the command line has them, and the flow gets them.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m flows.{flow.__name__}")
+    parser = argparse.ArgumentParser(prog=f"python -m flows.stages.{flow.__name__}")
     for item in items:
         parser.add_argument(item)
     sys.exit(run(flow, sections or (flow.__name__,), vars(parser.parse_args())))

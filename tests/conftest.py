@@ -1,12 +1,15 @@
-"""A private MLflow store for each test, copied from one that is migrated once; a tiny model."""
+"""What tests everywhere need: an MLflow store of their own, a tiny model, an order for `-n 2`."""
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from services.mlflow import store as mlflow_store
@@ -14,15 +17,44 @@ from services.mlflow import store as mlflow_store
 settings.register_profile("no deadline", deadline=None)  # the machine may be busy
 settings.load_profile("no deadline")
 
+TOY = "tests/flows/toy/"
+"""Its tests share one finished run, so all of them are one worker's."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several workers none is left with a long test at the end: the long ones come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        items.sort(key=lambda item: not item.nodeid.startswith(TOY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes whole files, in their order, for what is made once a file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOY if nodeid.startswith(TOY) else str(super()._split_scope(nodeid))
+
+    config.option.loadscopereorder = False  # it would put files of few tests last: the long ones
+    return Files(config, log)
+
 
 @pytest.fixture(scope="session")
 def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("mlflow")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_ROOT", str(root))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        mlflow_store.tracking_uri()
-    return root / ".mlflow" / "mlflow.db"
+    """An empty MLflow store, migrated by the worker that asks first: it takes ten seconds."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    store = shared / "mlflow" / ".mlflow" / "mlflow.db"
+    with FileLock(shared / "mlflow.lock"), pytest.MonkeyPatch.context() as patch:
+        if not store.exists():
+            store.parents[1].mkdir()
+            patch.setenv("DVC_ROOT", str(store.parents[1]))
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            mlflow_store.tracking_uri()
+    return store
 
 
 @pytest.fixture

@@ -39,8 +39,15 @@ def benchmarks(
         policy = gate.candidate
         model = paths.ARMS / round / train.place(policy)
         out = out / policy
-    log = paths.LOGS / f"benchmarks-{round}-engine.log"
-    job = Job(config, engine, model, DATA, out, paths.WORK / "benchmarks" / round, log)
+    job = Job(
+        config=config,
+        engine=engine,
+        model=model,
+        data=DATA,
+        out=out,
+        work=paths.WORK / "benchmarks" / round,
+        log=paths.LOGS / f"benchmarks-{round}-engine.log",
+    )
     record = figures(task(benchmark)(job))
     step = 0 if round == BASE else number(round)
     report(report_file, {policy: record}, {policy: benchmark_metrics(record)}, step=step)

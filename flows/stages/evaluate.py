@@ -7,27 +7,19 @@ from functools import partial
 
 from flows import paths
 from flows.reports import report
-from flows.scaling import ScaleConfig, over_shards
+from flows.scaling import ScaleConfig, over_parts
 from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import skip_if_stopped
 from services.engines import EngineSettings
 from services.mlflow.flat_metrics import split_metrics
 from services.mlflow.traces import trace_dialogues
-from tasks.evaluate import sharded
+from tasks.evaluate import parts
 from tasks.evaluate.job import Arms, EvaluateConfig, Job
-from tasks.evaluate.job import evaluate as evaluate_policies
 from tasks.evaluate.job import report as to_record
 from tasks.rounds.sequence import BASE, EVALUATION, Round, number
 from tasks.train.recipe import TrainConfig
 from toolwoz.users.dialogues import DialogueConfig
-
-
-def run_shards(job: Job, scale: ScaleConfig) -> Arms:
-    """Play the same dialogues on many machines."""
-    sharded.prepare(job)
-    over_shards(scale, "evaluate", partial(sharded.evaluate_shard, job))
-    return sharded.gather(job)
 
 
 @task
@@ -54,17 +46,19 @@ def evaluate(
     before = rounds[round].after
     trained = {name: paths.ARMS / round / train.place(name) for name in train.policies}
     job = Job(
-        config,
-        dialogue,
-        engine,
-        {before: paths.start(round), **trained},
-        paths.CORPUS,
-        out,
-        paths.WORK / "evaluate" / round,
-        paths.LOGS,
-        {before: paths.MODELS / before / EVALUATION},
+        config=config,
+        dialogue=dialogue,
+        engine=engine,
+        models={before: paths.start(round), **trained},
+        corpus=paths.CORPUS,
+        out=out,
+        work=paths.WORK / "evaluate" / round,
+        logs=paths.LOGS,
+        played={before: paths.MODELS / before / EVALUATION},
     )
-    arms = run_shards(job, scale) if scale.shards else task(evaluate_policies)(job)
+    parts.prepare(job)
+    over_parts(scale, "evaluate", partial(parts.play_part, job))
+    arms = task(parts.gather)(job)
     record = to_record(arms)
     figures = {name: split_metrics(by_split) for name, by_split in record["arms"].items()}
     report(report_file, record, figures, step=number(round))

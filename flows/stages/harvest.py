@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
+from dialogue.progress import Listener
 from flows import paths
 from flows.reports import report
-from flows.scaling import ScaleConfig, over_shards
+from flows.scaling import ScaleConfig, over_parts
 from flows.server.progress import ProgressBars
 from flows.server.runtime import flow, task
 from flows.stage import main
@@ -16,20 +16,11 @@ from flows.stopped import skip_if_stopped
 from josh.tree.store import read_trees
 from services.engines import EngineSettings
 from services.mlflow import tracking
-from tasks.harvest import sharded
+from tasks.harvest import parts
 from tasks.harvest.job import HarvestConfig, Job, of_round
-from tasks.harvest.job import harvest as harvest_trees
-from tasks.harvest.summary import Yield
 from tasks.harvest.traces import trace_trees
 from tasks.rounds.sequence import number
 from toolwoz.users.dialogues import DialogueConfig
-
-
-def run_shards(job: Job, scale: ScaleConfig, trees: Path) -> dict[str, Yield]:
-    """Grow the same trees on many machines."""
-    sharded.prepare(job, scale.shards)
-    over_shards(scale, "harvest", partial(sharded.harvest_shard, job))
-    return sharded.gather(job, scale.shards, trees)
 
 
 @task
@@ -52,20 +43,21 @@ def harvest(
     if skip_if_stopped(paths.start(round), trees, report_file):
         return
     job = Job(
-        of_round(config, round),
-        dialogue,
-        engine,
-        paths.start(round),
-        paths.CORPUS,
-        paths.WORK / "harvest" / round,
-        paths.LOGS,
-        round,
+        config=of_round(config, round),
+        dialogue=dialogue,
+        engine=engine,
+        model=paths.start(round),
+        corpus=paths.CORPUS,
+        work=paths.WORK / "harvest" / round,
+        logs=paths.LOGS,
+        name=round,
         skip=config.scenarios * (number(round) - 1),
     )
-    if scale.shards:
-        found = run_shards(job, scale, trees)
-    else:
-        found = task(harvest_trees)(job, trees, [tracking.report_progress, ProgressBars()])
+    # Workers show their progress in a task run each.
+    listeners: list[Listener] = [] if scale.shards else [tracking.report_progress, ProgressBars()]
+    parts.prepare(job, scale.parts)
+    over_parts(scale, "harvest", partial(parts.harvest_part, job, listeners=listeners))
+    found = task(parts.gather)(job, scale.parts, trees)
     record = {name: asdict(one) for name, one in found.items()}
     report(report_file, record, {"harvest": record}, step=number(round))
     trace(config, round)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flows import paths, reports
+from flows.params import Section
 from flows.server.runtime import flow, task
 from flows.stage import main
 from services.mlflow import provenance
@@ -52,7 +53,9 @@ def enter(
 
 
 @flow
-def register(config: RegisterConfig, bootstrap: Any, harvest: Any, train: TrainConfig) -> None:
+def register(
+    config: RegisterConfig, bootstrap: Section, harvest: Section, train: TrainConfig
+) -> None:
     record = json.loads((paths.REPORTS / "metrics.json").read_text(encoding="utf-8"))
     settings = {"bootstrap": asdict(bootstrap), "harvest": asdict(harvest)}
     registration = enter(config, record, settings, train)

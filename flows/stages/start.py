@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
 
 from flows import paths
 from flows.server.runtime import flow, task
@@ -14,14 +14,23 @@ from tasks.rounds.start import require_scenarios, start_from
 
 
 @flow
-def start(rounds: Mapping[str, Round], harvest: Any, bootstrap: Any, round: str) -> None:
+def start(
+    rounds: Mapping[str, Round], split: str, each: int, demonstrated: int, round: str
+) -> None:
     if skip_if_stopped(paths.MODELS / rounds[round].after, paths.start(round)):
         return
-    task(require_scenarios)(
-        paths.CORPUS, harvest.split, harvest.scenarios, len(rounds), bootstrap.demonstrated
-    )
+    report = json.loads((paths.REPORTS / "conversion.json").read_text(encoding="utf-8"))
+    found = report["scenarios"].get(split, 0)
+    task(require_scenarios)(found, split, each, len(rounds), demonstrated)
     task(start_from)(paths.MODELS / rounds[round].after, paths.start(round))
 
 
 if __name__ == "__main__":
-    main(start, "rounds", "harvest", "bootstrap", items=["round"])
+    main(
+        start,
+        "rounds",
+        "harvest.split",
+        "harvest.scenarios",
+        "bootstrap.demonstrated",
+        items=["round"],
+    )

@@ -72,7 +72,7 @@ class BenchmarksConfig:
         return Plan(self.limit, self.seed, self.concurrency, self.max_tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """The benchmarks of one policy.
 

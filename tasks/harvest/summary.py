@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from josh.tree.store import read_trees
 from josh.tree.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -25,8 +23,6 @@ class Yield:
         reward: Mean share of goals on the golden path, or on the best rollout.
         nodes, calls: Agent turns and model calls.
         prompt_tokens, completion_tokens: Sums over all calls.
-        cached: Share of the prompt tokens that the engine had computed before, in the calls of
-            this process; it depends on what ran at once. None if it asked nothing.
     """
 
     trees: int
@@ -38,16 +34,15 @@ class Yield:
     calls: int
     prompt_tokens: int
     completion_tokens: int
-    cached: float | None = None
 
 
-def take_stock(name: str, trees: Path, max_faults: float, cached: float | None = None) -> Yield:
+def take_stock(name: str, trees: Iterable[Tree], max_faults: float) -> Yield:
     """What a search brought in.
 
     Raises:
         OSError: the engine failed in too many of its dialogues.
     """
-    found = replace(summarise(read_trees(trees)), cached=cached)
+    found = summarise(trees)
     log.info("%s: %s", name, found)
     if found.faults > max_faults * found.trees:
         raise OSError(
@@ -59,7 +54,7 @@ def take_stock(name: str, trees: Path, max_faults: float, cached: float | None =
 
 def summarise(trees: Iterable[Tree]) -> Yield:
     """Count what a search brought in."""
-    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0) | {"cached": None}
+    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0)
     for tree in trees:
         reward = tree.reward if tree.golden_leaf is not None else _best(tree)
         calls = [call for node in tree.nodes for call in node.calls]

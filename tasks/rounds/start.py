@@ -9,17 +9,13 @@ from pathlib import Path
 
 from services import endpoint_model
 from tasks.rounds.sequence import EVALUATION
-from toolwoz.world.domains import Split
-from toolwoz.world.scenario import take
 
 
-def require_scenarios(
-    corpus: Path, split: Split, each: int, rounds: int, demonstrated: int
-) -> None:
+def require_scenarios(found: int, split: str, each: int, rounds: int, demonstrated: int) -> None:
     """Require fresh scenarios for every round: of no earlier round, and of no demonstration.
 
     Args:
-        corpus: Folder of the converted corpus.
+        found: Number of scenarios of the split.
         split: Split of the harvest.
         each: Number of scenarios of a round.
         rounds: Number of rounds.
@@ -29,13 +25,12 @@ def require_scenarios(
         ValueError: the split has too few scenarios.
     """
     shown = demonstrated if split == "train" else 0
-    try:
-        take(corpus, split, each * rounds + shown)
-    except ValueError as error:
-        demonstrations = f", besides {shown} that bootstrap shows" if shown else ""
+    if (asked := each * rounds + shown) > found:
+        shown_too = f", and {shown} that bootstrap demonstrates" if shown else ""
         raise ValueError(
-            f"{rounds} rounds of {each} fresh scenarios{demonstrations}: {error}"
-        ) from None
+            f"{rounds} rounds of {each} fresh scenarios{shown_too}: the {split} split has {found} "
+            f"scenarios, params.yaml asks for {asked}: lower the number, or fetch a larger corpus"
+        )
 
 
 def start_from(policy: Path, out: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_section_becomes_its_dataclass(file: Path) -> None:
         ("beam", "patience", "unknown key learn.searches.plain.patience; known: strategy, beam"),
         ("beam: 2", "beam: x", "learn.searches.plain.beam = 'x': input should be a valid integer"),
         ("strategy: plain, ", "", "learn.searches.plain.strategy is missing"),
-        (": plain,", ": none,", "strategy = 'none': input should be 'tree', 'plain'"),
+        (": plain,", ": none,", "strategy = 'none': input should be one of 'tree', 'plain'"),
         ("learn:", "teach:", "unknown key teach; known: learn"),
         ("learn:", "learn: [", "params.yaml is not YAML"),
         (TEXT, "", "expected sections, found NoneType"),
@@ -148,7 +148,7 @@ def test_a_search_has_the_keys_of_its_strategy(
     path.write_text(Path("params.yaml").read_text())
     document = params._read(path)
     document["harvest"]["searches"] = {"josh": search}
-    params._write(document, path)
+    params._write(document, path, ())
     with pytest.raises(params.ParamsError) as caught:
         params.load_section("harvest", path)
     assert str(caught.value).startswith(f"{path}: {message}")
@@ -297,3 +297,11 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
 
 def test_the_file_as_it_comes_is_the_default() -> None:
     assert not Path("params.yaml").read_text().startswith(params.NOTE)
+
+
+def test_a_field_is_what_its_dataclass_makes_of_it() -> None:
+    """Also one that the file does not have: what the base policy was shown follows from others."""
+    file = Path("params.yaml")
+    section = params.load_section("bootstrap", file)
+    assert params.load_section("bootstrap.demonstrated", file) == section.demonstrated > 0
+    assert params.load_section("harvest.split", file) == "train"

@@ -17,7 +17,7 @@ from flows import params, stage
 from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
 from services.mlflow.traces import trace_dialogues
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 from toolwoz.evaluation.result import Result
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that speaks JSON and answers by a function."""
+"""A real HTTP server on loopback that speaks JSON and answers by a function; a free port."""
 
 from __future__ import annotations
 
@@ -79,3 +79,9 @@ def answering(respond: Callable[[Request], Reply]) -> Iterator[str]:
         finally:
             http.shutdown()
             thread.join()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -7,17 +7,26 @@ whose calls are spoiled, and prints the digests that the test expects.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dialogue.endpoints.settings import ModelEndpoint
+from dialogue.progress import Listener
 from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from services.engines import EngineSettings
 from services.engines.recorded import RecordingPolicy, sampling
+from services.shards import in_this_process
+from tasks.evaluate import job as evaluation
+from tasks.evaluate import parts as evaluation_parts
 from tasks.extract import job as extract
 from tasks.harvest import job as harvest
+from tasks.harvest import parts as harvest_parts
+from tasks.harvest.explore import starter
+from tasks.harvest.summary import Yield
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.conversion.conversion import convert
@@ -51,15 +60,38 @@ def write_corpus(folder: Path) -> Path:
 
 def job(corpus: Path, recording: Path, folder: Path) -> harvest.Job:
     """A harvest from a recording, with its journal and log in `folder`."""
-    engine = EngineSettings("recorded")
-    work, logs = folder / "work", folder / "logs"
-    return harvest.Job(HARVEST, DIALOGUE, engine, recording, corpus, work, logs, "trees")
+    return harvest.Job(
+        config=HARVEST,
+        dialogue=DIALOGUE,
+        engine=EngineSettings("recorded"),
+        model=recording,
+        corpus=corpus,
+        work=folder / "work",
+        logs=folder / "logs",
+        name="trees",
+    )
+
+
+def whole_harvest(
+    job: harvest.Job, out: Path, listeners: Sequence[Listener] = ()
+) -> dict[str, Yield]:
+    """The harvest as the stage does it where nothing is shared."""
+    harvest_parts.prepare(job, 1)
+    in_this_process(partial(harvest_parts.harvest_part, job, listeners=listeners))
+    return harvest_parts.gather(job, 1, out)
+
+
+def whole_evaluation(job: evaluation.Job) -> evaluation.Arms:
+    """The evaluation as the stage does it where nothing is shared."""
+    evaluation_parts.prepare(job)
+    in_this_process(partial(evaluation_parts.play_part, job))
+    return evaluation_parts.gather(job)
 
 
 def play(folder: Path, recording: Path) -> dict[str, str]:
     """Harvest and extract from a recording, without an engine; the digest of each file."""
     corpus = write_corpus(folder)
-    found = harvest.harvest(job(corpus, recording, folder), folder / "trees")
+    found = whole_harvest(job(corpus, recording, folder), folder / "trees")
     if found["josh"].faults:
         raise AssertionError("the recording lacks an answer")
     extract.extract_sets(SETS, folder / "trees", folder / "datasets")
@@ -72,7 +104,7 @@ async def record(folder: Path, recording: Path) -> None:
     corpus = write_corpus(folder)
     world = DIALOGUE.world(corpus)
     scenarios = {one.id: one for one in take(corpus, "train", HARVEST.scenarios)}
-    start = harvest.starter(scenarios, DIALOGUE, world, AgendaUser, SEARCH.seed)
+    start = starter(scenarios, DIALOGUE, world, AgendaUser, SEARCH.seed)
     expert = Noisy(Expert(world), 0.6)
     how = sampling(EngineSettings("recorded").of(recording, HARVEST.temperature))
     with RecordingPolicy(expert, recording, model="noisy expert", sampling=how) as policy:

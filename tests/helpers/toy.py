@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +33,28 @@ ROOT = Path(__file__).parents[2]
 CODE = ("configs", "dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 FILES = ("dvc.yaml", "params.yaml", "pyproject.toml", ".dvcignore", ".gitignore")
 CORPUS = {"seed": 3, "train": 12, "val": 2, "test": 2}
+CLEAN = "Data and pipelines are up to date.\n"
 SPOILED = 0.6
 """Share of the expert's calls."""
 MODEL = {"vocab_size": 400, "hidden_size": 64, "intermediate_size": 96, "layers": 2}
 STEPS = {"max_steps": 4, "save_steps": 1, "warmup_steps": 1, "per_device_train_batch_size": 2}
 BY_ITSELF = {"version", "model_id"}
 """Of a registration: each has one of its own."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that was left alone.
+
+    Attributes:
+        root: Its repository.
+        seconds: What each stage took, in the order they ran.
+        results: Hashes of all that it made.
+    """
+
+    root: Path
+    seconds: Mapping[str, float]
+    results: Mapping[str, str]
 
 
 @contextmanager
@@ -119,13 +138,42 @@ def say(root: Path, *arguments: str) -> str:
     return said
 
 
+def give_store(root: Path, migrated: Path) -> None:
+    """MLflow's, empty: its making takes ten seconds."""
+    (root / ".mlflow").mkdir()
+    shutil.copy(migrated, root / ".mlflow" / "mlflow.db")
+
+
+def left_alone(root: Path) -> dict[str, float]:
+    """A whole run; the seconds of each stage."""
+    process = dvc(root, "repro")
+    assert process.stdout is not None
+    said, starts = [], {}
+    for line in process.stdout:
+        said.append(line)
+        if stage := started_stage(line):
+            starts[stage] = time.monotonic()
+    assert process.wait() == 0, "".join(said)
+    ends = [*list(starts.values())[1:], time.monotonic()]
+    return {name: end - start for (name, start), end in zip(starts.items(), ends, strict=True)}
+
+
+def started_stage(line: str) -> str | None:
+    found = re.fullmatch(r"Running stage '(.+)':\n", line)
+    return found and found[1]
+
+
 def results(root: Path) -> dict[str, str]:
     """DVC's hash of all that the pipeline made; of the registration without its number."""
-    lock = yaml.safe_load((root / "dvc.lock").read_text())
-    outs = (out for stage in lock["stages"].values() for out in stage.get("outs", ()))
+    outs = (out for stage in stages(root).values() for out in stage.get("outs", ()))
     found = {out["path"]: out["md5"] for out in outs}
     if (file := root / "reports/registration.json").is_file():
         said = json.loads(file.read_text())
         kept = {name: what for name, what in said.items() if name not in BY_ITSELF}
         found["reports/registration.json"] = hashlib.md5(json.dumps(kept).encode()).hexdigest()
     return found
+
+
+def stages(root: Path) -> dict[str, Any]:
+    """What dvc.lock says of each stage that was run."""
+    return dict(yaml.safe_load((root / "dvc.lock").read_text())["stages"])

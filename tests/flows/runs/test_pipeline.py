@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

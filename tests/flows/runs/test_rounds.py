@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows import reports
 from flows.tools.summary import summary
 from josh.tree.store import read_trees
 from tasks.bootstrap.embedded import build_model, build_tokenizer
@@ -27,6 +28,7 @@ from tests.helpers.tiny import TINY
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.conversion.conversion import convert
+from toolwoz.conversion.dataset import describe
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.sources import SyntheticConfig, fetch
 from toolwoz.world.scenario import write_scenarios
@@ -71,6 +73,7 @@ def write_inputs() -> World:
     conversion = convert(read_corpus(fetch("synthetic", Path("raw"), synthetic=size)), "v2")
     conversion.world.save(Path("data/toolwoz"))
     write_scenarios(Path("data/toolwoz/scenarios.jsonl"), conversion.scenarios)
+    reports.write(Path("reports/conversion.json"), describe(conversion))
     texts = [json.dumps(one.to_json()) for one in conversion.scenarios]
     config = replace(TINY, max_length=8192)
     tokenizer = build_tokenizer(iter(texts), config)

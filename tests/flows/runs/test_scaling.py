@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from flows.scaling import ScaleConfig, over_shards
+from flows.scaling import ScaleConfig, over_parts
 from josh.tree.store import read_trees
 from tests.helpers.agents import Agents, serving
 from tests.helpers.recording import DIALOGUE
@@ -41,7 +41,7 @@ def test_shards_need_somebody_to_take_them() -> None:
 def test_without_dask_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prefect_dask", None)
     with pytest.raises(RuntimeError, match=r"pip install 'toolwoz-josh\[scale\]'"):
-        over_shards(ScaleConfig(shards=2, workers=2), "harvest", lambda *_: None)
+        over_parts(ScaleConfig(shards=2, workers=2), "harvest", lambda *_: None)
 
 
 def test_where_nothing_is_shared_nothing_is_imported() -> None:

@@ -18,7 +18,7 @@ import pytest
 from flows.server import runtime
 from flows.tools import ui
 from services.processes import reaped
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 
 
 @pytest.fixture(autouse=True)

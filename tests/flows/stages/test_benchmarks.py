@@ -25,8 +25,7 @@ from tasks.evaluate.job import report
 from tasks.rounds.gate import decide, read_benchmarks
 from tasks.rounds.sequence import GateConfig, Stop, write_stop
 from tests.helpers.chat_endpoint import serving
-from tests.tasks.compare.test_rounds import play
-from tests.tasks.rounds.test_gate import GAIN
+from tests.helpers.outcomes import comparisons, play
 from toolwoz.evaluation.arm import read_arm
 
 ROOT = Path(__file__).parents[3]
@@ -102,8 +101,8 @@ def run(round: str) -> int:
 def judged(margin: float):
     config = GateConfig("josh_sft", "success", {"quiz": margin})
     found = read_benchmarks(config, Path("reports/benchmarks"), ["base", "r1/josh_sft"])
-    comparisons = {"josh_sft": GAIN["trained"]}
-    return decide(config, comparisons, found)
+    gain = comparisons([0] * 40, [1] * 30 + [0] * 10)["trained"]
+    return decide(config, {"josh_sft": gain}, found)
 
 
 def test_the_gate_refuses_a_candidate_that_forgot_and_passes_one_that_did_not(policies):

@@ -13,7 +13,7 @@ from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.errors import EngineError
 from dialogue.protocols import Message
 from services.engines.endpoint import open_model
-from tests.services.engines.test_endpoint import model_server
+from tests.helpers.model_server import model_server
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.users.choice import UserName, Users
 from toolwoz.users.dialogues import DialogueConfig

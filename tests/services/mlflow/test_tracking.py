@@ -20,7 +20,7 @@ from flows.tools import ui
 from services.mlflow import provenance, tracking
 from services.mlflow import store as mlflow_store
 from services.processes import reaped
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
+from tasks.bootstrap.embedded import build_model, build_tokenizer
+from tests.helpers.tiny import TINY
 
-CONFIG = EmbeddedConfig(
-    vocab_size=400,
-    hidden_size=32,
-    intermediate_size=64,
-    layers=2,
-    heads=4,
-    kv_heads=2,
-    max_length=512,
-)
 CALL = {
     "id": "call_0",
     "type": "function",
@@ -46,7 +38,7 @@ TOOLS = [
 @pytest.fixture(scope="module")
 def tokenizer():
     return build_tokenizer(
-        ["italian food in the centre, please", CALL["function"]["arguments"]] * 5, CONFIG
+        ["italian food in the centre, please", CALL["function"]["arguments"]] * 5, TINY
     )
 
 
@@ -101,6 +93,6 @@ def test_a_longer_dialogue_only_appends(tokenizer):
 
 
 def test_the_model_has_one_output_per_token_and_knows_its_end(tokenizer):
-    model = build_model(CONFIG, tokenizer, seed=0)
+    model = build_model(TINY, tokenizer, seed=0)
     assert model.config.vocab_size == len(tokenizer)
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id

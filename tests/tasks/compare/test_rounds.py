@@ -9,19 +9,11 @@ from typing import Any
 from tasks.compare.rounds import by_policy, read_rounds, to_record
 from tasks.evaluate.job import report as evaluated
 from tasks.rounds.sequence import Round
+from tests.helpers.outcomes import play
 from toolwoz.evaluation.arm import read_arm
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.results_file import continue_run
 
 ROUNDS = {"r1": Round("base"), "r2": Round("r1"), "r3": Round("r2")}
 STOPPED = {"stopped": {"round": "r2", "reason": "a loss"}}
-
-
-def play(folder: Path, wins: int) -> None:
-    with continue_run(folder / "results.jsonl", {"seed": 0}) as recorder:
-        for number in range(10):
-            earned = ("g1",) if number < wins else ()
-            recorder.append(Result(f"s{number}", 0, ("g1",), earned, ()))
 
 
 def leave(evaluation: Path, round: str, wins: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,23 +11,37 @@ import pytest
 
 from dialogue.errors import EngineError
 from services.engines import EngineSettings
-from tasks.evaluate.job import EvaluateConfig, Job, evaluate
+from tasks.evaluate.job import EvaluateConfig, Job
 from tests.helpers.recording import DIALOGUE, write_corpus
+from tests.helpers.recording import whole_evaluation as evaluate
 
 CONFIG = EvaluateConfig(0, {"val": 1, "test": 1}, 0.0, 4)
 ENGINE = EngineSettings("transformers", max_tokens=8, max_model_len=512, dtype="float32", threads=1)
+
+
+def job_of(corpus: Path, models: Mapping[str, Path], out: Path) -> Job:
+    return Job(
+        config=CONFIG,
+        dialogue=DIALOGUE,
+        engine=ENGINE,
+        models=models,
+        corpus=corpus,
+        out=out,
+        work=out.parent / "work",
+        logs=out.parent,
+    )
 
 
 def test_what_was_played_is_not_played_again(tiny_model: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path)
     models = {"base": tiny_model, "arm": tmp_path / "arm"}
     out = tmp_path / "out"
-    job = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, out, tmp_path / "work", tmp_path)
+    job = job_of(corpus, models, out)
     with pytest.raises(EngineError, match="no model at"):  # after the base was played
         evaluate(job)
-    before = (out / "test" / "base" / "results.jsonl").read_bytes()
+    (played,) = job.work.glob("base-*/parts/whole/test/results.jsonl")
+    before = played.read_bytes()
 
-    shutil.rmtree(out)
     shutil.copytree(tiny_model, tmp_path / "arm")
     arms = evaluate(job)
     # The times that it tells are those of the first run.
@@ -40,7 +55,7 @@ def test_what_was_played_in_the_round_before_is_taken_from_there(
 ) -> None:
     corpus = write_corpus(tmp_path)
     models = {"arm": tiny_model}
-    first = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, tmp_path / "r1", tmp_path / "w", tmp_path)
+    first = job_of(corpus, models, tmp_path / "r1")
     evaluate(first)
     for split in ("val", "test"):
         shutil.copytree(tmp_path / "r1" / split / "arm", tmp_path / "kept" / split)
@@ -63,8 +78,7 @@ def test_another_model_is_played_anew(tiny_model: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path)
     shutil.copytree(tiny_model, tmp_path / "base")
     models = {"base": tmp_path / "base", "arm": tmp_path / "arm"}
-    out, work = tmp_path / "out", tmp_path / "work"
-    job = Job(CONFIG, DIALOGUE, ENGINE, models, corpus, out, work, tmp_path)
+    job = job_of(corpus, models, tmp_path / "out")
     for _ in range(2):
         with pytest.raises(EngineError, match="no model at"):
             evaluate(job)

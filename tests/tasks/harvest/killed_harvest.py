@@ -17,7 +17,7 @@ from josh.harvesting.journal import Journal
 from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.store import tree_writer
-from tasks.harvest.job import starter
+from tasks.harvest.explore import starter
 from toolwoz.agents.expert import Expert
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.users.dialogues import DialogueConfig

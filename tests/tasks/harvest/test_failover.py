@@ -13,7 +13,13 @@ from services.engines import EngineSettings
 from tasks.evaluate import job as evaluate
 from tasks.harvest import job as harvest
 from tests.helpers.agents import Agents, serving
-from tests.helpers.recording import DIALOGUE, HARVEST, write_corpus
+from tests.helpers.recording import (
+    DIALOGUE,
+    HARVEST,
+    whole_evaluation,
+    whole_harvest,
+    write_corpus,
+)
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 
@@ -34,9 +40,16 @@ def harvested(folder: Path, *servers: Agents) -> bytes:
     engine = EngineSettings("endpoint", urls=tuple(server.url for server in servers), timeout=20)
     work, out = folder / f"work-{len(servers)}", folder / f"trees-{len(servers)}"
     job = harvest.Job(
-        HARVEST, DIALOGUE, engine, folder / "model", folder / "corpus", work, folder / "logs", "r1"
+        config=HARVEST,
+        dialogue=DIALOGUE,
+        engine=engine,
+        model=folder / "model",
+        corpus=folder / "corpus",
+        work=work,
+        logs=folder / "logs",
+        name="r1",
     )
-    found = harvest.harvest(job, out)["josh"]
+    found = whole_harvest(job, out)["josh"]
     assert (found.trees, found.faults) == (3, 0)
     return (out / "josh.jsonl").read_bytes()
 
@@ -73,16 +86,16 @@ def test_an_evaluation_waits_for_servers_that_come_back(
         Timer(2, revive).start()
         engine = EngineSettings("endpoint", urls=tuple(one.url for one in servers), timeout=20)
         job = evaluate.Job(
-            EVALUATE,
-            DIALOGUE,
-            engine,
-            {"base": tmp_path / "model"},
-            tmp_path / "corpus",
-            tmp_path / "out",
-            tmp_path / "work",
-            tmp_path / "logs",
+            config=EVALUATE,
+            dialogue=DIALOGUE,
+            engine=engine,
+            models={"base": tmp_path / "model"},
+            corpus=tmp_path / "corpus",
+            out=tmp_path / "out",
+            work=tmp_path / "work",
+            logs=tmp_path / "logs",
         )
-        arms = evaluate.evaluate(job)
+        arms = whole_evaluation(job)
     assert revived.is_set()
     for split in ("val", "test"):
         assert [result.error for result in arms[split]["base"].results] == [None]

@@ -9,8 +9,7 @@ import pytest
 from dialogue.progress import Progress
 from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
-from tasks.harvest import job as harvest
-from tests.helpers.recording import RECORDING, job, write_corpus
+from tests.helpers.recording import RECORDING, job, whole_harvest, write_corpus
 
 
 def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -> None:
@@ -25,7 +24,7 @@ def test_a_recorded_harvest_is_told_of_dialogue_by_dialogue(mlflow_root: Path) -
 
     corpus = write_corpus(mlflow_root)
     with tracking.stage_run("harvest", {}) as run:
-        found = harvest.harvest(
+        found = whole_harvest(
             job(corpus, RECORDING, mlflow_root),
             mlflow_root / "trees",
             [tracking.report_progress, listen],

@@ -9,14 +9,7 @@ import pytest
 
 from tests.helpers import recording
 from tests.helpers.recording import RECORDING, play
-
-# Changed on purpose? `python -m tests.helpers.recording` records anew and prints these lines.
-DIGESTS = {
-    "josh.jsonl": "84e770c7c755ef5507493879ea5cba881181f79157050d123b29ac1cbd956595",
-    "dpo.jsonl": "55842bc8fff85cfe4a6f454c223ebd45f49d214a24643f8bb1de50c13d7e661c",
-    "kto.jsonl": "1059dcc0bf3f578fddca450a0c9641d4c6973fc9126f976c038153a7c9eb08f6",
-    "sft.jsonl": "f5866f5409b294624026b2f32504f440baaf2ec7a32fbe53d141367d9dc798bd",
-}
+from tests.tasks.harvest.digests import DIGESTS
 
 
 def test_the_recorded_harvest_gives_the_same_trees_and_rows(tmp_path: Path) -> None:
@@ -40,5 +33,6 @@ def test_a_search_that_is_done_is_kept_until_all_are(tmp_path: Path) -> None:
         patch.setattr(recording, "HARVEST", two)
         with pytest.raises(OSError, match="other: the engine failed in 3 of 3 dialogues"):
             play(tmp_path, RECORDING)
-    first, _ = sorted((tmp_path / "work").iterdir(), key=lambda path: path.stat().st_size)[::-1]
+    journals = (tmp_path / "work").glob("*.jsonl")
+    first = max(journals, key=lambda path: path.stat().st_size)
     assert len(first.read_bytes().splitlines()) > 50, "the answers that the first search was given"

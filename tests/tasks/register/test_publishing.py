@@ -20,6 +20,7 @@ from tasks.bootstrap.embedded import build_model, build_tokenizer
 from tasks.register.job import RegisterConfig, register_policy
 from tasks.register.packing import EXAMPLE
 from tasks.train.job import Arm, Holdout, TrainConfig, train_arm
+from tests.helpers import tiny
 from tests.helpers.tiny import TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -34,17 +35,11 @@ CALL = {"name": "search_hotel", "arguments": '{"area": "north"}'}
 ANSWER = {"role": "assistant", "tool_calls": [{"id": "0", "type": "function", "function": CALL}]}
 WRITTEN = '<tool_call>{"name": "search_hotel", "arguments": {"area": "north"}}</tool_call>'
 TRL = {
-    "use_cpu": True,
-    "bf16": False,
-    "gradient_checkpointing": False,
+    **tiny.TRL,
     "assistant_only_loss": True,
-    "max_length": None,
     "per_device_train_batch_size": 8,
     "num_train_epochs": 300,
     "learning_rate": 2e-3,
-    "report_to": "none",
-    "save_strategy": "no",
-    "disable_tqdm": True,
 }
 LORA = {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"}
 

@@ -15,21 +15,9 @@ from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tasks.rounds.gate import decide, fell, read_benchmarks
 from tasks.rounds.sequence import GateConfig
-from toolwoz.evaluation.metrics import compare
-from toolwoz.evaluation.result import Result
+from tests.helpers.outcomes import comparisons
 
 CONFIG = GateConfig(candidate="trained", metric="success")
-
-
-def run(successes):
-    return [
-        Result(f"s{number}", 0, ("search_hotel",), ("search_hotel",) if won else ())
-        for number, won in enumerate(successes)
-    ]
-
-
-def comparisons(before, after, split="val"):
-    return {"trained": {split: compare(run(before), run(after)).to_json()}}
 
 
 def test_a_clear_gain_is_promoted():

@@ -42,16 +42,21 @@ def test_each_round_has_seeds_of_its_own() -> None:
     assert replace(first, seed=0) == replace(HARVEST.searches["josh"], seed=0)
 
 
-def test_scenarios_are_fresh_or_the_run_does_not_begin(tmp_path: Path) -> None:
+def test_each_round_has_scenarios_of_its_own(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path)
     ids = [scenario.id for k in range(3) for scenario in take(corpus, "train", 1, skip=k)]
     assert len(set(ids)) == 3
-    require_scenarios(corpus, "train", 1, 3, demonstrated=0)
+
+
+def test_scenarios_are_fresh_or_the_run_does_not_begin() -> None:
+    require_scenarios(3, "train", 1, 3, demonstrated=0)
     with pytest.raises(ValueError, match=r"2 rounds of 2 fresh scenarios: .* has 3 .* asks for 4"):
-        require_scenarios(corpus, "train", 2, 2, demonstrated=0)
-    require_scenarios(corpus, "train", 1, 2, demonstrated=1)
-    with pytest.raises(ValueError, match=r"fresh scenarios, besides 1 that bootstrap shows: .* 4"):
-        require_scenarios(corpus, "train", 1, 3, demonstrated=1)
+        require_scenarios(3, "train", 2, 2, demonstrated=0)
+    require_scenarios(3, "train", 1, 2, demonstrated=1)
+    with pytest.raises(
+        ValueError, match=r"fresh scenarios, and 1 that bootstrap demonstrates: .* 4"
+    ):
+        require_scenarios(3, "train", 1, 3, demonstrated=1)
 
 
 def test_a_note_replaces_what_was_there(tmp_path: Path) -> None:

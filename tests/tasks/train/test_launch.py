@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
+from tests.helpers.tiny import TRL
 
 TOOLS = json.dumps(
     [{"type": "function", "function": {"name": "search_hotel", "parameters": {"properties": {}}}}]
@@ -17,18 +18,6 @@ TOOLS = json.dumps(
 ROW = {
     "messages": [{"role": "user", "content": "hotel"}, {"role": "assistant", "content": "north"}],
     "tools": TOOLS,
-}
-TRL = {
-    "use_cpu": True,
-    "bf16": False,
-    "gradient_checkpointing": False,
-    "max_length": None,
-    "per_device_train_batch_size": 2,
-    "num_train_epochs": 1,
-    "learning_rate": 1e-3,
-    "report_to": "none",
-    "save_strategy": "no",
-    "disable_tqdm": True,
 }
 ACCELERATE = """
 compute_environment: LOCAL_MACHINE

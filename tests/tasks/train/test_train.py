@@ -10,31 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.train.rows import read_rows
+from tests.helpers.tiny import TRL
 
-CONFIG = EmbeddedConfig(
-    vocab_size=320,
-    hidden_size=32,
-    intermediate_size=64,
-    layers=2,
-    heads=4,
-    kv_heads=2,
-    max_length=512,
-)
-TRL = {
-    "use_cpu": True,
-    "bf16": False,
-    "gradient_checkpointing": False,
-    "max_length": None,
-    "per_device_train_batch_size": 2,
-    "num_train_epochs": 1,
-    "learning_rate": 1e-3,
-    "report_to": "none",
-    "save_strategy": "no",
-    "disable_tqdm": True,
-}
 TOOLS = json.dumps(
     [
         {
@@ -74,19 +53,10 @@ def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
 
 
 @pytest.fixture
-def place(tmp_path, base):
+def place(tmp_path, tiny_model):
     """The folder of a round."""
     folder = tmp_path / "r1"
-    shutil.copytree(base, folder / "start")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    tokenizer = build_tokenizer(["a hotel in the north", CALL["function"]["arguments"]] * 4, CONFIG)
-    build_model(CONFIG, tokenizer, seed=0).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    shutil.copytree(tiny_model, folder / "start")
     return folder
 
 
@@ -221,13 +191,13 @@ def test_other_rows_never_go_on_from_a_checkpoint(killed, place, datasets, tmp_p
     assert "continuing" not in caplog.text
 
 
-def test_a_model_in_memory_is_trained_too(base, datasets, tmp_path):
+def test_a_model_in_memory_is_trained_too(tiny_model, datasets, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
     rows = read_rows(datasets / "sft.jsonl", "sft")
     recipe = Recipe("sft", "sft", TRL)
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     fit(recipe, rows, model, tokenizer, tmp_path / "out", work=tmp_path / "work", seed=0)
     assert (tmp_path / "out" / "model.safetensors").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,17 @@ from services.engines import EngineSettings
 from tasks.bootstrap import job as bootstrap
 from tasks.evaluate import job as evaluate
 from tasks.extract import job as extract
-from tasks.harvest import job as harvest
 from tasks.rounds.start import start_from
 from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
 from tests.flows.tools.finetune.vendor import BASE, KEY, TUNED, Vendor, vendor
-from tests.helpers.recording import DIALOGUE, HARVEST, SETS, write_corpus
+from tests.helpers.recording import (
+    DIALOGUE,
+    SETS,
+    job,
+    whole_evaluation,
+    whole_harvest,
+    write_corpus,
+)
 from toolwoz.world.world import World
 
 EVALUATE = evaluate.EvaluateConfig(
@@ -52,14 +59,21 @@ def test_it_is_harvested_exported_and_evaluated(
     monkeypatch.setenv("VENDOR_KEY", KEY)
     corpus = write_corpus(tmp_path)
     trees, sets = tmp_path / "trees", tmp_path / "sets"
-    places = (tmp_path / "work", tmp_path / "logs")
     with vendor(World.load(corpus)) as server:
         engine = settings(server)
-        search = harvest.Job(HARVEST, DIALOGUE, engine, models["base"], corpus, *places, "trees")
-        found = harvest.harvest(search, trees)["josh"]
-        out = tmp_path / "out"
-        arms = evaluate.evaluate(
-            evaluate.Job(EVALUATE, DIALOGUE, engine, models, corpus, out, *places)
+        search = replace(job(corpus, models["base"], tmp_path), engine=engine)
+        found = whole_harvest(search, trees)["josh"]
+        arms = whole_evaluation(
+            evaluate.Job(
+                config=EVALUATE,
+                dialogue=DIALOGUE,
+                engine=engine,
+                models=models,
+                corpus=corpus,
+                out=tmp_path / "out",
+                work=tmp_path / "work",
+                logs=tmp_path / "logs",
+            )
         )
     assert (found.trees, found.faults) == (3, 0)
     assert found.prompt_tokens == 100 * found.calls
@@ -85,12 +99,10 @@ def test_a_key_that_is_wrong_stops_it_before_any_dialogue(
 ) -> None:
     monkeypatch.setenv("VENDOR_KEY", "sk-wrong")
     corpus = write_corpus(tmp_path)
-    places = (tmp_path / "work", tmp_path / "logs")
     with vendor(World.load(corpus)) as server:
-        engine = settings(server)
-        job = harvest.Job(HARVEST, DIALOGUE, engine, models["base"], corpus, *places, "trees")
+        search = replace(job(corpus, models["base"], tmp_path), engine=settings(server))
         with pytest.raises(EngineError, match="401") as refusal:
-            harvest.harvest(job, tmp_path / "trees")
+            whole_harvest(search, tmp_path / "trees")
     assert (server.refused, server.asked) == (1, [])
     assert "sk-wrong" not in str(refusal.value)
 

@@ -10,7 +10,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from services.mlflow import store as mlflow_store
 from tasks.train.logs.curves import Curves, outlive_mlflow
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 from tests.tasks.train.logs.line import Line
 
 

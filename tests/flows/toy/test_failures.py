@@ -18,7 +18,7 @@ import yaml
 
 from tests.helpers import toy
 from tests.helpers.agents import Agents
-from tests.helpers.ports import free_port
+from tests.helpers.http_server import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -33,14 +33,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory, engine: Agents) -> Path:
-    """One that has a corpus, and a policy in name."""
-    root = tmp_path_factory.mktemp("repository")
-    toy.make(root, engine.url)
-    toy.say(root, "repro", "convert")
-    policy = root / "arms/r1/start/config.json"
-    policy.parent.mkdir(parents=True)
-    policy.write_text("{}")
+def repository(whole: toy.Whole, tmp_path_factory: pytest.TempPathFactory, engine: Agents) -> Path:
+    """A copy of the finished run, with an engine of its own."""
+    root = tmp_path_factory.mktemp("repository") / "copy"
+    shutil.copytree(whole.root, root, symlinks=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(toy.params(engine.url), sort_keys=False))
     return root
 
 

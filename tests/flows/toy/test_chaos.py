@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -29,58 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
 SEED = int(os.environ.get("CHAOS_SEED", "0"))
-CLEAN = "Data and pipelines are up to date.\n"
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A run that was left alone.
-
-    Attributes:
-        root: Its repository.
-        seconds: What each stage took, in the order they ran.
-        results: Hashes of all that it made.
-    """
-
-    root: Path
-    seconds: Mapping[str, float]
-    results: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, migrated_store: Path) -> Iterator[Whole]:
-    with toy.engine(tmp_path_factory.mktemp("engine")) as engine:
-        root = tmp_path_factory.mktemp("whole")
-        toy.make(root, engine.url)
-        give_store(root, migrated_store)
-        seconds = left_alone(root)
-        assert toy.say(root, "status") == CLEAN
-        yield Whole(root, seconds, toy.results(root))
-
-
-def give_store(root: Path, migrated: Path) -> None:
-    """MLflow's, empty: its making takes ten seconds."""
-    (root / ".mlflow").mkdir()
-    shutil.copy(migrated, root / ".mlflow" / "mlflow.db")
-
-
-def left_alone(root: Path) -> dict[str, float]:
-    """A whole run; the seconds of each stage."""
-    process = toy.dvc(root, "repro")
-    assert process.stdout is not None
-    said, starts = [], {}
-    for line in process.stdout:
-        said.append(line)
-        if stage := started_stage(line):
-            starts[stage] = time.monotonic()
-    assert process.wait() == 0, "".join(said)
-    ends = [*list(starts.values())[1:], time.monotonic()]
-    return {name: end - start for (name, start), end in zip(starts.items(), ends, strict=True)}
-
-
-def started_stage(line: str) -> str | None:
-    found = re.fullmatch(r"Running stage '(.+)':\n", line)
-    return found and found[1]
 
 
 @dataclass
@@ -106,7 +53,7 @@ class Chaos:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
-            if started := started_stage(line):
+            if started := toy.started_stage(line):
                 if kill.is_alive():
                     kill.cancel()
                     self.seconds[stage] = time.monotonic() - since
@@ -140,7 +87,7 @@ def plan(stages: Mapping[str, float], rng: random.Random) -> Counter[str]:
 
 
 def test_kills_at_random_moments_lose_nothing_and_change_nothing(
-    whole: Whole, tmp_path: Path, migrated_store: Path
+    whole: toy.Whole, tmp_path: Path, migrated_store: Path
 ) -> None:
     rng = random.Random(SEED)
     chaos = Chaos(dict(whole.seconds), rng, plan(whole.seconds, rng))
@@ -149,11 +96,11 @@ def test_kills_at_random_moments_lose_nothing_and_change_nothing(
         run += 1
         root = tmp_path / str(run)
         subprocess.run(["git", "clone", "-q", str(whole.root), str(root)], check=True)
-        give_store(root, migrated_store)
+        toy.give_store(root, migrated_store)
         while not chaos.repro(root):
             pass
         assert toy.results(root) == whole.results, f"after {chaos.done}"
-        assert toy.say(root, "status") == CLEAN
+        assert toy.say(root, "status") == toy.CLEAN
         print(f"run {run} is the same after {chaos.done.total()} kills", flush=True)
         shutil.rmtree(root)
     print(f"{chaos.done.total()} kills in {run} runs: {dict(chaos.done)}")
