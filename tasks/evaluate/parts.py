@@ -1,8 +1,8 @@
-"""An evaluation in parts: each is played by whoever takes it, and its results go into the whole's.
+"""Parts of an evaluation: each is played on its own, and its results are added to the whole's.
 
-All who take part see the same folders. What is played stands in ``work`` until all is, as DVC
-empties a stage's outs before it runs it again: an evaluation that was killed goes on from there, in
-as many parts as before or in another number.
+All processes see the same folders. Results stay in ``work`` until all are there, as DVC empties a
+stage's outs before it runs it again: a killed evaluation continues from them, also in another
+number of parts.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from toolwoz.world.domains import Split
 from toolwoz.world.scenario import SCENARIOS, Scenario, write_scenarios
 
 PARTS = "parts"
-"""Folder of what was played by parts, beside those of the splits."""
+"""Folder of the parts' results, next to the folders of the splits."""
 
 log = logging.getLogger(__name__)
 
 
 def prepare(job: Job) -> None:
-    """Bring what parts have played into the results of the whole: it is not played again."""
+    """Add the results of earlier parts to those of the whole: they are not played again."""
     for name in job.models:
         folder = job.folder(name)
         for split, chosen in job.scenarios().items():
@@ -43,7 +43,7 @@ def prepare(job: Job) -> None:
 
 
 def play_part(job: Job, shard: Shard) -> None:
-    """Play one part with every model, or what is still missing of it.
+    """Play the missing dialogues of one part with every model.
 
     Args:
         job: The evaluation.
@@ -71,7 +71,7 @@ def gather(job: Job) -> Arms:
     """Put the parts together: the results in ``out/SPLIT/NAME``.
 
     Raises:
-        OSError: dialogues are missing; what was played is kept in ``work``.
+        OSError: dialogues are missing; finished ones are kept in ``work``.
     """
     prepare(job)
     arms: dict[Split, dict[str, Arm]] = {split: {} for split in job.config.scenarios}
@@ -83,7 +83,7 @@ def gather(job: Job) -> Arms:
 
 
 def _missing(job: Job, name: str, shard: Shard) -> dict[Split, list[Scenario]]:
-    """What no part has played yet: all of the shard, except what is in the whole's results."""
+    """The scenarios of the shard that have no score in the whole's results."""
     found: dict[Split, list[Scenario]] = {}
     for split, chosen in job.scenarios().items():
         path = job.folder(name) / split / RESULTS

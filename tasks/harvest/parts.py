@@ -1,8 +1,8 @@
-"""A harvest in parts: each is explored by whoever takes it, and put together they are the harvest.
+"""Parts of a harvest: each is explored on its own, and together they are the harvest.
 
-All who take part see the same folders. A part stands in ``work``, in its journal and, once it is
-explored, in its trees, as DVC empties a stage's outs before it runs it again: a harvest that was
-killed goes on from these, in as many parts as before or in another number.
+All processes see the same folders. A part has its journal in ``work`` and, once it is explored, its
+trees, as DVC empties a stage's outs before it runs it again: a killed harvest continues from them,
+also in another number of parts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tasks.harvest.summary import Yield, take_stock
 
 
 def prepare(job: Job, count: int) -> None:
-    """Give each part the answers that were journaled for its scenarios, by whoever did it then."""
+    """Give each part the journaled answers for its scenarios, whichever part journaled them."""
     scenarios = job.scenarios()
     parts = {name: one.name for one in shards(count) for name in one.of(list(scenarios))}
     for search in job.config.searches:
@@ -32,12 +32,12 @@ def prepare(job: Job, count: int) -> None:
 
 
 def harvest_part(job: Job, shard: Shard, *, listeners: Sequence[Listener] = ()) -> None:
-    """Explore one part, or what is still missing of it, with every search and one engine.
+    """Explore the missing scenarios of one part with every search and one engine.
 
     Args:
         job: The harvest.
         shard: The part.
-        listeners: Told how far each search is.
+        listeners: Called with the progress of each search.
 
     Raises:
         SpoiledError: the engine failed in some of its dialogues.
@@ -51,7 +51,7 @@ def harvest_part(job: Job, shard: Shard, *, listeners: Sequence[Listener] = ()) 
         if faults:
             spoiled.append(name)
         if faults > job.config.max_faults * job.config.scenarios:
-            break  # too many for the whole harvest: the other searches can wait
+            break  # too many for the whole harvest: it fails in any case
     if spoiled:
         raise SpoiledError(
             f"shard {shard}: the engine failed in dialogues of {', '.join(spoiled)}; "
@@ -82,7 +82,7 @@ def gather(job: Job, count: int, out: Path) -> dict[str, Yield]:
 
 
 def _written(trees: Iterable[Tree], *paths: Path) -> Iterator[Tree]:
-    """The trees as they are written to all the files, which appear after the last."""
+    """Write the trees to all the files, which appear after the last tree, and yield them."""
     with ExitStack() as stack:
         writers = [stack.enter_context(tree_writer(path)) for path in paths]
         for tree in trees:
@@ -92,7 +92,7 @@ def _written(trees: Iterable[Tree], *paths: Path) -> Iterator[Tree]:
 
 
 def _folders(job: Job) -> dict[str, Path]:
-    """Where the trees of the parts are, by search."""
+    """Folder of the parts' trees, by search."""
     scenarios = job.scenarios()
     return {name: job.work / job.key(name, scenarios) for name in job.config.searches}
 

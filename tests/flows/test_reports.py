@@ -27,23 +27,20 @@ def test_a_report_is_written_and_its_figures_logged_by_dotted_names(
     monkeypatch.setattr(
         reports.tracking, "report", lambda found, step: logged.update({step: found})
     )
-    record = {"josh": {"reward": 0.5, "cached": 0.9, "gain": None}}
+    record = {"josh": {"reward": 0.5, "seconds": 9.0, "gain": None}}
     reports.report(tmp_path / "a" / "r1.json", record, {"harvest": record}, step=2)
-    names = {"harvest.josh.reward": 0.5, "harvest.josh.cached": 0.9, "harvest.josh.gain": None}
+    names = {"harvest.josh.reward": 0.5, "harvest.josh.seconds": 9.0, "harvest.josh.gain": None}
     assert logged == {2: names}
     written = json.loads((tmp_path / "a" / "r1.json").read_text())
     assert written == {"josh": {"reward": 0.5, "gain": None}}
 
 
-@pytest.mark.parametrize(
-    ("options", "share", "read"), [([], "n/a", 400), (["--cached", "0.75"], 0.75, 100)]
-)
+@pytest.mark.parametrize(("options", "read"), [([], 400), (["--cached", "0.75"], 100)])
 def test_the_cost_of_a_harvest_is_computed_from_its_finished_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], share: object, read: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], read: int
 ) -> None:
-    found = Yield(2, 0, 1, 1, 0.5, 9, 9, prompt_tokens=800, completion_tokens=60, cached=0.9)
+    found = Yield(2, 0, 1, 1, 0.5, 9, 9, prompt_tokens=800, completion_tokens=60)
     reports.write(tmp_path / "r1.json", {"josh": asdict(found)})
     cost.main([str(tmp_path / "r1.json"), "--price", "3", *options])
     josh = json.loads(capsys.readouterr().out)["josh"]
-    assert josh["cached_share"] == share
     assert (josh["written_tokens_a_dialogue"], josh["read_tokens_a_dialogue"]) == (30, read)
