@@ -1,4 +1,4 @@
-"""What a harvest of another size would cost, from what one has measured.
+"""Cost of a harvest of another size, from a measured one.
 
     python -m bench.cost reports/harvest/r1.json --dialogues 100000 --price 3
 

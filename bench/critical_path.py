@@ -1,4 +1,4 @@
-"""How many calls of a search must wait for one another, whatever its scheduler does."""
+"""Longest chain of calls of a search: those that must wait for one another."""
 
 from __future__ import annotations
 

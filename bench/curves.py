@@ -1,4 +1,4 @@
-"""What a token buys: golden dialogues and pairs, by search strategy, at equal budgets.
+"""Gains per token: golden dialogues and pairs, by search strategy, at equal budgets.
 
     python -m bench.curves data/toolwoz --model models/base --budget 40 --plot docs/embedded.svg
     python -m bench.curves data/toolwoz --noise 0.95 --budget 120 --plot docs/search.svg
@@ -63,7 +63,7 @@ class Point:
     Attributes:
         tokens: Written by the policy, in thousands.
         golden: Dialogues with every goal reached on the golden path.
-        reward: Of the golden paths, summed over dialogues.
+        reward: Sum of the golden paths' rewards over dialogues.
         pairs: Clean DPO pairs.
     """
 

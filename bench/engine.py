@@ -1,4 +1,4 @@
-"""How fast an engine plays many dialogues at once, with a random model of the embedded shape.
+"""Speed of an engine that plays many dialogues at once, with a random model of embedded shape.
 
     python -m bench.engine
     python -m bench.engine --variant dtype=bfloat16 --variant backend=transformers --rounds 3

@@ -1,4 +1,4 @@
-"""How fast JOSH searches, and what it costs: ``python -m bench.harvest [--only cost]``.
+"""Speed and cost of a JOSH search: ``python -m bench.harvest [--only cost]``.
 
 Prints JSON. ``latency``: against an engine and users of 50 ms a call, beside the published loop.
 ``cost``: orchestration alone, against an engine that answers at once. ``scale``: memory and journal

@@ -1,4 +1,4 @@
-"""How much of vLLM's own throughput a harvest gets, with a real policy on the engine in process.
+"""Share of vLLM's own throughput that a harvest gets, with a real policy and engine in process.
 
     python -m bench.throughput data/toolwoz --model models/base --scenarios 30
 

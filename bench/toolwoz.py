@@ -1,4 +1,4 @@
-"""How fast ToolWOZ is, as JSON: tool calls, forks, conversion, memory, each beside the published.
+"""Speed of ToolWOZ, as JSON: tool calls, forks, conversion, memory, each beside the published.
 
     python bench/toolwoz.py data/raw    # any corpus folder; without one, a synthetic corpus
 

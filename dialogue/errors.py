@@ -1,4 +1,4 @@
-"""What can go wrong in a dialogue: what is a value, what is tried again, and what stops a run.
+"""Errors of dialogues: which are values, which are tried again, and which stop a run.
 
 * A full context and a refused tool call are no errors: a policy returns None, a tool answers with
   an ``error``. Both are part of what a dialogue is scored by.

@@ -1,4 +1,4 @@
-"""What a run asked for in the Prefect UI may change, for itself alone.
+"""Values that a run started in the Prefect UI may change, for itself alone.
 
 The form's fields are these models' fields; :meth:`Overrides.assignments` turns what was filled in
 into the ``section.key=value`` of ``dvc exp run -S``, so that params.yaml is never edited.

@@ -53,7 +53,7 @@ class ChatClient:
             each dialogue keeps to one of them while that works.
         model: Name the server knows the model by.
         api_key: Sent as bearer token; in no repr, log line or error.
-        temperature: Of sampling.
+        temperature: Temperature of sampling; 0 is greedy.
         max_tokens: Most tokens of one message.
         timeout: Seconds that one answer may take, to its last byte; 10 for a connection.
         retry: How long to wait when the servers are busy or away.

@@ -1,4 +1,4 @@
-"""What pydantic says of a document, in words that name each key in full."""
+"""Faults that pydantic finds in a document, in words that name each key in full."""
 
 from __future__ import annotations
 

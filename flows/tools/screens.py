@@ -46,10 +46,10 @@ class Screen:
     """One page.
 
     Attributes:
-        name: Of its picture.
+        name: Name of its picture.
         url: Where it is.
         shows: What stands in it.
-        height: Of the window; the picture ends with it.
+        height: Height of the window in pixels; the picture ends with it.
         begins: What stands at its top; the page's beginning if empty.
         tab: Pressed first; none if empty.
     """

@@ -53,8 +53,8 @@ class Journal(Record):
     Only the places of the answers in the file are kept in memory, eight bytes each.
 
     Args:
-        folder: Of journals.
-        key: Of the harvest: see :func:`journal_key`.
+        folder: Folder of journals.
+        key: Key of the harvest: see :func:`journal_key`.
         part: Name of the part of the journal, where processes share the harvest.
 
     Raises:

@@ -15,8 +15,8 @@ def regroup(folder: Path, key: str, parts: Mapping[str, str]) -> None:
     All other files of that harvest are gone afterwards. Killed in the middle, run it again.
 
     Args:
-        folder: Of journals.
-        key: Of the harvest: see :func:`josh.harvesting.journal.journal_key`.
+        folder: Folder of journals.
+        key: Key of the harvest: see :func:`josh.harvesting.journal.journal_key`.
         parts: Scenario -> the name of its part; "" for all of them makes one journal of it again.
 
     Raises:

@@ -65,9 +65,9 @@ class BootstrapConfig:
             SmolLM2-135M-Instruct; both are trained on demonstrations. ``pretrained`` takes one as
             it is. ``endpoint`` leaves it where ``engine.urls`` serve it: it can be harvested from
             and evaluated, and others train it (``python -m flows.tools.finetune``).
-        pretrained: Of kind ``pretrained``: a model of the Hugging Face Hub, as
+        pretrained: For kind ``pretrained``: a model of the Hugging Face Hub, as
             ``ORGANISATION/NAME@REVISION``, or a folder. Of ``endpoint``: what it is called there.
-        seed: Of the weights, the users, the shortcuts and the order of training.
+        seed: Seed of the weights, the users, the shortcuts and the order of training.
         model: Size of the embedded model.
         pretraining: First training, on demonstrations of the expert.
         finetuning: Second training, on noisy demonstrations.

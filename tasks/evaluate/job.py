@@ -23,10 +23,10 @@ class EvaluateConfig:
     """The section ``evaluate``.
 
     Attributes:
-        seed: Of users and sampling; the same for every policy, so that dialogues pair.
+        seed: Seed of users and sampling; the same for every policy, so that dialogues pair.
         scenarios: How many of each split. ``val`` decides whether a policy is promoted, ``test``
             is what is reported and decides nothing.
-        temperature: Of sampling; 0 is greedy.
+        temperature: Temperature of sampling; 0 is greedy.
         concurrency: Dialogues in progress at any time.
         traces: Test dialogues of each policy that MLflow keeps as traces; the report has all.
     """
@@ -46,7 +46,7 @@ class Job:
         config, dialogue, engine: Sections of params.yaml.
         models: Policy -> its folder.
         corpus: Folder of the converted corpus.
-        out: Of the results, in ``SPLIT/NAME``.
+        out: Folder of the results, in ``SPLIT/NAME``.
         work: Folder of the finished dialogues, until all are played.
         logs: Folder of the engines' logs.
         played: Policy -> folder of results, by split, that it may have from before.

@@ -24,9 +24,9 @@ class HarvestConfig:
     """The section ``harvest``.
 
     Attributes:
-        split: Of the scenarios it explores; never the one that is reported.
+        split: Split of the scenarios it explores; never the one that is reported.
         scenarios: How many a round; each round has those after the ones of the round before.
-        temperature: Of sampling; siblings differ by it alone.
+        temperature: Temperature of sampling; siblings differ by it alone.
         dialogues: Dialogues in flight.
         calls: Model calls in flight.
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
@@ -66,7 +66,7 @@ class Job:
         corpus: Folder of the converted corpus.
         work: Folder of the journals, and of the trees of the parts, until the harvest is done.
         logs: Folder of the engine's log.
-        name: Of the round, for the log.
+        name: Name of the round, for the log.
         skip: Scenarios of the split that the rounds before have had.
     """
 

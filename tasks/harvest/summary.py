@@ -1,4 +1,4 @@
-"""What a search brought in, counted from its trees."""
+"""Summary of a search, counted from its trees."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What one search brought in.
+    """The counts of one search.
 
     Attributes:
         trees: Dialogues explored.
-        faults: Of these, those an engine's failure cut short.
+        faults: Dialogues that an engine's failure cut short.
         golden: Those with at least one reward; ``complete``: those with all.
         reward: Mean share of goals on the golden path, or on the best rollout.
         nodes, calls: Agent turns and model calls.
@@ -37,7 +37,7 @@ class Yield:
 
 
 def take_stock(name: str, trees: Iterable[Tree], max_faults: float) -> Yield:
-    """What a search brought in.
+    """The summary of a search; logs it.
 
     Raises:
         OSError: the engine failed in too many of its dialogues.
@@ -53,7 +53,7 @@ def take_stock(name: str, trees: Iterable[Tree], max_faults: float) -> Yield:
 
 
 def summarise(trees: Iterable[Tree]) -> Yield:
-    """Count what a search brought in."""
+    """Count the trees of a search."""
     counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0)
     for tree in trees:
         reward = tree.reward if tree.golden_leaf is not None else _best(tree)

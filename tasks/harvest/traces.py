@@ -26,7 +26,7 @@ def trace_trees(trees: Iterable[Tree], search: str, split: str, most: int) -> No
     Args:
         trees: Read until there are enough.
         search: Stands where an evaluation has the policy: ``harvest/josh``.
-        split: Of the scenarios.
+        split: Split of the scenarios.
         most: How many.
     """
     found = (tree for tree in trees if tree.golden_leaf is not None)

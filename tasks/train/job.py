@@ -51,8 +51,8 @@ class Trained:
     Attributes:
         rows: Trained on; ``held_out``: watched instead.
         tokens: Read in training, padding included.
-        steps: Of the optimizer.
-        seconds: Of training.
+        steps: Steps of the optimizer.
+        seconds: Seconds of training.
         loss: Mean over the run, in nats a token (SFT) or the method's own unit.
         best_loss: Lowest on the held-out rows, of the model that was kept; None without them.
     """

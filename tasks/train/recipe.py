@@ -1,4 +1,4 @@
-"""What a training run is told: the section ``train``."""
+"""Recipes of training runs: the section ``train``."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Holdout:
     """Rows that are not trained on but watched: a run stops when it gets no better on them.
 
     Attributes:
-        share: Of the scenarios, all rows of which are held out; 0 for none, and no early stop.
+        share: Share of the scenarios whose rows are held out; 0 for none, and no early stop.
         early_stopping_patience: Evaluations without a lower loss before it stops; the model of the
             best one is kept. They come once an epoch, or as ``trl.eval_strategy`` says.
         early_stopping_threshold: A loss lower by less than this, in its own unit, is no better.
@@ -94,7 +94,7 @@ class TrainConfig:
     """The section ``train``.
 
     Attributes:
-        seed: Of the order of rows, of dropout and of what is held out.
+        seed: Seed of the order of rows, of dropout and of what is held out.
         holdout: What is held out, and when it stops a run.
         max_rewritten: Share of texts that may read otherwise than the model wrote them (see
             :func:`tasks.train.guards.guards.rewritten`).

@@ -1,4 +1,4 @@
-"""What the expert says: short sentences that state what a tool answered, and nothing else."""
+"""The expert's sentences: short, and stating only what a tool answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user said, read off its words: the constraints, bookings and questions of a dialogue."""
+"""Constraints, bookings and questions of a dialogue, read from the user's words."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ async def evaluate(
 
     Args:
         policy: The agent, the same for all scenarios or made for each.
-        scenarios: Of the world's mode.
+        scenarios: Scenarios of the world's mode.
         world: Databases, tools and limits.
         user: Makes the user of one dialogue from a seed, so that trials differ: ``AgendaUser``.
         concurrency, trials, seed, out: As of :func:`toolwoz.evaluation.runner.run`.

@@ -1,4 +1,4 @@
-"""What a run shows, and what two runs show of each other; an unscored dialogue is never a zero."""
+"""Metrics of a run, and gains of one run on another; an unscored dialogue is never a zero."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ async def run(
         start: Begins one dialogue.
         concurrency: Dialogues in progress at any time; in effect, the engine's batch.
         trials: Dialogues a scenario, each with its own seed.
-        seed: Of the run.
+        seed: Seed of the run.
         out: Folder of ``results.jsonl`` and ``scenarios.jsonl``. A run that stopped continues
             there: what has a score is never played again, what an engine's failure spoiled is.
         configuration: What else the results depend on (policy, user, data...), as plain JSON. The
