@@ -23,7 +23,8 @@ SESSION = "mlflow.trace.session"
 
 
 class Played(Protocol):
-    """A finished dialogue: ``toolwoz.evaluation.result.Result``, or a path to a leaf of a tree."""
+    """A finished dialogue: ``toolwoz.evaluation.runs.result.Result``, or a path to a leaf of a
+    tree."""
 
     @property
     def scenario(self) -> str: ...

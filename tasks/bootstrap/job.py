@@ -26,7 +26,7 @@ from tasks.bootstrap.pretrained import fetch_pretrained, load_smollm2
 from tasks.train.job import Recipe, Trained, fit
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.shortcut import Shortcut
-from toolwoz.evaluation.runner import run
+from toolwoz.evaluation.runs.runner import run
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.users.dialogues import DialogueConfig
 from toolwoz.world.scenario import Scenario, take_last

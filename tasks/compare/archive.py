@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tasks.benchmarks.scores.scored_file import RUN, SCORED
-from toolwoz.evaluation.results_file import NAME
+from toolwoz.evaluation.runs.results_file import NAME
 from toolwoz.world.scenario import SCENARIOS
 
 ARCHIVE: Final = "results.tar.gz"

@@ -12,7 +12,7 @@ from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.compare.archive import ARCHIVE, unpack
 from toolwoz.evaluation.arm import Arm, read_arm
-from toolwoz.evaluation.results_file import NAME
+from toolwoz.evaluation.runs.results_file import NAME
 
 
 @dataclass(frozen=True, slots=True)

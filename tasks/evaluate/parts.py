@@ -17,10 +17,10 @@ from services.engines.endpoint import open_model
 from services.shards import Shard, SpoiledError
 from tasks.evaluate.job import Arms, Job
 from toolwoz.evaluation.arm import Arm, read_arm
-from toolwoz.evaluation.result import Key, Result
-from toolwoz.evaluation.results_file import NAME as RESULTS
-from toolwoz.evaluation.results_file import add_results, read_run
-from toolwoz.evaluation.runner import run
+from toolwoz.evaluation.runs.result import Key, Result
+from toolwoz.evaluation.runs.results_file import NAME as RESULTS
+from toolwoz.evaluation.runs.results_file import add_results, read_run
+from toolwoz.evaluation.runs.runner import run
 from toolwoz.world.domains import Split
 from toolwoz.world.scenario import SCENARIOS, Scenario, write_scenarios
 

@@ -18,7 +18,7 @@ class TokenRecords:
         self._given: dict[str, int] = {}
 
     def watch(self, trees: Iterable[Tree]) -> Iterator[Tree]:
-        """Yield the same trees, and record the tokens of each."""
+        """SearchSummary the same trees, and record the tokens of each."""
         for tree in trees:
             self._trees[tree.scenario] = [
                 (node.parent, [call.token_ids for call in node.calls]) for node in tree.nodes

@@ -20,7 +20,7 @@ from josh.tree.tree import Tree
 from services.shards import Shard, SpoiledError, shards
 from tasks.harvest.explore import explore
 from tasks.harvest.job import Job
-from tasks.harvest.summary import Yield, take_stock
+from tasks.harvest.summary import SearchSummary, summarise_search
 
 
 def prepare(job: Job, count: int) -> None:
@@ -59,14 +59,14 @@ def harvest_part(job: Job, shard: Shard, *, listeners: Sequence[Listener] = ()) 
         )
 
 
-def gather(job: Job, count: int, out: Path) -> dict[str, Yield]:
+def gather(job: Job, count: int, out: Path) -> dict[str, SearchSummary]:
     """Put the parts together: the trees in ``out/NAME.parquet`` and ``.jsonl``.
 
     Raises:
         OSError: a part is missing, or the engine failed in too many dialogues; what was found is
             kept in ``work``.
     """
-    yields = {}
+    summaries = {}
     for name, folder in _folders(job).items():
         parts = [_trees(folder, shard) for shard in shards(count)]
         if missing := [path for path in parts if not path.is_file()]:
@@ -76,9 +76,9 @@ def gather(job: Job, count: int, out: Path) -> dict[str, Yield]:
             )
         trees = chain.from_iterable(map(read_trees, parts))
         kept = _written(trees, out / f"{name}.parquet", out / f"{name}.jsonl")
-        yields[name] = take_stock(name, kept, job.config.max_faults)
+        summaries[name] = summarise_search(name, kept, job.config.max_faults)
     _clear(job)
-    return yields
+    return summaries
 
 
 def _written(trees: Iterable[Tree], *paths: Path) -> Iterator[Tree]:

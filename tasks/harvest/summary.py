@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Yield:
+class SearchSummary:
     """The counts of one search.
 
     Attributes:
@@ -36,7 +36,7 @@ class Yield:
     completion_tokens: int
 
 
-def take_stock(name: str, trees: Iterable[Tree], max_faults: float) -> Yield:
+def summarise_search(name: str, trees: Iterable[Tree], max_faults: float) -> SearchSummary:
     """The summary of a search; logs it.
 
     Raises:
@@ -52,9 +52,9 @@ def take_stock(name: str, trees: Iterable[Tree], max_faults: float) -> Yield:
     return found
 
 
-def summarise(trees: Iterable[Tree]) -> Yield:
+def summarise(trees: Iterable[Tree]) -> SearchSummary:
     """Count the trees of a search."""
-    counts: dict[str, Any] = dict.fromkeys(Yield.__dataclass_fields__, 0)
+    counts: dict[str, Any] = dict.fromkeys(SearchSummary.__dataclass_fields__, 0)
     for tree in trees:
         reward = tree.reward if tree.golden_leaf is not None else _best(tree)
         calls = [call for node in tree.nodes for call in node.calls]
@@ -68,7 +68,7 @@ def summarise(trees: Iterable[Tree]) -> Yield:
         for field in ("prompt_tokens", "completion_tokens"):
             counts[field] += sum(getattr(call, field) for call in calls)
     counts["reward"] /= max(1, counts["trees"])
-    return Yield(**counts)
+    return SearchSummary(**counts)
 
 
 def _best(tree: Tree) -> float:

@@ -124,7 +124,7 @@ def require_valid(verdict: Verdict) -> None:
 def _run(
     corpus: CorpusTables, suites: Mapping[str, list[Any]], docs: Path
 ) -> Iterator[tuple[str, list[Any]]]:
-    """Yield each table's name and Great Expectations' results for it."""
+    """SearchSummary each table's name and Great Expectations' results for it."""
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")

@@ -10,7 +10,7 @@ import pytest
 
 from bench import cost
 from flows import reports
-from tasks.harvest.summary import Yield
+from tasks.harvest.summary import SearchSummary
 
 
 def test_times_are_not_in_what_dvc_hashes(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_report_is_written_and_its_figures_logged_by_dotted_names(
 def test_the_cost_of_a_harvest_is_computed_from_its_finished_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], read: int
 ) -> None:
-    found = Yield(2, 0, 1, 1, 0.5, 9, 9, prompt_tokens=800, completion_tokens=60)
+    found = SearchSummary(2, 0, 1, 1, 0.5, 9, 9, prompt_tokens=800, completion_tokens=60)
     reports.write(tmp_path / "r1.json", {"josh": asdict(found)})
     cost.main([str(tmp_path / "r1.json"), "--price", "3", *options])
     josh = json.loads(capsys.readouterr().out)["josh"]

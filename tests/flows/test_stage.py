@@ -18,7 +18,7 @@ from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
 from services.mlflow.traces import trace_dialogues
 from tests.helpers.http_server import free_port
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 
 @dataclass(frozen=True)

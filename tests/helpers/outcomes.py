@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolwoz.evaluation.metrics import compare
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.results_file import continue_run
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.results_file import continue_run
 
 
 def run(successes):

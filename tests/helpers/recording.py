@@ -26,7 +26,7 @@ from tasks.extract import job as extract
 from tasks.harvest import job as harvest
 from tasks.harvest import parts as harvest_parts
 from tasks.harvest.explore import starter
-from tasks.harvest.summary import Yield
+from tasks.harvest.summary import SearchSummary
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.conversion.conversion import convert
@@ -74,7 +74,7 @@ def job(corpus: Path, recording: Path, folder: Path) -> harvest.Job:
 
 def whole_harvest(
     job: harvest.Job, out: Path, listeners: Sequence[Listener] = ()
-) -> dict[str, Yield]:
+) -> dict[str, SearchSummary]:
     """The harvest as the stage does it where nothing is shared."""
     harvest_parts.prepare(job, 1)
     in_this_process(partial(harvest_parts.harvest_part, job, listeners=listeners))

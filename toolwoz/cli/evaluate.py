@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toolwoz.cli import folders, policies, users
 from toolwoz.conversion.dataset import digest
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 from toolwoz.world.scenario import Scenario
 
 PUBLISHED = 450
@@ -58,7 +58,7 @@ def _chosen(args: argparse.Namespace, data: folders.Data) -> list[Scenario]:
 async def _play(
     args: argparse.Namespace, data: folders.Data, scenarios: Sequence[Scenario]
 ) -> list[Result]:
-    from toolwoz.evaluation.benchmark import evaluate
+    from toolwoz.evaluation.runs.benchmark import evaluate
 
     async with (
         policies.open_policy(args, data.world) as policy,

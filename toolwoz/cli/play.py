@@ -19,9 +19,9 @@ from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.strict_json import dumps
 from dialogue.tool_text import FunctionCall, assistant
 from toolwoz.cli import folders, policies, users
-from toolwoz.evaluation.benchmark import starter
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.runner import PerScenario, play
+from toolwoz.evaluation.runs.benchmark import starter
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.runner import PerScenario, play
 from toolwoz.evaluation.transcript import Transcript
 from toolwoz.world.scenario import Scenario
 

@@ -16,7 +16,7 @@ from toolwoz.agents.noisy import Noisy
 from toolwoz.agents.oracle import Oracle
 from toolwoz.agents.random import RandomCalls
 from toolwoz.agents.react import ReactPolicy
-from toolwoz.evaluation.runner import PerScenario
+from toolwoz.evaluation.runs.runner import PerScenario
 from toolwoz.world.world import World
 
 SCRIPTED = ("oracle", "expert", "noisy", "random")

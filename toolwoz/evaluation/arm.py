@@ -11,8 +11,8 @@ from typing import Any
 from dialogue.records import RecordError
 from toolwoz.evaluation.audit import Audit, Failure, audit
 from toolwoz.evaluation.metrics import Metrics, summarise
-from toolwoz.evaluation.result import Key, Result
-from toolwoz.evaluation.results_file import NAME, read_run
+from toolwoz.evaluation.runs.result import Key, Result
+from toolwoz.evaluation.runs.results_file import NAME, read_run
 from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 from toolwoz.evaluation.statistics import comparison
 from toolwoz.evaluation.statistics.comparison import Comparison
 from toolwoz.evaluation.statistics.intervals import Estimate, estimate, mean, nulls

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from toolwoz.conversion.schemas import COUNT, checked
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 RESULTS = pa.DataFrameSchema(
     {

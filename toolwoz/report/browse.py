@@ -9,7 +9,7 @@ from typing import Any
 
 from dialogue.strict_json import dumps
 from toolwoz.evaluation.arm import Arm
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 
 def pack(arms: Sequence[Arm]) -> str:

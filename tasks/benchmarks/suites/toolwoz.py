@@ -1,6 +1,7 @@
 """ToolWOZ (arXiv 2409.04617): the test scenarios of MultiWOZ 2.1, against the agenda user.
 
-``toolwoz.evaluation.runner`` plays the dialogues; here they become items. Mode ``parity`` is the
+``toolwoz.evaluation.runs.runner`` plays the dialogues; here they become items. Mode ``parity`` is
+the
 published environment, whose ceiling is below 1, and ``v2`` the corrected one.
 """
 
@@ -19,9 +20,9 @@ from toolwoz.conversion.conversion import Conversion, convert
 from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.sources import fetch
-from toolwoz.evaluation.benchmark import starter
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.runner import play
+from toolwoz.evaluation.runs.benchmark import starter
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.runner import play
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world.scenario import Mode, Scenario
 

@@ -14,7 +14,7 @@ from tests.helpers import toy
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PLAYED = "bootstrap evaluate harvest"
-WORLD = f"{PLAYED} compare convert gate start validate"
+WORLD = f"{PLAYED} compare convert gate validate"
 ENGINES = "baseline benchmarks evaluate harvest"
 TABLE = {
     "docs/numbers.md": "",
@@ -38,6 +38,7 @@ TABLE = {
     "toolwoz/users/agenda.py": PLAYED,
     "toolwoz/agents/noisy.py": "bootstrap",
     "toolwoz/evaluation/metrics.py": "compare evaluate gate",
+    "toolwoz/evaluation/runs/runner.py": "bootstrap compare evaluate gate",
     "josh/search/search.py": "harvest",
     "josh/harvesting/scheduler.py": "harvest",
     "josh/tree/node.py": "extract harvest",

@@ -10,7 +10,7 @@ from services.mlflow import store as mlflow_store
 from services.mlflow import tracking
 from services.mlflow.traces import trace_dialogues
 from tasks.harvest.traces import trace_trees
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -22,8 +22,8 @@ from tasks.compare.differences import against_first
 from tasks.compare.source import Run
 from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.metrics import compare
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.results_file import continue_run
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.results_file import continue_run
 
 EVIL = "</script><script>alert('x')</script><img src=http://example.org/x>"
 TALK = ({"role": "user", "content": f"Hello {EVIL}"}, {"role": "assistant", "content": EVIL})

@@ -7,7 +7,7 @@ from huggingface_hub import ModelCard
 
 from tasks.register.model_card import card
 from toolwoz.evaluation.metrics import summarise
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 SETTINGS = {
     "bootstrap": {"kind": "embedded", "pretrained": "", "seed": 4},

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from toolwoz.conversion.schemas import TableError, goal_table, scenario_table
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 from toolwoz.evaluation.table import result_table
 from toolwoz.world.scenario import Goal, Scenario
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolwoz.evaluation.metrics import compare, summarise
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 
 GOALS = ("search_hotel", "book_hotel")
 

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dialogue.records import RecordError
-from toolwoz.evaluation.result import Result
+from toolwoz.evaluation.runs.result import Result
 from toolwoz.evaluation.statistics.intervals import Estimate
 from toolwoz.report import Arm, charts, lines, read_arm, render_report, write_report
 from toolwoz.report.browse import pack

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dialogue.records import Format, Record, RecordError, read
-from toolwoz.evaluation.result import Key, Result
+from toolwoz.evaluation.runs.result import Key, Result
 
 FORMAT = Format("remove the line to play it again", version=1)
 NAME = "results.jsonl"

@@ -17,9 +17,9 @@ from toolwoz.conversion.conversion import Conversion, convert
 from toolwoz.conversion.dataset import digest, save
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.synthetic import write_corpus
-from toolwoz.evaluation.benchmark import evaluate
 from toolwoz.evaluation.metrics import summarise
-from toolwoz.evaluation.runner import PerScenario
+from toolwoz.evaluation.runs.benchmark import evaluate
+from toolwoz.evaluation.runs.runner import PerScenario
 from toolwoz.users.agenda import AgendaUser
 from toolwoz.world.scenario import Mode, read_scenarios
 from toolwoz.world.world import World

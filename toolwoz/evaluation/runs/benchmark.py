@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dialogue.protocols import Policy
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.runner import PerScenario, Start, run
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.runner import PerScenario, Start, run
 from toolwoz.world.episode import SYSTEM_PROMPT, Episode, UserSimulator
 from toolwoz.world.scenario import Scenario
 from toolwoz.world.world import World
@@ -35,7 +35,7 @@ async def evaluate(
         scenarios: Scenarios of the world's mode.
         world: Databases, tools and limits.
         user: Makes the user of one dialogue from a seed, so that trials differ: ``AgendaUser``.
-        concurrency, trials, seed, out: As of :func:`toolwoz.evaluation.runner.run`.
+        concurrency, trials, seed, out: As of :func:`toolwoz.evaluation.runs.runner.run`.
         system_prompt: The policy's first message; none if empty.
         configuration: What the results depend on and this function cannot see: the names of the
             policy and the user, the data's version.

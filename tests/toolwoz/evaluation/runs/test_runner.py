@@ -17,9 +17,9 @@ import pytest
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.records import RecordError
 from dialogue.seeds import stable_seed
-from toolwoz.evaluation.result import Result
-from toolwoz.evaluation.results_file import NAME, read_run
-from toolwoz.evaluation.runner import play, run
+from toolwoz.evaluation.runs.result import Result
+from toolwoz.evaluation.runs.results_file import NAME, read_run
+from toolwoz.evaluation.runs.runner import play, run
 from toolwoz.world.scenario import Goal, Scenario
 
 GOALS = (Goal("search_hotel", "search_hotel", {}), Goal("book_hotel", "book_hotel", {}))

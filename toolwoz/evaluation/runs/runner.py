@@ -19,8 +19,8 @@ from dialogue.play import play_all
 from dialogue.progress import Progress
 from dialogue.protocols import Message, Policy, Tool
 from dialogue.seeds import stable_seed
-from toolwoz.evaluation.result import Key, Result
-from toolwoz.evaluation.results_file import NAME, Recorder, continue_run
+from toolwoz.evaluation.runs.result import Key, Result
+from toolwoz.evaluation.runs.results_file import NAME, Recorder, continue_run
 from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios, write_scenarios
 
 _log = logging.getLogger(__name__)
