@@ -28,6 +28,8 @@ class EvaluateConfig:
             is what is reported and decides nothing.
         temperature: Temperature of sampling; 0 is greedy.
         concurrency: Dialogues in progress at any time.
+        max_faults: Share of a policy's dialogues of a split that an engine's failure may leave
+            unscored.
         traces: Test dialogues of each policy that MLflow keeps as traces; the report has all.
     """
 
@@ -36,6 +38,11 @@ class EvaluateConfig:
     temperature: float
     concurrency: int
     traces: int = 10
+    max_faults: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_faults <= 1:
+            raise ValueError(f"max_faults must lie between 0 and 1, not be {self.max_faults}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

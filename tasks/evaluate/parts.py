@@ -71,7 +71,8 @@ def gather(job: Job) -> Arms:
     """Put the parts together: the results in ``out/SPLIT/NAME``.
 
     Raises:
-        OSError: dialogues are missing; finished ones are kept in ``work``.
+        OSError: dialogues are missing, or the engine failed in too many; finished ones are kept in
+            ``work``.
     """
     prepare(job)
     arms: dict[Split, dict[str, Arm]] = {split: {} for split in job.config.scenarios}
@@ -137,6 +138,23 @@ def _collect(job: Job, name: str) -> dict[Split, Arm]:
                 f"{path}: {len(missing)} of {len(chosen)} dialogues are missing ({missing[0]}, "
                 "...); run the same command again: finished work is kept"
             )
+        if run and not job.is_played(name):
+            _require_scored(job, f"{name} on {split}", list(run.results.values()))
         shutil.copytree(source / split, job.out / split / name, dirs_exist_ok=True)
         arms[split] = read_arm(job.out / split / name)
     return arms
+
+
+def _require_scored(job: Job, what: str, results: Sequence[Result]) -> None:
+    """Raise an error if the engine failed in too many of these dialogues.
+
+    Raises:
+        OSError: a share above ``evaluate.max_faults`` has no score.
+    """
+    unscored = [one for one in results if not one.scored]
+    if len(unscored) > job.config.max_faults * len(results):
+        raise OSError(
+            f"{what}: the engine failed in {len(unscored)} of {len(results)} dialogues "
+            f"({unscored[0].scenario}: {unscored[0].error}, ...); see its log in {job.logs}, then "
+            "run the same command again: finished work is kept"
+        )

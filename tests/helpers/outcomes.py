@@ -1,4 +1,4 @@
-"""Results of policies that won some scenarios and lost the others."""
+"""Results of policies that won some scenarios and lost the others; None is unscored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from toolwoz.evaluation.runs.results_file import continue_run
 
 def run(successes):
     return [
-        Result(f"s{number}", 0, ("search_hotel",), ("search_hotel",) if won else ())
+        Result(
+            scenario=f"s{number}",
+            trial=0,
+            goals=("search_hotel",),
+            earned=("search_hotel",) if won else (),
+            error="EngineError: away" if won is None else None,
+        )
         for number, won in enumerate(successes)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Timer
 from typing import Any
@@ -54,6 +55,19 @@ def harvested(folder: Path, *servers: Agents) -> bytes:
     return (out / "josh.jsonl").read_bytes()
 
 
+def evaluation(folder: Path, config: evaluate.EvaluateConfig, *servers: Agents) -> evaluate.Job:
+    return evaluate.Job(
+        config=config,
+        dialogue=DIALOGUE,
+        engine=EngineSettings("endpoint", urls=tuple(one.url for one in servers), timeout=20),
+        models={"base": folder / "model"},
+        corpus=folder / "corpus",
+        out=folder / "out",
+        work=folder / "work",
+        logs=folder / "logs",
+    )
+
+
 def test_one_of_two_servers_dies_and_the_trees_are_the_same(
     tmp_path: Path, models: Mapping[str, Any]
 ) -> None:
@@ -84,18 +98,35 @@ def test_an_evaluation_waits_for_servers_that_come_back(
             revived.set()
 
         Timer(2, revive).start()
-        engine = EngineSettings("endpoint", urls=tuple(one.url for one in servers), timeout=20)
-        job = evaluate.Job(
-            config=EVALUATE,
-            dialogue=DIALOGUE,
-            engine=engine,
-            models={"base": tmp_path / "model"},
-            corpus=tmp_path / "corpus",
-            out=tmp_path / "out",
-            work=tmp_path / "work",
-            logs=tmp_path / "logs",
-        )
-        arms = whole_evaluation(job)
+        arms = whole_evaluation(evaluation(tmp_path, EVALUATE, *servers))
     assert revived.is_set()
     for split in ("val", "test"):
         assert [result.error for result in arms[split]["base"].results] == [None]
+
+
+@pytest.mark.parametrize("tolerated", [0.02, 1.0])
+def test_an_evaluation_with_too_many_unscored_dialogues_fails_and_goes_on(
+    tmp_path: Path, models: Mapping[str, Any], tolerated: float
+) -> None:
+    config = replace(EVALUATE, max_faults=tolerated)
+    with serving(models) as server:
+        server.refusals = 1
+        job = evaluation(tmp_path, config, server)
+        if tolerated == 1.0:
+            arms = whole_evaluation(job)
+            assert sum(arm["base"].metrics.unscored for arm in arms.values()) == 1
+            return
+        with pytest.raises(OSError, match=r"base on val: the engine failed in 1 of 1 .* same comm"):
+            whole_evaluation(job)
+        asked = len(server.asked)
+        arms = whole_evaluation(job)
+    assert len(server.asked) > asked, "the unscored dialogue is played again"
+    assert not [again for again in server.asked[asked:] if again in server.asked[:asked]]
+    for split in ("val", "test"):
+        assert [result.error for result in arms[split]["base"].results] == [None]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_the_tolerated_share_is_a_share(share: float) -> None:
+    with pytest.raises(ValueError, match="max_faults"):
+        replace(EVALUATE, max_faults=share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,36 @@ def test_nothing_scored_is_kept_back():
     decision = decide(CONFIG, comparisons([], []))
     assert decision.decision == "kept back"
     assert "too few" in decision.reason
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1], ids="{:.0%} of the lost fault".format)
+def test_of_equal_policies_whose_lost_dialogues_fault_none_is_promoted(share):
+    """An engine that fails where the policy loses, as in long dialogues, makes no gain."""
+    rng = random.Random(0)
+    for _ in range(60):
+        before, after = ([rng.random() < 0.4 for _ in range(100)] for _ in range(2))
+        faulty = [None if not won and rng.random() < share else won for won in after]
+        decision = decide(CONFIG, comparisons(before, faulty))
+        assert decision.decision == "kept back"
+        missing = f"{faulty.count(None)} of 100 val pairs lack a score"
+        assert missing in decision.reason or not faulty.count(None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "decided"),
+    [
+        ([0] * 100, [None] * 2 + [1] * 98, "promoted"),
+        ([0] * 100, [None] * 3 + [1] * 97, "kept back"),
+        ([None] * 3 + [0] * 97, [1] * 100, "kept back"),
+        ([None] * 2 + [0] * 98, [1] * 98 + [None] * 2, "kept back"),
+        ([0] * 100, [1] * 98, "promoted"),  # pairs that only one side has are missing, too
+        ([0] * 97, [1] * 100, "kept back"),
+    ],
+)
+def test_the_gate_counts_the_missing_of_both_sides_and_names_them(before, after, decided):
+    decision = decide(CONFIG, comparisons(before, after))
+    assert decision.decision == decided
+    assert " of 100 val pairs lack a score on either side" in decision.reason
 
 
 def test_a_gain_on_test_alone_decides_nothing():
