@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from dialogue.files import sync
 from josh.harvesting.journal import Answers, Journal, journal_path
 
 
@@ -35,6 +36,7 @@ def regroup(folder: Path, key: str, parts: Mapping[str, str]) -> None:
             with Journal(folder, key, part) as journal:
                 for scenario in journal.scenarios:
                     _add(journal(scenario), into[parts[scenario]](scenario))
+    sync(folder)
     for path in others:
         path.unlink()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dialogue.endpoints.settings import ModelEndpoint
+from dialogue.files import sync
 from services.engines import EngineConfig, EngineSettings
 from services.fingerprint import fingerprint, key
 from tasks.benchmarks import BENCHMARKS, open_benchmark
@@ -133,6 +134,7 @@ def benchmark(job: Job) -> dict[str, Metrics]:
     for name in found:
         logs = shutil.ignore_patterns("*.log")
         shutil.copytree(folder / name, job.out / name, dirs_exist_ok=True, ignore=logs)
+    sync(job.out)
     shutil.rmtree(job.work, ignore_errors=True)
     return found
 

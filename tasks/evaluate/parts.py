@@ -12,6 +12,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 
+from dialogue.files import sync
 from services.engines import open_engine
 from services.engines.endpoint import open_model
 from services.shards import Shard, SpoiledError
@@ -79,6 +80,7 @@ def gather(job: Job) -> Arms:
     for name in job.models:
         for split, arm in _collect(job, name).items():
             arms[split][name] = arm
+    sync(job.out)
     shutil.rmtree(job.work, ignore_errors=True)
     return arms
 

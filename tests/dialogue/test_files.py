@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dialogue.files import replacing, write_whole
+from dialogue.files import replacing, sync, write_whole
+from tests.helpers.disk import synced
 
 
 def test_a_file_and_its_folder_appear(tmp_path: Path) -> None:
@@ -40,3 +41,24 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
         second.write_text("second")
     assert path.read_text() == "first"
     assert [one.name for one in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a" / "b.txt"
+    with monkeypatch.context() as patch:
+        seen = synced(patch)
+        write_whole(path, "text")
+    part, folder = seen
+    assert part.parent == path.parent == folder
+    assert part.suffix == ".part"
+
+
+def test_a_folder_is_on_the_disk_with_all_that_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_whole(tmp_path / "a" / "b" / "c.txt", "text")
+    seen = synced(monkeypatch)
+    sync(tmp_path / "a")
+    assert {path, path.parent, tmp_path / "a", tmp_path} == set(seen)

@@ -12,6 +12,7 @@ import pytest
 from dialogue.errors import EngineError
 from services.engines import EngineSettings
 from tasks.evaluate.job import EvaluateConfig, Job
+from tests.helpers.disk import synced
 from tests.helpers.recording import DIALOGUE, write_corpus
 from tests.helpers.recording import whole_evaluation as evaluate
 
@@ -72,6 +73,25 @@ def test_what_was_played_in_the_round_before_is_taken_from_there(
     shutil.rmtree(tmp_path / "kept" / "test")  # of other scenarios: all of it is played
     with pytest.raises(EngineError, match="no model at"):
         evaluate(replace(second, out=tmp_path / "r3"))
+
+
+def test_the_results_are_on_the_disk_before_the_work_goes(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(write_corpus(tmp_path), {"base": tiny_model}, tmp_path / "out")
+    seen = synced(monkeypatch)
+    last: list[Path] = []
+    rmtree = shutil.rmtree
+
+    def noted(path: Path, **how: bool) -> None:
+        if path == job.work:
+            last.extend(seen)
+        rmtree(path, **how)
+
+    monkeypatch.setattr(shutil, "rmtree", noted)
+    evaluate(job)
+    assert set(job.out.rglob("*")) <= set(last)
+    assert not job.work.exists()
 
 
 def test_another_model_is_played_anew(tiny_model: Path, tmp_path: Path) -> None:
