@@ -7,12 +7,24 @@ into the ``section.key=value`` of ``dvc exp run -S``, so that params.yaml is nev
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Source = Literal["synthetic", "multiwoz21", "multiwoz22", "multiwoz24"]
-Assignment = Annotated[str, Field(pattern=r"^[a-z_]+(\.\w+)+=.+$")]
+ELSEWHERE = re.compile(r"\b(api_key_env|urls?)\b|\\|\$\{")
+"""Keys that say where a model is asked, and which variable's content it is sent; an escape that
+could spell one; and an interpolation, which DVC resolves, of variables of the environment too."""
+
+
+def _stays_here(assignment: str) -> str:
+    if ELSEWHERE.search(assignment):
+        raise ValueError(f"{assignment}: only params.yaml says where and how models are asked")
+    return assignment
+
+
+Assignment = Annotated[str, Field(pattern=r"^[a-z_]+(\.\w+)+=.+$"), AfterValidator(_stays_here)]
 
 
 def _knob(key: str, description: str, **limits: Any) -> Any:

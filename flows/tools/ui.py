@@ -108,7 +108,7 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
         run("mlflow", ["mlflow", "server", *at, str(mlflow_port), *store])
         print(f"Prefect  {prefect}  (starting)", flush=True)
         # Without it the pages of Prefect ask the default port.
-        own = {"PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+        own = {"PREFECT_SERVER_UI_API_URL": f"{prefect}/api", **own_origin(prefect)}
         run("prefect", ["prefect", "server", "start", *at, str(prefect_port)], **own)
         wait_until_healthy("prefect", servers["prefect"], f"{prefect}/api/health")
         addresses = {"PREFECT_API_URL": f"{prefect}/api", links.MLFLOW_UI: mlflow}
@@ -118,6 +118,18 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
         while True:
             require_running(servers)
             time.sleep(1)
+
+
+def own_origin(url: str) -> dict[str, str]:
+    """Settings of a Prefect server by which pages of other origins cannot read or start runs.
+
+    A browser asks the server before it sends JSON to another origin: only `url` is allowed. What
+    it sends without asking changes nothing, as it has no token of Prefect's.
+    """
+    return {
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},{url.replace(HOST, 'localhost')}",
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
 
 
 def _how_to_appear(prefect_port: int) -> str:

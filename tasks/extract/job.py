@@ -11,6 +11,7 @@ from pathlib import Path
 from josh.rows.curation import Report, extract
 from josh.rows.extractors import EXTRACTORS
 from josh.tree.store import read_trees
+from services.names import require_names
 from tasks.extract.token_records import TokenRecords
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,10 @@ class ExtractConfig:
     """
 
     sets: Mapping[str, SetConfig]
+
+    def __post_init__(self) -> None:
+        require_names("sets", self.sets)
+        require_names("search", (one.search for one in self.sets.values()))
 
 
 def extract_sets(config: ExtractConfig, trees: Path, out: Path) -> dict[str, Report]:

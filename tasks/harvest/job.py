@@ -14,6 +14,7 @@ from josh.harvesting.journal import journal_key
 from josh.search.config import SearchConfig
 from services.engines import EngineSettings
 from services.fingerprint import fingerprint
+from services.names import require_names
 from toolwoz.users.dialogues import DialogueConfig
 from toolwoz.world.domains import Split
 from toolwoz.world.scenario import Scenario, take
@@ -45,6 +46,9 @@ class HarvestConfig:
     max_faults: float
     searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
     traces: int = 5
+
+    def __post_init__(self) -> None:
+        require_names("searches", self.searches)
 
 
 def of_round(config: HarvestConfig, round: str) -> HarvestConfig:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from services.names import require_names
+
 Method = Literal["sft", "kto", "dpo"]
 Options = Mapping[str, Any]
 
@@ -118,6 +120,9 @@ class TrainConfig:
     quantization: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_names("arms", self.arms)
+        require_names("continued", self.continued)
+        require_names("dataset", (arm.dataset for arm in self.policies.values()))
         for name, arm in self.continued.items():
             if arm.start not in self.arms:
                 known = ", ".join(self.arms)

@@ -52,6 +52,13 @@ def test_every_field_is_a_valid_change_of_the_projects_params() -> None:
         ("scenarios", "many"),
         ("others", ("harvest",)),
         ("others", ("temperature=1",)),
+        ("others", ("engine.api_key_env=HOME",)),
+        ("others", ("engine.urls=[http://elsewhere/v1]",)),
+        ("others", ("dialogue.user_model.url=http://elsewhere/v1",)),
+        ("others", ("benchmarks.judge={url: http://elsewhere/v1, model: m}",)),
+        ("others", ('dialogue.user_model={"api_key_env": "HOME"}',)),
+        ("others", ('dialogue.user_model={"\\u0075rl": "http://elsewhere/v1"}',)),
+        ("others", ("dialogue.system_prompt=${oc.env:HOME}",)),
         ("sources", "synthetic"),
     ],
 )

@@ -307,3 +307,18 @@ def test_a_field_is_what_its_dataclass_makes_of_it() -> None:
     section = params.load_section("bootstrap", file)
     assert params.load_section("bootstrap.demonstrated", file) == section.demonstrated > 0
     assert params.load_section("harvest.split", file) == "train"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.arms", "{method: sft, dataset: sft}"),
+        ("train.continued", "{like: josh_sft, start: control}"),
+        ("extract.sets", "{search: josh, extractor: sft}"),
+        ("harvest.searches", "{strategy: rollouts, beam: 2, seed: 2}"),
+    ],
+)
+def test_no_name_of_the_file_is_a_command(key: str, value: str) -> None:
+    section, field = key.split(".")
+    with pytest.raises(params.ParamsError, match=rf"{section}: {field}: '; touch x #' is no name"):
+        params.check(overrides=[f'{key}={{"; touch x #": {value}}}'])
