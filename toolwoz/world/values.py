@@ -28,6 +28,7 @@ _FLAGS: Final = {"true": "yes", "free": "yes", "1": "yes", "false": "no", "0": "
 SPELLINGS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
 
 _CLOCK: Final = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?")
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _COUNT: Final = re.compile(r"(\d+)(?:\.0)?(?: (?:people|persons?|nights?|days?|stars?))?")
 
 
@@ -57,13 +58,21 @@ def canonical(slot: str, value: str | int | float | bool) -> str:
     return _loose(text)
 
 
+def is_time_of_day(form: str) -> bool:
+    """Whether a canonical form is a time from 00:00 to 23:59; MultiWOZ's trains arrive at 24:08."""
+    return _TIME_OF_DAY.fullmatch(form) is not None
+
+
 def _clock(text: str) -> str:
     match = _CLOCK.fullmatch(text)
     if match is None or (match[2] is None and match[3] is None):  # a bare "5" is no time
         return text
     hour, minute = int(match[1]), match[2] or "00"
     if match[3] is not None:
-        hour = hour % 12 + (12 if match[3].startswith("p") else 0)
+        afternoon = match[3].startswith("p")
+        if hour > (23 if afternoon else 12):  # "17:45 pm" is a time, "17:45 am" is none
+            return text
+        hour = hour % 12 + (12 if afternoon else 0)
     return f"{hour:02d}:{minute}"
 
 
