@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from functools import lru_cache
@@ -35,6 +36,17 @@ _COUNT: Final = re.compile(r"(\d+)(?:\.0)?(?: (?:people|persons?|nights?|days?|s
 def is_empty(value: object) -> bool:
     """Whether a value says "no constraint": absent, blank, or one of the dontcare spellings."""
     return value is None or (isinstance(value, str) and value.strip().casefold() in _EMPTY)
+
+
+def as_text(value: object) -> str | None:
+    """The text of a value that JSON gives as text, number, flag or list of one; None of others."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value) if value.is_integer() else str(value)
+    return str(value) if isinstance(value, str | int) else None
 
 
 @lru_cache(maxsize=1 << 16, typed=True)
