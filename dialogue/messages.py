@@ -1,4 +1,4 @@
-"""Reading and making chat messages: tool calls, their results, speech, errors, equality."""
+"""Reading and making chat messages: tool calls, results, speech, silence, errors, equality."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def tool_calls(message: Message) -> Iterator[ToolCall]:
         function = function if isinstance(function, Mapping) else {}
         identity = str(entry.get("id") or f"call_{number}")
         yield ToolCall(identity, function.get("name"), function.get("arguments"))
+
+
+def is_silent(message: Message) -> bool:
+    """Whether a message neither says nor calls anything."""
+    content = message.get("content")
+    blank = not content.strip() if isinstance(content, str) else not content
+    return blank and not message.get("tool_calls")
 
 
 def tool_result(call: ToolCall, content: str) -> Message:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from dialogue.messages import meaning
+from dialogue.messages import is_silent, meaning
 from josh.rows.extractors import Row
 
 
@@ -33,7 +33,9 @@ def _each(rule: Callable[[Any], bool], says: str) -> pa.Check:
 
 
 def _is_dialogue(messages: Any) -> bool:
-    return _is_chat(messages) and messages[-1]["role"] == "assistant"
+    if not _is_chat(messages) or messages[-1]["role"] != "assistant":
+        return False
+    return not any(message["role"] == "assistant" and is_silent(message) for message in messages)
 
 
 def _is_prompt(messages: Any) -> bool:
@@ -47,9 +49,7 @@ def _is_chat(messages: Any) -> bool:
 
 def _is_answer(messages: Any) -> bool:
     """Whether it is one assistant message that says or calls something."""
-    if len(messages) != 1 or messages[0]["role"] != "assistant":
-        return False
-    return bool(messages[0].get("content") or messages[0].get("tool_calls"))
+    return len(messages) == 1 and messages[0]["role"] == "assistant" and not is_silent(messages[0])
 
 
 def _is_tools(text: str) -> bool:
@@ -69,7 +69,9 @@ def _differ(frame: pd.DataFrame) -> bool | pd.Series[bool]:
 
 _ANSWER = _each(_is_answer, "one assistant message that is not empty")
 _COLUMNS = {
-    "messages": pa.Column(object, _each(_is_dialogue, "a chat that ends with the assistant")),
+    "messages": pa.Column(
+        object, _each(_is_dialogue, "a chat that ends with the assistant, who is never silent")
+    ),
     "prompt": pa.Column(object, _each(_is_prompt, "a chat that waits for the assistant")),
     "completion": pa.Column(object, _ANSWER),
     "chosen": pa.Column(object, _ANSWER),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dialogue.messages import is_error, meaning
+from dialogue.messages import is_error, is_silent, meaning
 from dialogue.protocols import Message
 from dialogue.strict_json import compact_json
 from josh.tree.node import Call
@@ -35,8 +35,7 @@ class Example(NamedTuple):
         """The reason why no model should learn from it, good or bad; None if there is none."""
         if self.call.finish_reason == "length":
             return "truncated"
-        empty = not self.message.get("content") and not self.message.get("tool_calls")
-        return "empty" if empty else None
+        return "empty" if is_silent(self.message) else None
 
     @property
     def flaw_as_good(self) -> str | None:

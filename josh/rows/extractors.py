@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from dialogue.messages import meaning
+from dialogue.messages import is_silent, meaning
 from josh.rows.advantages import node_advantages
 from josh.rows.examples import Example, examples, prompt_key
 from josh.tree.tree import Tree
@@ -152,8 +152,13 @@ def _dialogue(tree: Tree, leaf: int) -> Row:
     while messages and messages[-1]["role"] != "assistant":
         messages.pop()
     calls = (call for index in tree.path(leaf) for call in tree.nodes[index].calls)
-    cut = any(call.finish_reason == "length" for call in calls)
-    return {"messages": messages, **_origin(tree, leaf, "truncated" if cut else None)}
+    if any(call.finish_reason == "length" for call in calls):
+        flaw = "truncated"
+    elif any(message["role"] == "assistant" and is_silent(message) for message in messages):
+        flaw = "empty"
+    else:
+        flaw = None
+    return {"messages": messages, **_origin(tree, leaf, flaw)}
 
 
 def _origin(tree: Tree, node: int, flaw: str | None) -> Row:

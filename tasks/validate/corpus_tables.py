@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from toolwoz.conversion.goals import FLAGS
 from toolwoz.corpus.multiwoz import Corpus, Dialogue
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY
-from toolwoz.world.values import TIME_SLOTS, canonical, is_empty
+from toolwoz.world.values import TIME_SLOTS, as_text, canonical, is_empty
 
 PARTS = ("info", "fail_info", "book", "fail_book")
-FLAGS = ("invalid", "pre_invalid")
-"""Booleans about a booking that MultiWOZ keeps among its slots."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +84,18 @@ def _slots(dialogue: Dialogue, values: Values) -> Iterator[dict[str, Any]]:
             for slot, value in ((dialogue.goal.get(domain) or {}).get(part) or {}).items():
                 if slot in FLAGS or is_empty(value):
                     continue
+                text = as_text(value) or str(value)
                 # An attempt may be made to fail, and a time is a bound: neither must be in a row.
                 listed = values[domain].get(slot) if part == "info" else None
                 yield {
                     "id": dialogue.id,
                     "part": part,
                     "slot": f"{domain}.{slot}",
-                    "value": str(value),
+                    "value": text,
                     "in_database": None
                     if listed is None or slot in TIME_SLOTS
-                    else canonical(slot, value) in listed,
-                    "time": canonical(slot, value) if slot in TIME_SLOTS else None,
+                    else canonical(slot, text) in listed,
+                    "time": canonical(slot, text) if slot in TIME_SLOTS else None,
                 }
 
 

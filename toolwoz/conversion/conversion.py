@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from toolwoz.conversion.goals import instructions, parity_goals, requests, v2_goals
+from toolwoz.conversion.goals import GoalError, instructions, parity_goals, requests, v2_goals
 from toolwoz.conversion.proof import prove
 from toolwoz.corpus.multiwoz import Corpus
 from toolwoz.corpus.readers.dialogue import Dialogue
@@ -69,7 +69,10 @@ def to_scenario(dialogue: Dialogue, world: World) -> Scenario | Dropped:
     """
     if any(dialogue.goal.get(domain) for domain in _EXCLUDED):
         return Dropped(dialogue.id, OTHER_DOMAINS)
-    scenario = _scenario(dialogue, world)
+    try:
+        scenario = _scenario(dialogue, world)
+    except GoalError as error:
+        return Dropped(dialogue.id, str(error))
     if not scenario.goals:
         return Dropped(dialogue.id, NO_GOALS)
     reason = _disproof(world, scenario) if world.mode == "v2" else None

@@ -1,4 +1,8 @@
-"""Goal calls: the tool calls that fulfil a MultiWOZ goal, in both modes."""
+"""Goal calls: the tool calls that fulfil a MultiWOZ goal, in both modes.
+
+Both modes keep numbers, flags and lists of one as text; a value that is null is no constraint; any
+other list or object drops the dialogue, with the value's place as the reason.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,14 @@ from toolwoz.corpus.readers.dialogue import Dialogue
 from toolwoz.world.database import Database
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY
 from toolwoz.world.scenario import Goal
-from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
+from toolwoz.world.values import (
+    FLAG_SLOTS,
+    NUMBER_SLOTS,
+    TIME_SLOTS,
+    as_text,
+    canonical,
+    is_empty,
+)
 
 _OPENING: Final = re.compile(
     r"looking for (?:an? |some )?(?:particular )?"
@@ -21,7 +32,13 @@ _SPOKEN: Final = {
     "place to dine": "restaurant",
     "places to go": "attraction",
 }
+FLAGS: Final = frozenset({"invalid", "pre_invalid"})
+"""Booleans about a booking that MultiWOZ keeps among its slots."""
 _TAG: Final = re.compile(r"<[^<>]*>")
+
+
+class GoalError(ValueError):
+    """A goal has a value that cannot be a slot's; the message names its place."""
 
 
 def instructions(goal: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,15 +62,19 @@ def requests(goal: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
-    """The goal calls of mode parity: values as written, a booking only where the human made one."""
+    """The goal calls of mode parity: values as written, a booking only where the human made one.
+
+    Raises:
+        GoalError: a value of the goal is not one value.
+    """
     for domain in domains(dialogue.goal):
         part = dialogue.goal[domain]
         if part.get("info"):
             yield Goal(
                 id=f"search_{domain}",
                 tool=f"search_{domain}",
-                arguments=_slots(part["info"]),
-                first_try=_slots(part.get("fail_info")),
+                arguments=_slots(domain, part, "info"),
+                first_try=_slots(domain, part, "fail_info"),
             )
         booked = dialogue.booked.get(domain)
         if part.get("book") and booked:
@@ -61,10 +82,10 @@ def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
             yield Goal(
                 id=f"book_{domain}",
                 tool=f"book_{domain}",
-                arguments=_slots(part["book"]),
+                arguments=_slots(domain, part, "book"),
                 # Three dialogues of 2.1 end in a booking without an entity.
                 entity={key: booked[key]} if key in booked else {},
-                first_try=_slots(part.get("fail_book")),
+                first_try=_slots(domain, part, "fail_book"),
             )
 
 
@@ -74,21 +95,24 @@ def v2_goals(dialogue: Dialogue, database: Database) -> Iterator[Goal]:
     A first try is kept only where it fails: MultiWOZ has ``fail_info`` that equals the goal or that
     the database can satisfy, and its goal texts never mention those. A domain with a search
     accepts the booking of any entity that satisfies it.
+
+    Raises:
+        GoalError: a value of the goal is not one value.
     """
     for domain in domains(dialogue.goal):
         part = dialogue.goal[domain]
         if part.get("info"):
-            first = _spelled(database, domain, part.get("fail_info"))
+            first = _spelled(database, domain, _slots(domain, part, "fail_info"))
             fails = not database.mask(domain, first)
             yield Goal(
                 id=f"search_{domain}",
                 tool=f"search_{domain}",
-                arguments=_spelled(database, domain, part["info"]),
+                arguments=_spelled(database, domain, _slots(domain, part, "info")),
                 first_try=first if fails else {},
             )
         if part.get("book"):
-            slots = _spelled(database, domain, part["book"])
-            first = _spelled(database, domain, part.get("fail_book"))
+            slots = _spelled(database, domain, _slots(domain, part, "book"))
+            first = _spelled(database, domain, _slots(domain, part, "fail_book"))
             yield Goal(
                 id=f"book_{domain}",
                 tool=f"book_{domain}",
@@ -104,15 +128,21 @@ def _entity(dialogue: Dialogue, database: Database, domain: str) -> dict[str, st
     return _spelled(database, domain, {key: booked[key]} if key in booked else {})
 
 
-def _slots(part: Mapping[str, Any] | None) -> dict[str, str]:
-    # "invalid" and "pre_invalid" are booleans about the goal, not slots.
-    return {slot: value for slot, value in (part or {}).items() if isinstance(value, str)}
+def _slots(domain: str, goal: Mapping[str, Any], part: str) -> dict[str, str]:
+    slots = {}
+    for slot, value in (goal.get(part) or {}).items():
+        if slot not in FLAGS and value is not None:
+            text = as_text(value)
+            if text is None:
+                raise GoalError(f"goal's {domain}.{part}.{slot} is not one value")
+            slots[slot] = text
+    return slots
 
 
-def _spelled(database: Database, domain: str, part: Mapping[str, Any] | None) -> dict[str, str]:
+def _spelled(database: Database, domain: str, slots: Mapping[str, str]) -> dict[str, str]:
     return {
         slot: _spelling(database, domain, slot, value)
-        for slot, value in _slots(part).items()
+        for slot, value in slots.items()
         if not is_empty(value)
     }
 

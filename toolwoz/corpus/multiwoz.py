@@ -69,7 +69,10 @@ def _name(path: Path) -> str:
     source = path / SOURCE_FILE
     if not source.is_file():
         return path.name
-    return str(json.loads(source.read_text(encoding="utf-8"))["source"])
+    try:
+        return str(json.loads(source.read_text(encoding="utf-8"))["source"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CorpusError(f"{source} is damaged: {error!r}; remove it, or fetch again") from error
 
 
 __all__ = ["SOURCE_FILE", "Corpus", "CorpusError", "Dialogue", "read_corpus"]

@@ -14,7 +14,14 @@ from dialogue.protocols import Tool
 from toolwoz.world.calls import AcceptedCall, CallError, check_scalar
 from toolwoz.world.database import Database
 from toolwoz.world.rules import Rules
-from toolwoz.world.values import FLAG_SLOTS, NUMBER_SLOTS, TIME_SLOTS, canonical, is_empty
+from toolwoz.world.values import (
+    FLAG_SLOTS,
+    NUMBER_SLOTS,
+    TIME_SLOTS,
+    canonical,
+    is_empty,
+    is_time_of_day,
+)
 
 # Arguments come from a model, so the cache must be bounded.
 _CACHE_SIZE: Final = 1 << 14
@@ -110,8 +117,11 @@ def _value_check(
             spelled = form
         else:
             spelled = allowed.get(form) or database.spelling(domain, slot, str(value)) or str(value)
-        error = next(validator.iter_errors(spelled), None)
-        return spelled if error is None else CallError(f"{slot}: {_explain(value, schema)}")
+        # The pattern of times has 29:59 too; it stands in every prompt, and so it stays.
+        possible = slot not in TIME_SLOTS or is_time_of_day(spelled)
+        if possible and next(validator.iter_errors(spelled), None) is None:
+            return spelled
+        return CallError(f"{slot}: {_explain(value, schema)}")
 
     return check
 

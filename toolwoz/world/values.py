@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from functools import lru_cache
@@ -28,12 +29,24 @@ _FLAGS: Final = {"true": "yes", "free": "yes", "1": "yes", "false": "no", "0": "
 SPELLINGS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
 
 _CLOCK: Final = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?")
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _COUNT: Final = re.compile(r"(\d+)(?:\.0)?(?: (?:people|persons?|nights?|days?|stars?))?")
 
 
 def is_empty(value: object) -> bool:
     """Whether a value says "no constraint": absent, blank, or one of the dontcare spellings."""
     return value is None or (isinstance(value, str) and value.strip().casefold() in _EMPTY)
+
+
+def as_text(value: object) -> str | None:
+    """The text of a value that JSON gives as text, number, flag or list of one; None of others."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value) if value.is_integer() else str(value)
+    return str(value) if isinstance(value, str | int) else None
 
 
 @lru_cache(maxsize=1 << 16, typed=True)
@@ -57,13 +70,21 @@ def canonical(slot: str, value: str | int | float | bool) -> str:
     return _loose(text)
 
 
+def is_time_of_day(form: str) -> bool:
+    """Whether a canonical form is a time from 00:00 to 23:59; MultiWOZ's trains arrive at 24:08."""
+    return _TIME_OF_DAY.fullmatch(form) is not None
+
+
 def _clock(text: str) -> str:
     match = _CLOCK.fullmatch(text)
     if match is None or (match[2] is None and match[3] is None):  # a bare "5" is no time
         return text
     hour, minute = int(match[1]), match[2] or "00"
     if match[3] is not None:
-        hour = hour % 12 + (12 if match[3].startswith("p") else 0)
+        afternoon = match[3].startswith("p")
+        if hour > (23 if afternoon else 12):  # "17:45 pm" is a time, "17:45 am" is none
+            return text
+        hour = hour % 12 + (12 if afternoon else 0)
     return f"{hour:02d}:{minute}"
 
 

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.messages import meaning
+from dialogue.messages import is_silent, meaning
 from josh.rows.curation import clean, extract
 from josh.rows.extractors import EXTRACTORS, Row
-from josh.search.config import JoshConfig
+from josh.search.config import JoshConfig, RolloutsConfig
 from josh.search.search import explore
 from josh.tree.tree_json import from_json, to_bytes
 from tests.helpers.fakes import FakeEpisode, Luck
-from tests.helpers.grown import MOVES, grown, text, told
+from tests.helpers.grown import MOVES, grown, played, text, told
+
+_TAUGHT = ("messages", "completion", "chosen", "rejected")
 
 
 def test_a_text_that_is_good_and_bad_for_one_prompt_is_dropped() -> None:
@@ -57,6 +59,21 @@ def test_a_truncated_or_empty_message_is_not_taught() -> None:
     extraction = extract("kto", [from_json(cut)])
     assert told(extraction.rows) == [(2, "+a", True), (4, "no", False)]
     assert extraction.report.dropped == {"empty": 1, "truncated": 1}
+
+
+@pytest.mark.parametrize("silence", ["", "  "])
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_no_extractor_teaches_silence(name: str, silence: str) -> None:
+    searched = grown({"0": ["+a", silence], "1": [silence]})
+    for tree in (searched, played({"0": ["+a", silence]}, "a", RolloutsConfig(beam=2, turns=1))):
+        rows, report = extract(name, [tree])
+        columns = [row[key] for row in rows for key in _TAUGHT if key in row]
+        taught = [message for messages in columns for message in messages]
+        assert not any(m["role"] == "assistant" and is_silent(m) for m in taught)
+        raw = list(EXTRACTORS[name](tree))
+        assert len(raw) - len(rows) == sum(report.dropped.values())
+        if name in ("sft", "kto", "rejection_sampled", "unfiltered") and raw:
+            assert report.dropped["empty"] >= 1
 
 
 def test_a_veto_has_the_last_word() -> None:

@@ -74,6 +74,38 @@ def test_domains_come_in_the_order_of_the_goal_text() -> None:
     assert instructions(goal)[0].startswith("Task 1: You are looking for a train.")
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("slot", "value", "kept"),
+    [
+        ("stars", 3, "3"),
+        ("stars", 3.0, "3"),
+        ("stars", ["3"], "3"),
+        ("internet", True, "yes"),
+        ("parking", [True], "yes"),
+        ("area", ["north"], "north"),
+        ("area", None, None),
+        ("stars", [3, 4], "not one value"),
+        ("area", [], "not one value"),
+        ("area", {"north": 1}, "not one value"),
+        ("area", [["north"]], "not one value"),
+        ("stars", float("nan"), "not one value"),
+    ],
+)
+def test_no_goal_value_vanishes(
+    tiny: Mapping[Mode, Conversion], mode: Mode, slot: str, value: object, kept: str | None
+) -> None:
+    """It is kept as text where it means one value; else it is the reason to drop the dialogue."""
+    goal = {"hotel": {"info": {"type": "guesthouse", slot: value, "pre_invalid": True}}}
+    made = to_scenario(Dialogue("X", "train", goal, (), {}), tiny[mode].world)
+    if kept == "not one value":
+        assert made == Dropped("X", f"goal's hotel.info.{slot} is not one value")
+        return
+    assert isinstance(made, Scenario)
+    kept_slots = {} if kept is None else {slot: kept}
+    assert made.goals[0].arguments == {"type": "guesthouse", **kept_slots}
+
+
 def raw_goals(world: World) -> st.SearchStrategy[dict[str, Any]]:
     """Goals of the MultiWOZ shape over this world's values, and over nonsense."""
 

@@ -18,6 +18,7 @@ from toolwoz.world.rules import RULES
 from toolwoz.world.scenario import Mode
 from toolwoz.world.toolbox import Toolbox
 from toolwoz.world.tools import BOOKINGS, SEARCHES
+from toolwoz.world.values import TIME_SLOTS
 from toolwoz.world.world import World
 
 JSON = st.recursive(
@@ -108,6 +109,41 @@ def test_a_bad_call_is_told_what_to_do(
         with pytest.raises(CallError) as caught:
             toolbox.accept(name, arguments)
         assert says in str(caught.value)
+
+
+_IMPOSSIBLE: Mapping[str, tuple[object, ...]] = {
+    **dict.fromkeys(
+        TIME_SLOTS,
+        ("24:00", "27:30", "29:15", "5:60", "99:99", "-1:00", "9:5", "13 am", "25 pm", 12),
+    ),
+    "people": (0, -2, "-2", "0", 2.5, 100, "many", True, "two thousand"),
+    "stay": (0, -1, "0 nights", "-3", 1.5, 100, False),
+    "stars": (-1, 6, 3.5, "ten"),
+    "day": ("31 february", "someday", 3, "monday tuesday"),
+}
+
+
+def test_no_tool_takes_an_impossible_value(world: World, toolbox: Toolbox) -> None:
+    for tool in world.tools:
+        name, parameters = tool["function"]["name"], tool["function"]["parameters"]
+        for slot in parameters["properties"].keys() & _IMPOSSIBLE.keys():
+            for value in _IMPOSSIBLE[slot]:
+                with pytest.raises(CallError, match=f"{slot}: .* is not accepted"):
+                    toolbox.accept(name, {slot: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("00:00", "00:00"),
+        ("23:59", "23:59"),
+        ("0:30", "00:30"),
+        ("12 am", "00:00"),
+        ("17:45 pm", "17:45"),
+    ],
+)
+def test_every_time_of_the_day_is_taken(toolbox: Toolbox, value: str, taken: str) -> None:
+    assert toolbox.accept("search_train", {"leaveAt": value}).arguments == {"leaveAt": taken}
 
 
 @given(data=st.data())

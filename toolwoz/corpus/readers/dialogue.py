@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolwoz.corpus.readers.errors import CorpusError
+from toolwoz.corpus.readers.errors import corrupt
 from toolwoz.corpus.readers.files import CorpusFile
-from toolwoz.world.domains import DOMAINS, Split
+from toolwoz.world.domains import DOMAINS, ENTITY_KEY, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,53 @@ def from_record(
         goal, log = record["goal"], record["log"]
         turns = tuple(" ".join(turn["text"].split()) for turn in log)
         states = [turn["metadata"] for turn in log if turn["metadata"]]
+        if not isinstance(goal, Mapping) or not turns:
+            raise TypeError("it has no goal or no utterance")
+        _check_goal(goal)
+        booked = last_booked(states[-1]) if states else {}
     except (KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{file.origin}: dialogue {name} is corrupt: {error!r}") from error
-    if not isinstance(goal, Mapping) or not turns:
-        raise CorpusError(
-            f"{file.origin}: dialogue {name} is corrupt: it has no goal or no utterance"
-        )
-    booked = last_booked(states[-1]) if states else {}
+        what = error if isinstance(error, TypeError) else repr(error)
+        raise corrupt(file.origin, name, what) from error
     return Dialogue(plain_id(name), split, goal, () if delexicalised else turns, booked)
 
 
-def last_booked(state: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
-    """Per domain, the last booking of a belief state."""
+def last_booked(state: Any) -> dict[str, Mapping[str, str]]:
+    """Per domain, the last booking of a belief state.
+
+    Raises:
+        TypeError: a part of the state has another shape; the message names it.
+    """
     booked = {}
-    for domain in DOMAINS:
-        bookings = state.get(domain, {}).get("book", {}).get("booked", ())
-        if isinstance(bookings, Sequence) and bookings and isinstance(bookings[-1], Mapping):
+    for domain, key in ENTITY_KEY.items():
+        book = _part(_part(state, "metadata", domain), f"metadata.{domain}", "book")
+        bookings = book.get("booked")
+        if isinstance(bookings, list) and bookings and isinstance(bookings[-1], Mapping):
             booked[domain] = bookings[-1]
+            if not isinstance(bookings[-1].get(key, ""), str):
+                raise TypeError(f"metadata.{domain}.book.booked has a {key} that is no text")
     return booked
+
+
+def _check_goal(goal: Mapping[str, Any]) -> None:
+    """Refuse a goal whose parts have another shape; what is null or empty is as if left out."""
+    if not _is_texts(goal.get("message")) and not isinstance(goal["message"], str):
+        raise TypeError("goal.message is not a list of sentences")
+    for domain in DOMAINS:
+        wishes = _part(goal, "goal", domain)
+        for name in ("info", "fail_info", "book", "fail_book"):
+            _part(wishes, f"goal.{domain}", name)
+        if not _is_texts(wishes.get("reqt")):
+            raise TypeError(f"goal.{domain}.reqt is not a list of slots")
+
+
+def _part(of: Any, place: str, name: str) -> Mapping[str, Any]:
+    if not isinstance(of, Mapping):
+        raise TypeError(f"{place} is not an object")
+    part = of.get(name) or {}
+    if not isinstance(part, Mapping):
+        raise TypeError(f"{place}.{name} is not an object")
+    return part
+
+
+def _is_texts(value: object) -> bool:
+    return not value or (isinstance(value, list) and all(isinstance(one, str) for one in value))

@@ -60,7 +60,7 @@ class CorpusFile:
         """
         try:
             return json.loads(self.text())
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise self._no_json(error) from error
 
     def records(self) -> Iterator[tuple[str, Any]]:
@@ -71,10 +71,10 @@ class CorpusFile:
         """
         try:
             yield from _object_items(self.text())
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise self._no_json(error) from error
 
-    def _no_json(self, error: json.JSONDecodeError) -> CorpusError:
+    def _no_json(self, error: Exception) -> CorpusError:
         return CorpusError(f"{self.origin}: {self.path.name} is not valid JSON: {error}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from toolwoz.corpus.readers.dialogue import Dialogue, plain_id
-from toolwoz.corpus.readers.errors import CorpusError
+from toolwoz.corpus.readers.errors import CorpusError, corrupt
 from toolwoz.corpus.readers.files import CorpusFile, CorpusFiles
 from toolwoz.corpus.readers.original import has_original, read_original
 from toolwoz.world.domains import Split
@@ -34,7 +34,12 @@ def read_schema_guided(files: CorpusFiles) -> Iterator[Dialogue]:
     goals = {dialogue.id: dialogue for dialogue in read_original(files)}
     for folder, split in _FOLDERS.items():
         for file in files.matching(f"{folder}/dialogues_*.json"):
-            for record in file.parsed():
+            records = file.parsed()
+            if not isinstance(records, list):
+                raise CorpusError(
+                    f"{file.origin}: {file.path} is not a list of dialogues; fetch it again"
+                )
+            for record in records:
                 yield _join(record, file, split, goals)
 
 
@@ -44,7 +49,7 @@ def _join(record: Any, file: CorpusFile, split: Split, goals: Mapping[str, Dialo
         turns = tuple(" ".join(turn["utterance"].split()) for turn in record["turns"])
     except (KeyError, TypeError, AttributeError) as error:
         name = record.get("dialogue_id", "?") if isinstance(record, dict) else "?"
-        raise CorpusError(f"{file.origin}: dialogue {name} is corrupt: {error!r}") from error
+        raise corrupt(file.origin, name, repr(error)) from error
     if identity not in goals:
         raise CorpusError(f"{file.origin}: dialogue {identity} has no goal in the 2.1 files")
     return replace(goals[identity], split=split, turns=turns)

@@ -33,6 +33,7 @@ _FULL: Final = {
     "stay": "there is no room for {} nights; try a shorter stay",
     "time": "no table is free at {}; try another time",
 }
+_NOT_SO: Final = "nothing is free for {}; try another value"
 
 
 def tools(database: Database) -> list[Tool]:
@@ -97,7 +98,7 @@ def answer(database: Database, scenario: Scenario, call: AcceptedCall, *, seed: 
     goal = scenario.goal(call.tool)
     if goal is not None and goal.first_try and _has_slots(call, goal.first_try):
         slot, value = next(iter(goal.first_try.items()))
-        return _failure(call, _FULL[slot].format(value))
+        return _failure(call, _FULL.get(slot, _NOT_SO).format(value))
     reference = booking_reference(scenario.id, call, seed)
     return Answer(f'{{"success": true, "reference": "{reference}"}}', call, ok=True, rows=rows)
 
