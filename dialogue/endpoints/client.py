@@ -14,15 +14,12 @@ from zlib import crc32
 
 import httpx
 
-from dialogue.endpoints import wire
+from dialogue.endpoints import full_context, wire
 from dialogue.endpoints.balancer import Balancer
 from dialogue.endpoints.retries import PATIENT, Retry, retry_after
 from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
 
-# How servers word a 400 for a full context: OpenAI and vLLM "maximum context length" and
-# "maximum model length", SGLang "context length", llama.cpp "available context size".
-_CONTEXT_FULL = re.compile(r"context[ _](length|size|window)|maximum model length", re.IGNORECASE)
 _PASSING = {408, 409, 425, 429}
 """Statuses that may pass, beside all from 500 on."""
 _ADVICE = {
@@ -155,7 +152,7 @@ class ChatClient:
     def _read(self, response: _Response, began: float) -> Completion | None:
         """The answer that a response holds."""
         status = response.status
-        if status in (400, 413) and _CONTEXT_FULL.search(_text(response)):
+        if full_context.is_full(status, _error_text(response)):
             return None
         if status in _PASSING or status >= 500:
             raise EndpointBusy(self._describe(response), response.after)
@@ -197,6 +194,16 @@ def opening(messages: Sequence[Message]) -> str:
     """What the messages of one dialogue, forks included, have in common: up to the first user's."""
     first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
     return json.dumps([one.get("content") for one in messages[: first + 1]])
+
+
+def _error_text(response: _Response) -> str:
+    """The body of a refusal; of an answer, the error in it."""
+    if response.status != 200:
+        return _text(response)
+    try:
+        return json.dumps({"error": wire.error_in(json.loads(response.body))})
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _text(response: _Response) -> str:

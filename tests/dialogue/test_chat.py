@@ -107,18 +107,10 @@ def test_log_probabilities_and_token_ids() -> None:
     assert server.requests[0]["logprobs"] is True
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        {"code": "context_length_exceeded", "message": "Too many tokens."},
-        {"message": "This model's maximum context length is 64 tokens. However, ..."},
-        {"message": "The decoder prompt is longer than the maximum model length of 64."},
-        {"message": "The input (99 tokens) is longer than the model's context length (64)."},
-        {"type": "exceed_context_size_error", "message": "..."},
-    ],
-)
-def test_a_full_context_is_no_error(error: object) -> None:
-    with serving(Reply({"error": error}, 400)) as server:
+@pytest.mark.parametrize("status", [400, 413, 422, 200])
+def test_a_full_context_is_no_error(status: int) -> None:
+    error = {"code": "context_length_exceeded", "message": "Too many tokens."}
+    with serving(Reply({"error": error}, status)) as server:
         assert ask(server) is None
     assert len(server.requests) == 1
 
