@@ -28,6 +28,11 @@ _ADVICE = {
     403: "give a key that may use this model",
     404: "correct the address, which ends in /v1, or the name of the model",
 }
+_OTHER_LIMIT = re.compile(
+    r"max_tokens\W+is not supported|unsupported[^.]*\bmax_tokens\b|use \W*max_completion_tokens",
+    re.IGNORECASE,
+)
+"""How OpenAI's reasoning models and their like refuse ``max_tokens``."""
 _LARGEST = 64 * 2**20
 """Bytes of an answer, unpacked, beyond which it is no message."""
 
@@ -116,12 +121,17 @@ class ChatClient:
             EndpointError: a server refused.
             Fault: none gave an answer for as long as ``retry`` waits.
         """
-        payload = self._payload(messages, tools, seed)
         dialogue = crc32(opening(messages).encode(errors="replace"))
 
         async def attempt(url: str) -> Completion | None:
             began = time.perf_counter()
-            return self._read(await self._send(url, payload), began)
+            payload = self._payload(messages, tools, seed)
+            response = await self._send(url, payload)
+            if "max_tokens" in payload and _wants_other_limit(response):
+                self._settings["max_completion_tokens"] = payload.pop("max_tokens")
+                self._settings.pop("max_tokens", None)
+                response = await self._send(url, {**payload, **self._settings})
+            return self._read(response, began)
 
         return await self._retry.outlast(lambda: self._servers.ask(dialogue, attempt))
 
@@ -171,7 +181,7 @@ class ChatClient:
     def _payload(
         self, messages: Sequence[Message], tools: Sequence[Tool], seed: int
     ) -> dict[str, Any]:
-        payload = {**self._settings, "messages": [wire.sendable(m) for m in messages], "seed": seed}
+        payload = {**self._settings, "messages": wire.sendable(messages), "seed": seed}
         if tools:
             payload["tools"] = list(tools)
             # "none" makes a server render the tools into the prompt, and leave the answer alone.
@@ -194,6 +204,12 @@ def opening(messages: Sequence[Message]) -> str:
     """What the messages of one dialogue, forks included, have in common: up to the first user's."""
     first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
     return json.dumps([one.get("content") for one in messages[: first + 1]])
+
+
+def _wants_other_limit(response: _Response) -> bool:
+    """Whether the server refuses ``max_tokens`` since it knows ``max_completion_tokens`` only."""
+    text = _text(response)
+    return response.status == 400 and bool(_OTHER_LIMIT.search(text))
 
 
 def _error_text(response: _Response) -> str:

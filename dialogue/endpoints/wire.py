@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dialogue.protocols import Completion, Message
@@ -21,18 +22,29 @@ content_filter, what there is of an answer is not what the model had to say."""
 _MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
 
-def sendable(message: Message) -> Message:
-    """The message as servers accept it: known keys, and tool calls they can read back.
+def sendable(messages: Sequence[Message]) -> list[Message]:
+    """A history as servers accept it: known keys, and tool calls they can read back.
 
     Many servers refuse a whole history for one malformed tool call in it. What the model wrote
-    then goes in quotes, under a name the format allows.
+    then goes in quotes, under a name the format allows. Some want ids that occur once in a
+    history, Mistral's ones of nine letters and digits: the calls are numbered.
     """
-    known = {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
-    if calls := known.get("tool_calls"):
-        known["tool_calls"] = [
-            {**call, "function": _sendable_function(call["function"])} for call in calls
-        ]
-    return known
+    sent: list[Message] = []
+    number = itertools.count()
+    pending: list[tuple[object, str]] = []  # old and new ids of calls without a result
+    for message in messages:
+        known = {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
+        if calls := known.get("tool_calls"):
+            pending = [(call.get("id"), f"call{next(number):05}") for call in calls]
+            known["tool_calls"] = [
+                {**call, "id": new, "function": _sendable_function(call["function"])}
+                for call, (_, new) in zip(calls, pending, strict=True)
+            ]
+        elif answers := [pair for pair in pending if pair[0] == known.get("tool_call_id")]:
+            pending.remove(answers[0])
+            known["tool_call_id"] = answers[0][1]
+        sent.append(known)
+    return sent
 
 
 def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:

@@ -134,6 +134,19 @@ def _check_all(urls: Sequence[str], model: str, key: str) -> str:
 
 
 def _offered(url: str, model: str, key: str) -> str:
+    names = offered(url, key)
+    if model not in names:
+        raise EngineError(f"{shown(url)} does not serve {model!r}: name one of {', '.join(names)}")
+    return ", ".join(names)
+
+
+def offered(url: str, key: str = "") -> list[str]:
+    """Names of the models that a server offers.
+
+    Raises:
+        EndpointBusy: nothing answers there.
+        EngineError: it refuses, or is no model server.
+    """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     nothing = f"no model server answers at {shown(url)}"
     try:
@@ -146,12 +159,9 @@ def _offered(url: str, model: str, key: str) -> str:
     if response.status_code in (401, 403):
         raise EngineError(f"{shown(url)} refuses the key ({status}): correct api_key_env")
     try:
-        names = [str(entry["id"]) for entry in response.json()["data"]]
+        return [str(entry["id"]) for entry in response.json()["data"]]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise EngineError(f"{nothing} ({status}, {error!r}): correct its address") from error
-    if model not in names:
-        raise EngineError(f"{shown(url)} does not serve {model!r}: name one of {', '.join(names)}")
-    return ", ".join(names)
 
 
 def api_key(variable: str, setting: str = "engine.api_key_env") -> str:
