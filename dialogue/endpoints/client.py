@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 from zlib import crc32
 
 import httpx
 
 from dialogue.endpoints import full_context, wire
 from dialogue.endpoints.balancer import Balancer
+from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.retries import PATIENT, Retry, retry_after
 from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
@@ -62,6 +64,9 @@ class ChatClient:
         text_tools: The server has no tool parser: the model's text is parsed here instead.
         logprobs: Ask for the log-probabilities of the sampled tokens.
         extra: Further fields of the request, such as ``top_p`` or vLLM's ``return_token_ids``.
+
+    Raises:
+        ValueError: there is no address, or the environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -82,7 +87,8 @@ class ChatClient:
         self._api_key = api_key
         self._timeout = timeout
         self._retry = retry
-        self._servers = Balancer([urls] if isinstance(urls, str) else urls)
+        addresses = [urls] if isinstance(urls, str) else list(urls)
+        self._servers = Balancer(addresses)
         self._text_tools = text_tools
         self._settings = {
             "model": model,
@@ -91,12 +97,7 @@ class ChatClient:
             **({"logprobs": True} if logprobs else {}),
             **(extra or {}),
         }
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(None, connect=10.0),
-            # The caller bounds concurrency; httpx's own limit of 100 would make it wait unseen.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        )
+        self._http = _http(addresses, {"Authorization": f"Bearer {api_key}"} if api_key else {})
 
     def __repr__(self) -> str:
         return f"ChatClient(model={self.model!r})"
@@ -193,6 +194,25 @@ class ChatClient:
         if self._api_key:
             text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
         return f"{shown(response.url)}: {response.status} {response.reason}: {text[:500]}"
+
+
+def _http(urls: Sequence[str], headers: Mapping[str, str]) -> httpx.AsyncClient:
+    # The caller bounds concurrency; httpx's own limit of 100 would make it wait unseen.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    here = [url for url in urls if is_loopback(url)]
+    with usable():
+        return httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=10.0),
+            limits=limits,
+            trust_env=len(here) < len(urls),
+            mounts={
+                f"all://{urlsplit(url).netloc.rpartition('@')[2]}": httpx.AsyncHTTPTransport(
+                    limits=limits
+                )
+                for url in here
+            },
+        )
 
 
 def shown(url: str) -> str:

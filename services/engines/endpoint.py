@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from dialogue.endpoints.client import ChatClient, shown
+from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.settings import ModelEndpoint, clean_key
 from dialogue.errors import EndpointBusy, EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
@@ -146,11 +147,18 @@ def offered(url: str, key: str = "") -> list[str]:
     Raises:
         EndpointBusy: nothing answers there.
         EngineError: it refuses, or is no model server.
+        ValueError: the environment names a proxy that cannot be used.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     nothing = f"no model server answers at {shown(url)}"
     try:
-        response = httpx.get(f"{url.rstrip('/')}/models", headers=headers, timeout=10)
+        with usable():
+            response = httpx.get(
+                f"{url.rstrip('/')}/models",
+                headers=headers,
+                timeout=10,
+                trust_env=not is_loopback(url),
+            )
     except httpx.TransportError as error:
         raise EndpointBusy(f"{nothing} ({error}): start it, or correct its address") from error
     status = f"{response.status_code} {response.reason_phrase}"
