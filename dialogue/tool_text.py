@@ -84,12 +84,12 @@ def calls_of(message: Message) -> list[FunctionCall]:
 def call_of(value: object) -> FunctionCall | None:
     """The call a decoded ``{"name": ..., "arguments": {...}}`` stands for; None if it is none.
 
-    Missing arguments are none given. Arguments that are themselves JSON text are decoded, since
-    that is how the OpenAI format writes them.
+    Missing arguments are none given; Llama 3 calls them ``parameters``. Arguments that are
+    themselves JSON text are decoded, since that is how the OpenAI format writes them.
     """
     if not isinstance(value, Mapping) or not isinstance(name := value.get("name"), str):
         return None
-    arguments = value.get("arguments", {})
+    arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):
         try:
             inner = loads(arguments)

@@ -10,19 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 from zlib import crc32
 
 import httpx
 
-from dialogue.endpoints import wire
+from dialogue.endpoints import full_context, wire
 from dialogue.endpoints.balancer import Balancer
+from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.retries import PATIENT, Retry, retry_after
 from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
 
-# How servers word a 400 for a full context: OpenAI and vLLM "maximum context length" and
-# "maximum model length", SGLang "context length", llama.cpp "available context size".
-_CONTEXT_FULL = re.compile(r"context[ _](length|size|window)|maximum model length", re.IGNORECASE)
 _PASSING = {408, 409, 425, 429}
 """Statuses that may pass, beside all from 500 on."""
 _ADVICE = {
@@ -31,6 +30,11 @@ _ADVICE = {
     403: "give a key that may use this model",
     404: "correct the address, which ends in /v1, or the name of the model",
 }
+_OTHER_LIMIT = re.compile(
+    r"max_tokens\W+is not supported|unsupported[^.]*\bmax_tokens\b|use \W*max_completion_tokens",
+    re.IGNORECASE,
+)
+"""How OpenAI's reasoning models and their like refuse ``max_tokens``."""
 _LARGEST = 64 * 2**20
 """Bytes of an answer, unpacked, beyond which it is no message."""
 
@@ -60,6 +64,9 @@ class ChatClient:
         text_tools: The server has no tool parser: the model's text is parsed here instead.
         logprobs: Ask for the log-probabilities of the sampled tokens.
         extra: Further fields of the request, such as ``top_p`` or vLLM's ``return_token_ids``.
+
+    Raises:
+        ValueError: there is no address, or the environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -80,7 +87,8 @@ class ChatClient:
         self._api_key = api_key
         self._timeout = timeout
         self._retry = retry
-        self._servers = Balancer([urls] if isinstance(urls, str) else urls)
+        addresses = [urls] if isinstance(urls, str) else list(urls)
+        self._servers = Balancer(addresses)
         self._text_tools = text_tools
         self._settings = {
             "model": model,
@@ -89,12 +97,7 @@ class ChatClient:
             **({"logprobs": True} if logprobs else {}),
             **(extra or {}),
         }
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(None, connect=10.0),
-            # The caller bounds concurrency; httpx's own limit of 100 would make it wait unseen.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        )
+        self._http = _http(addresses, {"Authorization": f"Bearer {api_key}"} if api_key else {})
 
     def __repr__(self) -> str:
         return f"ChatClient(model={self.model!r})"
@@ -119,12 +122,17 @@ class ChatClient:
             EndpointError: a server refused.
             Fault: none gave an answer for as long as ``retry`` waits.
         """
-        payload = self._payload(messages, tools, seed)
         dialogue = crc32(opening(messages).encode(errors="replace"))
 
         async def attempt(url: str) -> Completion | None:
             began = time.perf_counter()
-            return self._read(await self._send(url, payload), began)
+            payload = self._payload(messages, tools, seed)
+            response = await self._send(url, payload)
+            if "max_tokens" in payload and _wants_other_limit(response):
+                self._settings["max_completion_tokens"] = payload.pop("max_tokens")
+                self._settings.pop("max_tokens", None)
+                response = await self._send(url, {**payload, **self._settings})
+            return self._read(response, began)
 
         return await self._retry.outlast(lambda: self._servers.ask(dialogue, attempt))
 
@@ -155,7 +163,7 @@ class ChatClient:
     def _read(self, response: _Response, began: float) -> Completion | None:
         """The answer that a response holds."""
         status = response.status
-        if status in (400, 413) and _CONTEXT_FULL.search(_text(response)):
+        if full_context.is_full(status, _error_text(response)):
             return None
         if status in _PASSING or status >= 500:
             raise EndpointBusy(self._describe(response), response.after)
@@ -174,7 +182,7 @@ class ChatClient:
     def _payload(
         self, messages: Sequence[Message], tools: Sequence[Tool], seed: int
     ) -> dict[str, Any]:
-        payload = {**self._settings, "messages": [wire.sendable(m) for m in messages], "seed": seed}
+        payload = {**self._settings, "messages": wire.sendable(messages), "seed": seed}
         if tools:
             payload["tools"] = list(tools)
             # "none" makes a server render the tools into the prompt, and leave the answer alone.
@@ -188,6 +196,25 @@ class ChatClient:
         return f"{shown(response.url)}: {response.status} {response.reason}: {text[:500]}"
 
 
+def _http(urls: Sequence[str], headers: Mapping[str, str]) -> httpx.AsyncClient:
+    # The caller bounds concurrency; httpx's own limit of 100 would make it wait unseen.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    here = [url for url in urls if is_loopback(url)]
+    with usable():
+        return httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=10.0),
+            limits=limits,
+            trust_env=len(here) < len(urls),
+            mounts={
+                f"all://{urlsplit(url).netloc.rpartition('@')[2]}": httpx.AsyncHTTPTransport(
+                    limits=limits
+                )
+                for url in here
+            },
+        )
+
+
 def shown(url: str) -> str:
     """An address without what may be secret in it."""
     return re.sub(r"//[^/@]*@|[?#].*", lambda found: "//" if found[0][0] == "/" else "", url)
@@ -197,6 +224,22 @@ def opening(messages: Sequence[Message]) -> str:
     """What the messages of one dialogue, forks included, have in common: up to the first user's."""
     first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
     return json.dumps([one.get("content") for one in messages[: first + 1]])
+
+
+def _wants_other_limit(response: _Response) -> bool:
+    """Whether the server refuses ``max_tokens`` since it knows ``max_completion_tokens`` only."""
+    text = _text(response)
+    return response.status == 400 and bool(_OTHER_LIMIT.search(text))
+
+
+def _error_text(response: _Response) -> str:
+    """The body of a refusal; of an answer, the error in it."""
+    if response.status != 200:
+        return _text(response)
+    try:
+        return json.dumps({"error": wire.error_in(json.loads(response.body))})
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _text(response: _Response) -> str:

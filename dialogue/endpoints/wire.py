@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dialogue.protocols import Completion, Message
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import FunctionCall, assistant, parse
 
+_FINISHED = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), "tool_calls"),
+    # The last is vLLM's, of an answer that it cuts since it repeats itself.
+    **dict.fromkeys(("length", "max_tokens", "model_length", "repetition"), "length"),
+}
+"""Reasons that end an answer -> the word for it here. After any other, as error, abort or
+content_filter, what there is of an answer is not what the model had to say."""
 _MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
 
-def sendable(message: Message) -> Message:
-    """The message as servers accept it: known keys, and tool calls they can read back.
+def sendable(messages: Sequence[Message]) -> list[Message]:
+    """A history as servers accept it: known keys, and tool calls they can read back.
 
     Many servers refuse a whole history for one malformed tool call in it. What the model wrote
-    then goes in quotes, under a name the format allows.
+    then goes in quotes, under a name the format allows. Some want ids that occur once in a
+    history, Mistral's ones of nine letters and digits: the calls are numbered.
     """
-    known = {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
-    if calls := known.get("tool_calls"):
-        known["tool_calls"] = [
-            {**call, "function": _sendable_function(call["function"])} for call in calls
-        ]
-    return known
+    sent: list[Message] = []
+    number = itertools.count()
+    pending: list[tuple[object, str]] = []  # old and new ids of calls without a result
+    for message in messages:
+        known = {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
+        if calls := known.get("tool_calls"):
+            pending = [(call.get("id"), f"call{next(number):05}") for call in calls]
+            known["tool_calls"] = [
+                {**call, "id": new, "function": _sendable_function(call["function"])}
+                for call, (_, new) in zip(calls, pending, strict=True)
+            ]
+        elif answers := [pair for pair in pending if pair[0] == known.get("tool_call_id")]:
+            pending.remove(answers[0])
+            known["tool_call_id"] = answers[0][1]
+        sent.append(known)
+    return sent
 
 
 def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
@@ -35,14 +55,17 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
         text_tools: Tool calls that stand in the text are read from it.
 
     Raises:
-        LookupError, TypeError, AttributeError, ValueError: it is no chat completion.
+        LookupError, TypeError, AttributeError, ValueError: it is no chat completion, or one that
+            an error ended.
     """
+    if error := error_in(body):
+        raise ValueError(f"error in the answer: {error}")
     choice = body["choices"][0]
     usage = body.get("usage") or {}
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
     return Completion(
         message=_message(choice["message"], text_tools),
-        finish_reason=choice.get("finish_reason") or "stop",
+        finish_reason=_finish_reason(choice.get("finish_reason") or "stop"),
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
@@ -50,6 +73,21 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
         token_ids=tuple(choice.get("token_ids") or ()),
         logprobs=tuple(token["logprob"] for token in logprobs),
     )
+
+
+def error_in(body: Any) -> object:
+    """The error that a body holds in place of an answer, or beside half of one; None for none."""
+    if not isinstance(body, Mapping):
+        return None
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return body.get("error") or (choice.get("error") if isinstance(choice, Mapping) else None)
+
+
+def _finish_reason(said: str) -> str:
+    if (reason := _FINISHED.get(said.lower())) is None:
+        raise ValueError(f"the answer was ended by {said!r:.100}")
+    return reason
 
 
 def _message(received: Mapping[str, Any], text_tools: bool) -> Message:

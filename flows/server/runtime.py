@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 from uuid import UUID
+
+from dialogue.endpoints.proxies import answers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,11 +85,7 @@ def is_tracked() -> bool:
 
 def listens(api: str) -> bool:
     """Whether a Prefect server answers at that address within a second."""
-    try:
-        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    return answers(f"{api.rstrip('/')}/health")
 
 
 def child_environment() -> dict[str, str]:

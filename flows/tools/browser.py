@@ -118,7 +118,9 @@ def page(browser: str) -> Iterator[Page]:
         )
         with reaped([process]):
             port = _port(Path(profile, "DevToolsActivePort"))
-            tabs = httpx.get(f"http://127.0.0.1:{port}/json/list", timeout=60).json()
+            tabs = httpx.get(
+                f"http://127.0.0.1:{port}/json/list", timeout=60, trust_env=False
+            ).json()
             address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
             with connect(address, max_size=None, open_timeout=60) as socket:
                 yield Page(socket)

@@ -11,13 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGTERM, default_int_handler, signal
 
+from dialogue.endpoints.proxies import answers
 from flows.server import links
 from services.mlflow.store import tracking_uri
 from services.processes import reaped
@@ -55,7 +54,7 @@ def wait_until_healthy(name: str, process: subprocess.Popen[str], url: str) -> N
     ServerError: the server ended, or did not answer in time; its last lines are in the message.
     """
     deadline = time.monotonic() + START_TIMEOUT
-    while not _answers(url):
+    while not answers(url):
         require_running({name: process})
         if time.monotonic() > deadline:
             raise ServerError(f"{name} did not answer at {url}:\n{_last_lines(name)}")
@@ -137,14 +136,6 @@ def _how_to_appear(prefect_port: int) -> str:
     if prefect_port == DEFAULT_PREFECT_PORT:
         return "`make repro` in another shell shows up in both."
     return f"Elsewhere: PREFECT_API_URL=http://{HOST}:{prefect_port}/api make repro"
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _log(name: str) -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from dialogue.endpoints.client import ChatClient, shown
+from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.settings import ModelEndpoint, clean_key
 from dialogue.errors import EndpointBusy, EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
@@ -134,10 +135,30 @@ def _check_all(urls: Sequence[str], model: str, key: str) -> str:
 
 
 def _offered(url: str, model: str, key: str) -> str:
+    names = offered(url, key)
+    if model not in names:
+        raise EngineError(f"{shown(url)} does not serve {model!r}: name one of {', '.join(names)}")
+    return ", ".join(names)
+
+
+def offered(url: str, key: str = "") -> list[str]:
+    """Names of the models that a server offers.
+
+    Raises:
+        EndpointBusy: nothing answers there.
+        EngineError: it refuses, or is no model server.
+        ValueError: the environment names a proxy that cannot be used.
+    """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     nothing = f"no model server answers at {shown(url)}"
     try:
-        response = httpx.get(f"{url.rstrip('/')}/models", headers=headers, timeout=10)
+        with usable():
+            response = httpx.get(
+                f"{url.rstrip('/')}/models",
+                headers=headers,
+                timeout=10,
+                trust_env=not is_loopback(url),
+            )
     except httpx.TransportError as error:
         raise EndpointBusy(f"{nothing} ({error}): start it, or correct its address") from error
     status = f"{response.status_code} {response.reason_phrase}"
@@ -146,12 +167,9 @@ def _offered(url: str, model: str, key: str) -> str:
     if response.status_code in (401, 403):
         raise EngineError(f"{shown(url)} refuses the key ({status}): correct api_key_env")
     try:
-        names = [str(entry["id"]) for entry in response.json()["data"]]
+        return [str(entry["id"]) for entry in response.json()["data"]]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise EngineError(f"{nothing} ({status}, {error!r}): correct its address") from error
-    if model not in names:
-        raise EngineError(f"{shown(url)} does not serve {model!r}: name one of {', '.join(names)}")
-    return ", ".join(names)
 
 
 def api_key(variable: str, setting: str = "engine.api_key_env") -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dialogue.errors import Fault
 from dialogue.protocols import Completion, Message, Tool
 from dialogue.strict_json import loads
 from dialogue.tool_text import parse
@@ -34,12 +35,15 @@ class LocalPolicy:
 
         Raises:
             EngineError: the engine is closed, or died.
+            Fault: it ended the answer half-way.
         """
         began = time.perf_counter()
         prompt = self._render(messages, tools)
         if len(prompt) > self._longest_prompt:
             return None
         sample = await self._loop.sample(prompt, seed)
+        if sample.finish_reason not in ("stop", "length"):
+            raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
         message = parse(self._text(sample))
         called = sample.finish_reason == "stop" and "tool_calls" in message
         return Completion(

@@ -96,7 +96,7 @@ def wait_until_healthy(
                 f"it was ready; {last_words(log)}"
             )
         with suppress(httpx.TransportError):
-            if httpx.get(url, timeout=5).is_success:
+            if httpx.get(url, timeout=5, trust_env=False).is_success:
                 return
         time.sleep(0.5)
     raise EngineError(

@@ -6,11 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
-
 from dialogue.endpoints.settings import ModelEndpoint
-from dialogue.errors import EngineError
+from dialogue.errors import EndpointBusy, EngineError
 from services.engines import EngineConfig, EngineSettings
+from services.engines.endpoint import api_key, offered
 from tasks.benchmarks.helpers import MAX_TOKENS, NO_MODEL, ROLES, Role, backend_of, is_url
 
 KEY = "environment variable that holds the key of the endpoint"
@@ -81,7 +80,9 @@ def engine_of(args: argparse.Namespace) -> EngineConfig:
         api_key_env=args.api_key_env,
         urls=(args.model,) if is_url(args.model) else (),
     )
-    name = (args.name or _only_model(args.model)) if is_url(args.model) else args.model
+    name = args.name if is_url(args.model) else args.model
+    if not name:
+        name = _only_model(args.model, api_key(args.api_key_env, "--api-key-env"))
     return settings.of(name, args.temperature)
 
 
@@ -98,13 +99,11 @@ def helper_of(role: Role, args: argparse.Namespace) -> ModelEndpoint:
     )
 
 
-def _only_model(url: str) -> str:
+def _only_model(url: str, key: str) -> str:
     try:
-        response = httpx.get(f"{url.rstrip('/')}/models", timeout=10)
-        response.raise_for_status()
-        names = [str(entry["id"]) for entry in response.json()["data"]]
-    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-        raise EngineError(f"no model server answers at {url} ({error}); start it") from error
+        names = offered(url, key)
+    except EndpointBusy as error:
+        raise EngineError(str(error)) from error
     if len(names) != 1:
         raise EngineError(f"{url} serves {', '.join(names) or 'nothing'}: name one with --name")
     return names[0]

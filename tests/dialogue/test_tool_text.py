@@ -48,6 +48,17 @@ CASES = {
         "",
         [("a", '{"b": 1}')],
     ),
+    "parameters": (block('{"name": "a", "parameters": {"b": 1}}'), "", [("a", '{"b": 1}')]),
+    "parameters as text": (
+        block('{"name": "a", "parameters": "{\\"b\\": 1}"}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "arguments before parameters": (
+        block('{"name": "a", "parameters": {"c": 2}, "arguments": {"b": 1}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
     "no arguments": (block('{"name": "a"}'), "", [("a", "{}")]),
     "arguments are a list": (block('{"name": "a", "arguments": [1]}'), "", [("a", "[1]")]),
     "no name": (block('{"area": "north"}'), "", [("", '{"area": "north"}')]),

@@ -53,6 +53,11 @@ def test_what_cannot_pass_is_said_at_once(status: int) -> None:
     assert len(server.requests) == 1
 
 
+def ended(reason: object, **more: object) -> dict[str, Any]:
+    [choice] = said("I will bo")["choices"]
+    return {**said(), "choices": [{**choice, "finish_reason": reason, **more}]}
+
+
 DEEP = "[" * 100_000
 GARBLED: dict[str, tuple[str, dict[str, str]]] = {
     "no JSON": ("<html>", {}),
@@ -66,6 +71,12 @@ GARBLED: dict[str, tuple[str, dict[str, str]]] = {
     "null message": ('{"choices": [{"message": null}]}', {}),
     "usage of text": ('{"choices": [{"message": {"content": "a"}}], "usage": "2"}', {}),
     "too deep": (DEEP, {}),
+    "an error": (json.dumps({**said(), "error": {"code": 502, "message": "gone"}}), {}),
+    **{
+        f"ended by {reason}": (json.dumps(ended(reason)), {})
+        for reason in ("error", "abort", "content_filter", "network_error", "unheard of", 3)
+    },
+    "an error in the choice": (json.dumps(ended("stop", error={"message": "gone"})), {}),
     "bad gzip": ("no gzip at all", {"Content-Encoding": "gzip"}),
 }
 
@@ -80,6 +91,21 @@ def test_what_nobody_can_read_is_asked_for_again_a_few_times(kind: str) -> None:
     with serving(Reply(body, 200, headers)) as server, pytest.raises(Fault, match=server.url):
         ask(server.url, retry=patient)
     assert len(server.requests) == patient.garbled
+
+
+@pytest.mark.parametrize(
+    ("reason", "means"),
+    [
+        *((word, "stop") for word in ("stop", "STOP", "eos_token", "stop_sequence", "", None)),
+        *((word, "tool_calls") for word in ("tool_calls", "function_call")),
+        *((word, "length") for word in ("length", "MAX_TOKENS", "model_length", "repetition")),
+    ],
+)
+def test_what_ends_an_answer(reason: str | None, means: str) -> None:
+    with serving(Reply(ended(reason, error=None))) as server:
+        completion = ask(server.url)
+    assert completion is not None
+    assert completion.finish_reason == means
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": None}])

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from transformers import AutoTokenizer
 
+from dialogue.errors import Fault
 from services.engines.config import EngineConfig
 from services.engines.local import LocalPolicy, with_decoded_arguments
 from services.engines.loop import EngineLoop, Sample
@@ -75,6 +76,12 @@ def test_a_tool_call_is_read_although_its_tags_are_special_tokens(ask):
     assert call["function"]["name"] == "search_hotel"
     assert json.loads(call["function"]["arguments"]) == {"area": "north"}
     assert completion.finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_half_an_answer_is_a_fault(ask, reason):
+    with pytest.raises(Fault, match=reason):
+        ask("the north, or", [USER], finish_reason=reason)
 
 
 def test_an_answer_cut_short_keeps_all_its_tokens(ask):

@@ -50,6 +50,12 @@ CASES = {
     "not a call": ('APICALL: {"area": "north"}', "", "", [("", '{"area": "north"}')]),
     "empty call": ("APICALL:", "", "", [("", "")]),
     "only a plan": ("PLAN: Search first.", "Search first.", "", []),
+    "parameters": (
+        'APICALL: {"name": "search_hotel", "parameters": {"area": "north"}}',
+        "",
+        "",
+        [FunctionCall("search_hotel", '{"area": "north"}')],
+    ),
 }
 
 

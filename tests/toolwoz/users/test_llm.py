@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from dialogue.endpoints.user_model import ATTEMPTS
 from dialogue.errors import UserError
 from dialogue.protocols import Completion, Message, Tool
 from toolwoz.users.llm import END, GoalUser, GuideUser
@@ -27,10 +28,10 @@ HISTORY = [
 
 
 class Recorded:
-    """A policy that gives one answer and keeps its prompts."""
+    """A policy that gives these answers in order, the last one for ever, and keeps its prompts."""
 
-    def __init__(self, answer: str | None) -> None:
-        self.answer = answer
+    def __init__(self, *answers: str | None) -> None:
+        self.answers = answers
         self.prompts: list[list[Message]] = []
         self.seeds: list[int] = []
 
@@ -40,9 +41,8 @@ class Recorded:
         assert not tools
         self.prompts.append(list(messages))
         self.seeds.append(seed)
-        if self.answer is None:
-            return None
-        return Completion({"role": "assistant", "content": self.answer})
+        answer = self.answers[min(len(self.seeds), len(self.answers)) - 1]
+        return None if answer is None else Completion({"role": "assistant", "content": answer})
 
 
 def test_the_model_sees_the_goal_and_the_dialogue_from_the_users_side() -> None:
@@ -71,15 +71,51 @@ def test_seeds_differ_by_turn_and_by_dialogue_and_come_again() -> None:
     assert model.seeds[0] == model.seeds[3]
 
 
-@pytest.mark.parametrize("text", [END, f"Thank you, bye. {END}", f"{END}."])
-def test_the_model_hangs_up(text: str) -> None:
-    assert asyncio.run(GoalUser(Recorded(text))(SCENARIO, HISTORY)) is None
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (END, None),
+        (f"{END}.", None),
+        (f"**{END}**", None),
+        (f"{END} Thank you, bye.", None),
+        (f"Yes, book it. {END}", "Yes, book it."),
+        (f"Yes, book it.\n**{END}** {END}", "Yes, book it."),
+        (f"I need a hotel. {END}", None),  # its last words, again
+        (f"<think>Later I write {END}.</think>\n\nThe north.", "The north."),
+        (f"Later I write {END}.</think>\n\nThe north.", "The north."),
+        ("The north. <think>Is that all?", "The north."),
+        ("<think>a</think>The <think>b</think>north.", "The north."),
+        (f"<think>That is all.</think>{END}", None),
+    ],
+)
+def test_what_is_said_and_what_hangs_up(text: str, says: str | None) -> None:
+    model = Recorded(text)
+    assert asyncio.run(GoalUser(model)(SCENARIO, HISTORY)) == says
+    assert len(model.seeds) == 1
 
 
-@pytest.mark.parametrize(("text", "why"), [(None, "context"), ("", "nothing"), (" \n", "nothing")])
-def test_a_silent_engine_is_a_fault_and_no_hanging_up(text: str | None, why: str) -> None:
+SILENT = ("", " \n", f"<think>{END}", "<think>Hm.</think>", "Hm.</think>\n")
+
+
+@pytest.mark.parametrize("text", SILENT)
+def test_a_model_that_says_nothing_is_asked_again_with_another_seed(text: str) -> None:
+    model = Recorded(text, "The north.")
+    assert asyncio.run(GoalUser(model)(SCENARIO, HISTORY)) == "The north."
+    assert len(set(model.seeds)) == 2
+    assert model.prompts[0] == model.prompts[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "asked"),
+    [(None, "context", 1), *((text, "nothing", ATTEMPTS) for text in SILENT)],
+)
+def test_a_silent_engine_is_a_fault_and_no_hanging_up(
+    text: str | None, why: str, asked: int
+) -> None:
+    model = Recorded(text)
     with pytest.raises(UserError, match=why):
-        asyncio.run(GoalUser(Recorded(text))(SCENARIO, HISTORY))
+        asyncio.run(GoalUser(model)(SCENARIO, HISTORY))
+    assert len(set(model.seeds)) == asked
 
 
 def test_a_guide_needs_a_human_dialogue() -> None:

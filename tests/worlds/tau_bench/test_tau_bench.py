@@ -103,9 +103,11 @@ def test_a_model_plays_the_user() -> None:
         episode = await Episode.start(domain("retail"), task("retail-2").scenario, LLMUser(model))
         await episode.step(call("list_all_product_types"))
         await episode.step(say("Ten."))
+        assert not episode.done
+        await episode.step(say("You are welcome."))
         return episode
 
-    model = Echo("How many shirts have you?", "Thanks. ###STOP###")
+    model = Echo("How many shirts have you?", "Thanks. ###STOP###", "###STOP###")
     episode = asyncio.run(run())
     assert episode.done
     system, *dialogue = model.prompts[-1]
@@ -115,6 +117,8 @@ def test_a_model_plays_the_user() -> None:
         ("user", "Hi! How can I help you today?"),
         ("assistant", "How many shirts have you?"),
         ("user", "Ten."),
+        ("assistant", "Thanks."),
+        ("user", "You are welcome."),
     ]
 
 

@@ -14,6 +14,7 @@ import httpx
 from lm_eval.api.model import LM
 from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
 
+from dialogue.endpoints.proxies import is_loopback
 from services.engines import EngineConfig
 from services.engines.endpoint import api_key
 from tasks.benchmarks.options import MissingError
@@ -71,7 +72,9 @@ def _common(config: EngineConfig) -> dict[str, Any]:
 def _echoes(url: str, model: str, header: Mapping[str, str]) -> bool:
     body = {"model": model, "prompt": list(PROBE), "max_tokens": 1, "echo": True, "logprobs": 1}
     try:
-        response = httpx.post(url, json=body, headers=dict(header), timeout=60)
+        response = httpx.post(
+            url, json=body, headers=dict(header), timeout=60, trust_env=not is_loopback(url)
+        )
         response.raise_for_status()
         found = response.json()["choices"][0]["logprobs"]["token_logprobs"]
     except (httpx.HTTPError, ValueError, LookupError, TypeError):

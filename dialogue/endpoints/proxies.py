@@ -1,0 +1,48 @@
+"""Proxies of the environment (``http_proxy``, ``ALL_PROXY``): none leads to this machine itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import httpx
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is of this machine: a proxy would look for it on its own."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # brackets that do not match
+        return False
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at an address, with success and within a second."""
+    try:
+        with usable():
+            direct = is_loopback(url)
+            return httpx.get(url, timeout=1, trust_env=not direct, follow_redirects=True).is_success
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError):
+        return False
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Where httpx reads the proxies of the environment.
+
+    Raises:
+        ValueError: it cannot use one of them.
+    """
+    try:
+        yield
+    except (ImportError, ValueError) as error:  # a SOCKS proxy without its package; no proxy at all
+        raise ValueError(
+            f"a proxy that the environment names cannot be used ({error}): correct or unset "
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY"
+        ) from error
