@@ -27,6 +27,7 @@ PLUMBING = (
     "services/fingerprint.py",
     "services/heartbeat.py",
     "services/mlflow/",
+    "services/names.py",
     "services/plot_table.py",
     "services/processes.py",
     "services/shards.py",
