@@ -36,6 +36,11 @@ def is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().casefold() in _EMPTY)
 
 
+def plain(value: str) -> str:
+    """The form in which mode parity compares values: without case and apostrophes."""
+    return value.lower().replace("'", "")
+
+
 @lru_cache(maxsize=1 << 16, typed=True)
 def canonical(slot: str, value: str | int | float | bool) -> str:
     """The form in which two values of one slot are compared; empty if :func:`is_empty`.
