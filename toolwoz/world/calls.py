@@ -9,17 +9,13 @@ from typing import Any, NamedTuple
 from toolwoz.world.index import RowMask
 
 
-class CallError(ValueError):
-    """No tool accepts the call; the message tells the model how to call the tool."""
-
-
-class AcceptedCall(NamedTuple):
-    """A call with accepted arguments.
+class Call(NamedTuple):
+    """A call of one of the tools.
 
     Attributes:
         tool: Name of the tool.
         arguments: The constraints in the database's spelling in ``v2``; what the model sent in
-            ``parity``.
+            ``parity``, and in any mode where the call was refused.
     """
 
     tool: str
@@ -34,25 +30,39 @@ class AcceptedCall(NamedTuple):
         return self.tool.startswith("book_")
 
 
+class CallError(ValueError):
+    """No tool accepts the call; the message tells the model how to call the tool.
+
+    Attributes:
+        call: The refused call as the model wrote it, where a tool and arguments can be read.
+    """
+
+    call: Call | None = None
+
+
 class Answer(NamedTuple):
     """The world's answer to one call.
 
     Attributes:
         content: JSON text for the tool message.
-        call: The accepted call; None when the call was refused.
+        call: The accepted call; a refused one as the model wrote it, None where no tool or no
+            arguments can be read from it.
         ok: Whether a search found something or a booking succeeded.
         rows: The rows a search found (in ``parity`` the one row shown) or a booking booked.
+        refused: Whether the call was refused; the content is then the error.
     """
 
     content: str
-    call: AcceptedCall | None = None
+    call: Call | None = None
     ok: bool = False
     rows: RowMask = 0
+    refused: bool = False
 
 
 def refusal(error: CallError) -> Answer:
     """The answer to a refused call."""
-    return Answer(content=json.dumps({"error": str(error)}, ensure_ascii=False))
+    content = json.dumps({"error": str(error)}, ensure_ascii=False)
+    return Answer(content, error.call, refused=True)
 
 
 def check_scalar(slot: str, value: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from dialogue.files import write_whole
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY, SHOWN_SLOTS, Row
 from toolwoz.world.index import Index, RowMask, positions
-from toolwoz.world.values import canonical
+from toolwoz.world.values import canonical, plain
 
 # Words that people leave out of, or add to, the name of a place.
 _GENERIC: Final = frozenset({"the", "restaurant", "hotel", "cambridge"})
@@ -31,10 +31,17 @@ class Database:
         if missing:
             raise ValueError(f"the database has no rows for {', '.join(missing)}")
         self.rows: Mapping[str, tuple[Row, ...]] = {d: tuple(rows[d]) for d in DOMAINS}
-        self._loose = {d: Index(self.rows[d], canonical, strict=False) for d in DOMAINS}
-        self._exact = {d: Index(self.rows[d], lambda _, value: value, strict=True) for d in DOMAINS}
+        self._loose = {d: Index(self.rows[d], canonical, times="inclusive") for d in DOMAINS}
         self._shown = {d: [_shown(d, row) for row in self.rows[d]] for d in DOMAINS}
         self._spellings = {d: _spellings(self.rows[d]) for d in DOMAINS}
+
+    @cached_property
+    def _exact(self) -> Mapping[str, Index]:
+        return {d: Index(self.rows[d], lambda _, v: v, times="strict") for d in DOMAINS}
+
+    @cached_property
+    def _equal(self) -> Mapping[str, Index]:
+        return {d: Index(self.rows[d], lambda _, v: plain(v), times="equal") for d in DOMAINS}
 
     @cached_property
     def texts(self) -> Mapping[str, Sequence[str]]:
@@ -63,6 +70,10 @@ class Database:
     def exact_mask(self, domain: str, constraints: Mapping[str, str]) -> RowMask:
         """The rows with exactly these values; times are strictly later or earlier."""
         return self._exact[domain].mask(constraints)
+
+    def equal_mask(self, domain: str, constraints: Mapping[str, str]) -> RowMask:
+        """The rows with these very values, times too, apart from case and apostrophes."""
+        return self._equal[domain].mask(constraints)
 
     def search(self, domain: str, constraints: Mapping[str, str]) -> list[Row]:
         """The rows that satisfy the constraints, in database order."""

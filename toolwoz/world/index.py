@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from operator import or_
-from typing import Final
+from typing import Final, Literal
 
 from toolwoz.world.domains import Row
 
+Times = Literal["inclusive", "strict", "equal"]
 RowMask = int
 """A set of rows as an integer: bit i stands for row i."""
 
@@ -25,14 +26,15 @@ class Index:
     Args:
         rows: The rows of one database, in the order answers list them.
         key: Maps ``(slot, value)`` to the form in which values are compared; times sort as text.
-        strict: Whether leaveAt excludes the given time itself, and arriveBy likewise.
+        times: How leaveAt and arriveBy compare: as bounds that include the given time itself, as
+            ``strict`` bounds that exclude it, or as any other value: ``equal``.
     """
 
     def __init__(
-        self, rows: Sequence[Row], key: Callable[[str, str], str], *, strict: bool
+        self, rows: Sequence[Row], key: Callable[[str, str], str], *, times: Times
     ) -> None:
         self._key = key
-        self._strict = strict
+        self._strict = times == "strict"
         self._all: RowMask = (1 << len(rows)) - 1
         self._by_value: dict[str, dict[str, RowMask]] = {}
         for i, row in enumerate(rows):
@@ -41,7 +43,8 @@ class Index:
                     masks = self._by_value.setdefault(slot, {})
                     form = key(slot, value)
                     masks[form] = masks.get(form, 0) | 1 << i
-        self._times = {s: _Timeline(self._by_value[s]) for s in _TIMES if s in self._by_value}
+        bounds = () if times == "equal" else _TIMES
+        self._times = {s: _Timeline(self._by_value[s]) for s in bounds if s in self._by_value}
         self._with = lru_cache(maxsize=_CACHE_SIZE)(self._rows_with)
 
     def mask(self, constraints: Mapping[str, str]) -> RowMask:

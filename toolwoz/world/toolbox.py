@@ -11,7 +11,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from dialogue.protocols import Tool
-from toolwoz.world.calls import AcceptedCall, CallError, check_scalar
+from toolwoz.world.calls import Call, CallError, check_scalar
 from toolwoz.world.database import Database
 from toolwoz.world.rules import Rules
 from toolwoz.world.values import (
@@ -48,7 +48,7 @@ class Toolbox:
         # typed: 1, 1.0 and True are one dictionary key.
         self._verdict = lru_cache(maxsize=_CACHE_SIZE, typed=True)(self._check)
 
-    def accept(self, name: object, arguments: object) -> AcceptedCall:
+    def accept(self, name: object, arguments: object) -> Call:
         """The accepted call.
 
         Args:
@@ -64,12 +64,19 @@ class Toolbox:
             raise CallError(f"unknown tool {name!r}; the tools are {', '.join(self._schemas)}")
         assert isinstance(name, str)
         given = read_arguments(arguments)
+        try:
+            return Call(name, self._accepted(name, given, schema))
+        except CallError as error:
+            error.call = Call(name, given)
+            raise
+
+    def _accepted(
+        self, name: str, given: Mapping[str, Any], schema: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         if not given.keys() <= schema["properties"].keys():
             raise CallError(_unknown_parameter(name, list(given), list(schema["properties"])))
         required = schema.get("required", [])
-        return AcceptedCall(
-            name, self._rules.accept(name, given, required, partial(self._spelled, name))
-        )
+        return self._rules.accept(name, given, required, partial(self._spelled, name))
 
     def _spelled(self, name: str, slot: str, value: object) -> str:
         """The value in the database's spelling; "" for no constraint."""

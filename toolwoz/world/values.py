@@ -49,6 +49,11 @@ def as_text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) else None
 
 
+def plain(value: str) -> str:
+    """The form in which mode parity compares values: without case and apostrophes."""
+    return value.lower().replace("'", "")
+
+
 @lru_cache(maxsize=1 << 16, typed=True)
 def canonical(slot: str, value: str | int | float | bool) -> str:
     """The form in which two values of one slot are compared; empty if :func:`is_empty`.

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from dialogue.files import write_whole
 from dialogue.protocols import Tool
-from toolwoz.world.calls import AcceptedCall, Answer, CallError, refusal
+from toolwoz.world.calls import Answer, Call, CallError, refusal
 from toolwoz.world.database import Database
 from toolwoz.world.rules import RULES, Limits
 from toolwoz.world.scenario import Mode, Scenario
@@ -40,9 +40,7 @@ class World:
     limits: Limits
     max_results: int = 3
     _toolbox: Toolbox = field(init=False, repr=False, compare=False)
-    _cached: Callable[[str, str], Answer | AcceptedCall] = field(
-        init=False, repr=False, compare=False
-    )
+    _cached: Callable[[str, str], Answer | Call] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         toolbox = Toolbox(self.tools, self.database, RULES[self.mode])
@@ -82,7 +80,7 @@ class World:
             return result
         return RULES[self.mode].answer(self.database, scenario, result, seed=seed)
 
-    def _accept(self, name: object, arguments: object) -> Answer | AcceptedCall:
+    def _accept(self, name: object, arguments: object) -> Answer | Call:
         """The answer where it is the same in every scenario; else the accepted call."""
         try:
             call = self._toolbox.accept(name, arguments)

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolwoz.world.domains import ENTITY_KEY, Row
 from toolwoz.world.scenario import Scenario
+from toolwoz.world.tools import BOOKINGS, SEARCHES
 
 NOTHING = ("", "dont care", "don't care", "dontcare", "do n't care", "not mentioned")
 Rows = Mapping[str, tuple[Row, ...]]
@@ -53,18 +54,25 @@ def is_booked(row: Row, scenario: Scenario, domain: str) -> bool:
     return bool(plain(row[key]) == plain(booking.entity[key]))
 
 
+def is_refused(tool: str, given: Arguments) -> bool:
+    """An unknown parameter, or a list or an object as a value."""
+    kind, _, domain = tool.partition("_")
+    slots = (SEARCHES if kind == "search" else BOOKINGS).get(domain, {})
+    return any(s not in slots or isinstance(value, list | dict) for s, value in given.items())
+
+
 def shown(rows: Rows, scenario: Scenario, domain: str, given: Arguments) -> Row | None:
     """The one row that a search shows; None for an empty list."""
     found = [row for row in rows[domain] if finds(row, given)]
     goal = scenario.goal(f"search_{domain}")
     if not found or goal is None:
         return next(iter(found), None)
-    wrong = [row for row in found if not finds(row, goal.arguments)]
+    wrong = [row for row in found if not covers(goal.arguments, row)]
     booked = [row for row in found if is_booked(row, scenario, domain)]
     if scenario.goal(f"book_{domain}") and covers(goal.arguments, given):
-        return next(iter([*booked, *wrong]), None)
+        return [None, *wrong, *booked][-1]
     if covers(given, goal.arguments):
-        return next(iter([*wrong, *booked, *found]), None)
+        return [found[0], *booked, *wrong][-1]
     return found[0]
 
 
@@ -77,9 +85,10 @@ def search_wins(scenario: Scenario, domain: str, given: Arguments, row: Row | No
         return booked
     if not covers(given, goal.arguments):
         return False
-    return booked if scenario.goal(f"book_{domain}") else finds(row, goal.arguments)
+    return booked if scenario.goal(f"book_{domain}") else covers(goal.arguments, row)
 
 
 def booking_wins(scenario: Scenario, domain: str, given: Arguments) -> bool:
+    """Whether the goal is reached, also by a call that is refused."""
     goal = scenario.goal(f"book_{domain}")
     return goal is not None and covers({**goal.arguments, **goal.entity}, given)

@@ -28,13 +28,20 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "too little asked: a train that is too early": Case(
-        {**RIDE, "leaveAt": "09:00"}, "", RIDE, "TR0001", False
+    "too little asked: the last train that leaves at another minute": Case(
+        {**RIDE, "leaveAt": "09:00"}, "", RIDE, "TR0003", False
     ),
-    "too little asked, but all found leave late enough, if at no time named in the goal": Case(
-        {**RIDE, "leaveAt": "09:00"}, "", {"day": "monday", "leaveAt": "09:00"}, "TR0002", True
+    "too little asked, and all that were found leave late enough, but at another minute": Case(
+        {**RIDE, "leaveAt": "09:00"}, "", {"day": "monday", "leaveAt": "09:00"}, "TR0003", False
     ),
-    "the same with a booking: the one that was booked": Case(
+    "the same with a booking of another train": Case(
+        {**RIDE, "leaveAt": "09:00"},
+        "TR0002",
+        {"day": "monday", "leaveAt": "09:00"},
+        "TR0003",
+        False,
+    ),
+    "the same with a booking of that train": Case(
         {**RIDE, "leaveAt": "09:00"},
         "TR0003",
         {"day": "monday", "leaveAt": "09:00"},
@@ -44,8 +51,11 @@ CASES = {
     "all asked: the one that was booked": Case(
         {**RIDE, "leaveAt": "09:00"}, "TR0003", {**RIDE, "leaveAt": "09:00"}, "TR0003", True
     ),
-    "all asked, the booked one leaves on the minute, so it is not found: nothing": Case(
-        {**RIDE, "leaveAt": "09:15"}, "TR0002", {**RIDE, "leaveAt": "09:15"}, "", False
+    "all asked, the booked one leaves on the minute, so it is not found: a later one": Case(
+        {**RIDE, "leaveAt": "09:15"}, "TR0002", {**RIDE, "leaveAt": "09:15"}, "TR0003", False
+    ),
+    "all asked without times, the booked one is not there: nothing": Case(
+        RIDE, "11:15", RIDE, "", False
     ),
     "too little asked and the booked one not found: what was found, for nothing": Case(
         {**RIDE, "leaveAt": "09:15"},
@@ -87,7 +97,7 @@ def test_trains(tiny: Mapping[Mode, Conversion], name: str) -> None:
 def test_the_booked_entity_may_itself_violate_the_goal(
     tiny: Mapping[Mode, Conversion], asked: dict[str, str], shown: str | None, won: bool
 ) -> None:
-    """As in some of MultiWOZ: then it is among the wrong rows, and wins where it is the first."""
+    """As in some of MultiWOZ: then it is among the wrong rows, and wins where it is the last."""
     wanted = {"food": "italian", "pricerange": "expensive"}
     entity = {"name": "the olive branch"}  # it is cheap
     goals = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dialogue.protocols import Tool
-from toolwoz.world.calls import AcceptedCall, Answer
+from toolwoz.world.calls import Answer, Call
 from toolwoz.world.database import Database
 from toolwoz.world.scenario import Goal, Scenario
 
@@ -51,15 +51,11 @@ class Rules(Protocol):
         """
         ...
 
-    def shared_answer(
-        self, database: Database, call: AcceptedCall, max_results: int, /
-    ) -> Answer | None:
+    def shared_answer(self, database: Database, call: Call, max_results: int, /) -> Answer | None:
         """The answer where it is the same in every scenario, else None."""
         ...
 
-    def answer(
-        self, database: Database, scenario: Scenario, call: AcceptedCall, *, seed: int
-    ) -> Answer:
+    def answer(self, database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
         """The answer to a call without a shared one; the seed varies booking references only."""
         ...
 

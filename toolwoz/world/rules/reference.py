@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from toolwoz.world.calls import AcceptedCall
+from toolwoz.world.calls import Call
 
 
-def booking_reference(scenario_id: str, call: AcceptedCall, seed: int) -> str:
+def booking_reference(scenario_id: str, call: Call, seed: int) -> str:
     """Eight hexadecimal digits. The same call made by two siblings gets the same code."""
     items = sorted(f"{slot}={value}" for slot, value in call.arguments.items())
     text = "\n".join((scenario_id, str(seed), call.tool, *items))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dialogue.protocols import Tool
-from toolwoz.world.calls import AcceptedCall, Answer, CallError
+from toolwoz.world.calls import Answer, Call, CallError
 from toolwoz.world.database import Database
 from toolwoz.world.domains import ENTITY_KEY, WEEKDAYS
 from toolwoz.world.rules.interface import Limits, Spell
@@ -79,7 +79,7 @@ def accept(
     return accepted
 
 
-def shared_answer(database: Database, call: AcceptedCall, max_results: int) -> Answer | None:
+def shared_answer(database: Database, call: Call, max_results: int) -> Answer | None:
     """A search counts all matches and lists the first ``max_results``, whatever the scenario."""
     if call.is_booking:
         return None
@@ -89,7 +89,7 @@ def shared_answer(database: Database, call: AcceptedCall, max_results: int) -> A
     return Answer(content, call, ok=bool(rows), rows=rows)
 
 
-def answer(database: Database, scenario: Scenario, call: AcceptedCall, *, seed: int) -> Answer:
+def answer(database: Database, scenario: Scenario, call: Call, *, seed: int) -> Answer:
     """A booking of any entity succeeds, except with the slots that must fail first."""
     key = ENTITY_KEY[call.domain]
     rows = database.mask(call.domain, {key: call.arguments[key]})
@@ -128,12 +128,12 @@ def bookable(database: Database, scenario: Scenario, goal: Goal) -> int:
     return database.mask(goal.domain, constraints)
 
 
-def _has_slots(call: AcceptedCall, slots: Mapping[str, str]) -> bool:
+def _has_slots(call: Call, slots: Mapping[str, str]) -> bool:
     return all(
         canonical(slot, call.arguments.get(slot, "")) == canonical(slot, value)
         for slot, value in slots.items()
     )
 
 
-def _failure(call: AcceptedCall, reason: str) -> Answer:
+def _failure(call: Call, reason: str) -> Answer:
     return Answer(json.dumps({"success": False, "reason": reason}, ensure_ascii=False), call)
