@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from toolwoz.conversion.goals import FLAGS
 from toolwoz.corpus.multiwoz import Corpus, Dialogue
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY
-from toolwoz.world.values import TIME_SLOTS, as_text, canonical, is_empty
+from toolwoz.world.values import BOOKING_FLAGS, TIME_SLOTS, as_text, canonical, is_empty
 
 PARTS = ("info", "fail_info", "book", "fail_book")
 
@@ -82,7 +81,7 @@ def _slots(dialogue: Dialogue, values: Values) -> Iterator[dict[str, Any]]:
     for domain in DOMAINS:
         for part in PARTS:
             for slot, value in ((dialogue.goal.get(domain) or {}).get(part) or {}).items():
-                if slot in FLAGS or is_empty(value):
+                if slot in BOOKING_FLAGS or is_empty(value):
                     continue
                 text = as_text(value) or str(value)
                 # An attempt may be made to fail, and a time is a bound: neither must be in a row.

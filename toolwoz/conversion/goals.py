@@ -15,6 +15,7 @@ from toolwoz.world.database import Database
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY
 from toolwoz.world.scenario import Goal
 from toolwoz.world.values import (
+    BOOKING_FLAGS,
     FLAG_SLOTS,
     NUMBER_SLOTS,
     TIME_SLOTS,
@@ -32,8 +33,6 @@ _SPOKEN: Final = {
     "place to dine": "restaurant",
     "places to go": "attraction",
 }
-FLAGS: Final = frozenset({"invalid", "pre_invalid"})
-"""Booleans about a booking that MultiWOZ keeps among its slots."""
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
@@ -131,7 +130,7 @@ def _entity(dialogue: Dialogue, database: Database, domain: str) -> dict[str, st
 def _slots(domain: str, goal: Mapping[str, Any], part: str) -> dict[str, str]:
     slots = {}
     for slot, value in (goal.get(part) or {}).items():
-        if slot not in FLAGS and value is not None:
+        if slot not in BOOKING_FLAGS and value is not None:
             text = as_text(value)
             if text is None:
                 raise GoalError(f"goal's {domain}.{part}.{slot} is not one value")

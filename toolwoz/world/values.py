@@ -24,6 +24,8 @@ NUMBER_WORDS: Final = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),
 )
+BOOKING_FLAGS: Final = frozenset({"invalid", "pre_invalid"})
+"""Booleans about a booking that MultiWOZ keeps among its slots."""
 _FLAGS: Final = {"true": "yes", "free": "yes", "1": "yes", "false": "no", "0": "no"}
 # "mutliple sports" is how the MultiWOZ databases spell that attraction type.
 SPELLINGS: Final = {"center": "centre", "mutliple": "multiple", "&": "and"}
