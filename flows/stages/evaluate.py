@@ -15,7 +15,7 @@ from services.engines import EngineSettings
 from services.mlflow.flat_metrics import split_metrics
 from services.mlflow.traces import trace_dialogues
 from tasks.evaluate import parts
-from tasks.evaluate.job import Arms, EvaluateConfig, Job
+from tasks.evaluate.job import EvaluateConfig, Job, PolicyRuns
 from tasks.evaluate.job import report as to_record
 from tasks.rounds.sequence import BASE, EVALUATION, Round, number
 from tasks.train.recipe import TrainConfig
@@ -23,7 +23,7 @@ from toolwoz.users.dialogues import DialogueConfig
 
 
 @task
-def trace(config: EvaluateConfig, arms: Arms, round: str) -> None:
+def trace(config: EvaluateConfig, arms: PolicyRuns, round: str) -> None:
     """Log the first test dialogues of each policy as MLflow traces: a side output, so last."""
     for name, arm in arms["test"].items():
         policy = name if name == BASE else f"{round}/{name}"

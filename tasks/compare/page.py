@@ -11,7 +11,7 @@ from markupsafe import Markup
 from dialogue.files import write_whole
 from tasks.compare.differences import against_first
 from tasks.compare.source import Run
-from toolwoz.evaluation.arm import Arm
+from toolwoz.evaluation.policy_run import PolicyRun
 from toolwoz.evaluation.statistics.comparison import Comparison
 from toolwoz.report import charts, render_page
 
@@ -60,6 +60,6 @@ def _forest(name: str, comparisons: Mapping[str, Comparison]) -> Markup:
     return Markup(charts.forest(rows, f"{name}: differences with 95 % intervals"))
 
 
-def _by_round(arms: Sequence[Arm]) -> Markup:
+def _by_round(arms: Sequence[PolicyRun]) -> Markup:
     rewards = {arm.name: arm.metrics.reward for arm in arms}
     return Markup(charts.rounds(rewards, "Average reward, run by run")) if arms else Markup("")

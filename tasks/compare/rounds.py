@@ -14,8 +14,8 @@ from typing import Any
 
 from services.mlflow.flat_metrics import benchmark_metrics, gains, split_metrics
 from tasks.rounds.sequence import BASE, Round
-from toolwoz.evaluation.arm import Arm, read_arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Played:
     """
 
     figures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    arms: dict[str, dict[str, Arm]] = field(default_factory=dict)
+    arms: dict[str, dict[str, PolicyRun]] = field(default_factory=dict)
     benchmarks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -44,7 +44,7 @@ def read_rounds(evaluation: Path, benchmarks: Path, rounds: Mapping[str, Round])
             label = BASE if policy == BASE else f"{name}/{policy}"
             played.figures[label] = by_split
             for split in by_split:
-                arm = read_arm(evaluation / name / split / policy, label)
+                arm = read_policy_run(evaluation / name / split / policy, label)
                 played.arms.setdefault(split, {})[label] = arm
     return played
 

@@ -11,7 +11,7 @@ from tasks.benchmarks.scores.comparison import read_runs
 from tasks.benchmarks.scores.scored import Scored
 from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.compare.archive import ARCHIVE, unpack
-from toolwoz.evaluation.arm import Arm, read_arm
+from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
 from toolwoz.evaluation.runs.results_file import NAME
 
 
@@ -27,7 +27,7 @@ class Run:
     """
 
     name: str
-    toolwoz: Arm | None = None
+    toolwoz: PolicyRun | None = None
     benchmarks: Mapping[str, Sequence[Scored]] = field(default_factory=dict)
     seconds: float | None = None
 
@@ -72,7 +72,7 @@ def read_folder(folder: Path, name: str, seconds: float | None = None) -> Run:
         raise ValueError(f"{folder} holds neither {NAME} nor {SCORED}: name a folder with results")
     return Run(
         name,
-        read_arm(played[0], name) if played else None,
+        read_policy_run(played[0], name) if played else None,
         read_runs(folder) if scored else {},
         seconds,
     )

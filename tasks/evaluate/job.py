@@ -9,12 +9,12 @@ from typing import Any
 
 from services.engines import EngineSettings
 from services.fingerprint import fingerprint, key
-from toolwoz.evaluation.arm import Arm, read_arm
+from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
 from toolwoz.users.dialogues import DialogueConfig
 from toolwoz.world.domains import Split
 from toolwoz.world.scenario import Scenario, take
 
-Arms = Mapping[Split, Mapping[str, Arm]]
+PolicyRuns = Mapping[Split, Mapping[str, PolicyRun]]
 """The results by split, then by policy."""
 
 
@@ -100,13 +100,13 @@ def _holds(results: Path, scenarios: Mapping[Split, Sequence[Scenario]]) -> bool
     """Whether these results are of just these scenarios."""
     if not results.is_dir():
         return False
-    found = {folder.name: read_arm(folder).results for folder in results.iterdir()}
+    found = {folder.name: read_policy_run(folder).results for folder in results.iterdir()}
     return {split: sorted(one.scenario for one in played) for split, played in found.items()} == {
         split: sorted(scenario.id for scenario in chosen) for split, chosen in scenarios.items()
     }
 
 
-def report(arms: Arms) -> dict[str, Any]:
+def report(arms: PolicyRuns) -> dict[str, Any]:
     """What ``reports/evaluation/ROUND.json`` holds: the figures of each policy on each split.
 
     ``{"arms": {name: {split: Metrics and failures}}}``

@@ -16,8 +16,8 @@ from dialogue.files import sync
 from services.engines import open_engine
 from services.engines.endpoint import open_model
 from services.shards import Shard, SpoiledError
-from tasks.evaluate.job import Arms, Job
-from toolwoz.evaluation.arm import Arm, read_arm
+from tasks.evaluate.job import Job, PolicyRuns
+from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
 from toolwoz.evaluation.runs.result import Key, Result
 from toolwoz.evaluation.runs.results_file import NAME as RESULTS
 from toolwoz.evaluation.runs.results_file import add_results, read_run
@@ -68,7 +68,7 @@ def play_part(job: Job, shard: Shard) -> None:
         )
 
 
-def gather(job: Job) -> Arms:
+def gather(job: Job) -> PolicyRuns:
     """Put the parts together: the results in ``out/SPLIT/NAME``.
 
     Raises:
@@ -76,7 +76,7 @@ def gather(job: Job) -> Arms:
             ``work``.
     """
     prepare(job)
-    arms: dict[Split, dict[str, Arm]] = {split: {} for split in job.config.scenarios}
+    arms: dict[Split, dict[str, PolicyRun]] = {split: {} for split in job.config.scenarios}
     for name in job.models:
         for split, arm in _collect(job, name).items():
             arms[split][name] = arm
@@ -127,10 +127,10 @@ def _play(
     return played
 
 
-def _collect(job: Job, name: str) -> dict[Split, Arm]:
+def _collect(job: Job, name: str) -> dict[Split, PolicyRun]:
     """The results of a policy, by split, which go to ``out/SPLIT/NAME``."""
     source = job.played[name] if job.is_played(name) else job.folder(name)
-    arms: dict[Split, Arm] = {}
+    arms: dict[Split, PolicyRun] = {}
     for split, chosen in job.scenarios().items():
         path = source / split / RESULTS
         run = read_run(path) if path.is_file() else None
@@ -143,7 +143,7 @@ def _collect(job: Job, name: str) -> dict[Split, Arm]:
         if run and not job.is_played(name):
             _require_scored(job, f"{name} on {split}", list(run.results.values()))
         shutil.copytree(source / split, job.out / split / name, dirs_exist_ok=True)
-        arms[split] = read_arm(job.out / split / name)
+        arms[split] = read_policy_run(job.out / split / name)
     return arms
 
 

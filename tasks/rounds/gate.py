@@ -16,8 +16,8 @@ from typing import Any, Literal
 from tasks.benchmarks.scores import comparison
 from tasks.benchmarks.scores.scored_file import read_configuration, read_scored
 from tasks.rounds.sequence import GateConfig
-from toolwoz.evaluation.arm import read_arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.policy_run import read_policy_run
 from toolwoz.evaluation.statistics.comparison import LEVEL, Comparison
 
 SPLIT = "val"
@@ -84,7 +84,7 @@ def compared(config: GateConfig, start: str, results: Path) -> dict[str, dict[st
     folders = [results / SPLIT / name for name in (start, config.candidate)]
     if not all(folder.is_dir() for folder in folders):
         return {}
-    before, after = (read_arm(folder).results for folder in folders)
+    before, after = (read_policy_run(folder).results for folder in folders)
     return {config.candidate: {SPLIT: compare(before, after).to_json()}}
 
 

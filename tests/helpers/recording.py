@@ -81,7 +81,7 @@ def whole_harvest(
     return harvest_parts.gather(job, 1, out)
 
 
-def whole_evaluation(job: evaluation.Job) -> evaluation.Arms:
+def whole_evaluation(job: evaluation.Job) -> evaluation.PolicyRuns:
     """The evaluation as the stage does it where nothing is shared."""
     evaluation_parts.prepare(job)
     in_this_process(partial(evaluation_parts.play_part, job))

@@ -85,10 +85,10 @@ async def _play(
 def _report(out: Path, results: Sequence[Result]) -> None:
     """Write the metrics and the report, and print them."""
     from toolwoz.evaluation.table import result_table
-    from toolwoz.report import REPORT, lines, read_arm, write_metrics, write_report
+    from toolwoz.report import REPORT, lines, read_policy_run, write_metrics, write_report
 
     result_table(results)
-    arm = read_arm(out)
+    arm = read_policy_run(out)
     write_metrics(out, arm)
     write_report(out / REPORT, [arm])
     print(*lines([arm]), f"browse it: {out / REPORT}", sep="\n")

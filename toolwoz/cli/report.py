@@ -22,10 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from toolwoz.report import REPORT, lines, read_arm, write_metrics, write_report
+    from toolwoz.report import REPORT, lines, read_policy_run, write_metrics, write_report
 
     arms = [
-        read_arm(folder, name) for folder, name in zip(args.runs, _names(args.runs), strict=True)
+        read_policy_run(folder, name)
+        for folder, name in zip(args.runs, _names(args.runs), strict=True)
     ]
     for folder, arm in zip(args.runs, arms, strict=True):
         write_metrics(folder, arm)

@@ -13,16 +13,16 @@ from markupsafe import Markup
 
 from dialogue.files import write_whole
 from dialogue.strict_json import dumps
-from toolwoz.evaluation.arm import Arm, read_arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
 from toolwoz.report import charts
 from toolwoz.report.browse import pack
 from toolwoz.report.text import REASONS, lines
 
 __all__ = [
-    "Arm",
+    "PolicyRun",
     "lines",
-    "read_arm",
+    "read_policy_run",
     "render_page",
     "render_report",
     "write_metrics",
@@ -35,17 +35,17 @@ REPORT = "report.html"
 _TEMPLATES = files(__name__) / "templates"
 
 
-def write_metrics(folder: Path, arm: Arm) -> None:
+def write_metrics(folder: Path, arm: PolicyRun) -> None:
     """Write ``metrics.json`` into the folder of a run; whole or not at all."""
     write_whole(folder / METRICS, json.dumps(arm.to_json(), indent=1, allow_nan=False) + "\n")
 
 
-def write_report(path: Path, arms: Sequence[Arm]) -> None:
+def write_report(path: Path, arms: Sequence[PolicyRun]) -> None:
     """Write the report of one run, or of several compared with the first; whole or not at all."""
     write_whole(path, render_report(arms))
 
 
-def render_report(arms: Sequence[Arm]) -> str:
+def render_report(arms: Sequence[PolicyRun]) -> str:
     """The report as HTML. The first arm is the baseline of the others.
 
     Raises:
@@ -57,7 +57,7 @@ def render_report(arms: Sequence[Arm]) -> str:
 
 
 def render_page(
-    arms: Sequence[Arm],
+    arms: Sequence[PolicyRun],
     template: str = "report.html.j2",
     loaders: Sequence[BaseLoader] = (),
     **shown: Any,
@@ -95,7 +95,7 @@ def render_page(
     )
 
 
-def _charts(arms: Sequence[Arm]) -> dict[str, str]:
+def _charts(arms: Sequence[PolicyRun]) -> dict[str, str]:
     """Inline SVG by name; its text is escaped already."""
     found = {
         "by_domain": charts.bars(
@@ -122,7 +122,7 @@ def _charts(arms: Sequence[Arm]) -> dict[str, str]:
     return found
 
 
-def _changed(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
+def _changed(arms: Sequence[PolicyRun]) -> list[tuple[str, list[str]]]:
     """The configuration by key, one value per arm."""
     keys = dict.fromkeys(key for arm in arms for key in arm.configuration)
     return [(key, [_plain(arm.configuration.get(key, "")) for arm in arms]) for key in keys]

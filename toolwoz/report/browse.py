@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from dialogue.strict_json import dumps
-from toolwoz.evaluation.arm import Arm
+from toolwoz.evaluation.policy_run import PolicyRun
 from toolwoz.evaluation.runs.result import Result
 
 
-def pack(arms: Sequence[Arm]) -> str:
+def pack(arms: Sequence[PolicyRun]) -> str:
     """Base64 of the gzipped JSON that ``report.js`` unpacks; the same arms give the same text."""
     scenarios = {s.id: s for arm in reversed(arms) for s in arm.scenarios.values()}
     played = {result.scenario for arm in arms for result in arm.results}
@@ -43,7 +43,7 @@ def pack(arms: Sequence[Arm]) -> str:
     return base64.b64encode(gzip.compress(dumps(record).encode(), mtime=0)).decode()
 
 
-def _dialogue(arm: Arm, result: Result) -> dict[str, Any]:
+def _dialogue(arm: PolicyRun, result: Result) -> dict[str, Any]:
     found = arm.audits.get(result.key)
     return {
         "scenario": result.scenario,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.audit import Failure
 from toolwoz.evaluation.metrics import Gains, compare
+from toolwoz.evaluation.policy_run import PolicyRun
 from toolwoz.evaluation.statistics.comparison import Comparison
 
 REASONS = {kind: kind.value.replace("_", " ") for kind in Failure}
 
 
-def lines(arms: Sequence[Arm]) -> Iterator[str]:
+def lines(arms: Sequence[PolicyRun]) -> Iterator[str]:
     """The figures of every arm, and its comparison with the first arm."""
     for arm in arms:
         yield from _figures(arm)
@@ -20,7 +20,7 @@ def lines(arms: Sequence[Arm]) -> Iterator[str]:
         yield from _comparison(arm.name, arms[0].name, compare(arms[0].results, arm.results))
 
 
-def _figures(arm: Arm) -> Iterator[str]:
+def _figures(arm: PolicyRun) -> Iterator[str]:
     metrics = arm.metrics
     cut = f", {metrics.truncated} cut short" if metrics.truncated else ""
     yield (

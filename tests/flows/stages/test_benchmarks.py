@@ -26,7 +26,7 @@ from tasks.rounds.gate import decide, read_benchmarks
 from tasks.rounds.sequence import GateConfig, Stop, write_stop
 from tests.helpers.chat_endpoint import serving
 from tests.helpers.outcomes import comparisons, play
-from toolwoz.evaluation.arm import read_arm
+from toolwoz.evaluation.policy_run import read_policy_run
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = ("benchmarks", "engine", "gate", "train")
@@ -124,7 +124,7 @@ def evaluated(wins: dict[str, int]) -> None:
     for split in ("val", "test"):
         for name, won in wins.items():
             play(folder / "r1" / split / name, won)
-        arms[split] = {name: read_arm(folder / "r1" / split / name) for name in wins}
+        arms[split] = {name: read_policy_run(folder / "r1" / split / name) for name in wins}
     (folder / "r1.json").write_text(json.dumps(report(arms)))
 
 

@@ -20,8 +20,8 @@ from tasks.compare.__main__ import main
 from tasks.compare.archive import ARCHIVE, pack, unpack
 from tasks.compare.differences import against_first
 from tasks.compare.source import Run
-from toolwoz.evaluation.arm import Arm
 from toolwoz.evaluation.metrics import compare
+from toolwoz.evaluation.policy_run import PolicyRun
 from toolwoz.evaluation.runs.result import Result
 from toolwoz.evaluation.runs.results_file import continue_run
 
@@ -39,7 +39,7 @@ def results(earned, trials=1):
 
 
 def run(name, earned, **options):
-    return Run(name, Arm(name, results(earned), {}), **options)
+    return Run(name, PolicyRun(name, results(earned), {}), **options)
 
 
 def compared(runs):
@@ -76,8 +76,8 @@ def test_the_page_needs_nothing_else_and_escapes_what_runs_say():
 
 
 def test_the_rows_are_figures_by_scenario_and_corrected_together():
-    before = Run("a", Arm("a", results([0] * 12, trials=2), {}))
-    after = Run("b", Arm("b", results([2] * 10 + [1, 0], trials=2), {}))
+    before = Run("a", PolicyRun("a", results([0] * 12, trials=2), {}))
+    after = Run("b", PolicyRun("b", results([2] * 10 + [1, 0], trials=2), {}))
     [found] = compared([before, after])
     success, reward = found
     assert (success.items, success.wins, reward.wins) == (12, 10, 11)
@@ -89,7 +89,7 @@ def test_the_rows_are_figures_by_scenario_and_corrected_together():
 
 def test_unscored_dialogues_are_left_out_and_counted():
     dead = [replace(r, error="gone") if r.scenario == "s0" else r for r in results([2, 2, 2])]
-    [found] = compared([run("a", [0, 0, 0, 0]), Run("b", Arm("b", dead, {}))])
+    [found] = compared([run("a", [0, 0, 0, 0]), Run("b", PolicyRun("b", dead, {}))])
     assert (found[0].items, found[0].unscored) == (2, 1)
     assert found[0].unpaired == 1
 
@@ -113,7 +113,7 @@ def test_a_policy_compared_with_itself_hardly_ever_differs():
 
 
 def test_an_arm_without_a_score_still_has_its_page():
-    dead = Run("b", Arm("b", [replace(r, error="gone") for r in results([2, 2])], {}))
+    dead = Run("b", PolicyRun("b", [replace(r, error="gone") for r in results([2, 2])], {}))
     text = Page(page.render([run("a", [0, 2]), dead])).text.split("use strict")[0]
     assert "2 unscored" in text
     assert "nan" not in text.lower()

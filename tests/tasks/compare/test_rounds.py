@@ -10,7 +10,7 @@ from tasks.compare.rounds import by_policy, read_rounds, to_record
 from tasks.evaluate.job import report as evaluated
 from tasks.rounds.sequence import Round
 from tests.helpers.outcomes import play
-from toolwoz.evaluation.arm import read_arm
+from toolwoz.evaluation.policy_run import read_policy_run
 
 ROUNDS = {"r1": Round("base"), "r2": Round("r1"), "r3": Round("r2")}
 STOPPED = {"stopped": {"round": "r2", "reason": "a loss"}}
@@ -20,7 +20,7 @@ def leave(evaluation: Path, round: str, wins: dict[str, int]) -> None:
     """What stage evaluate leaves of a round."""
     for name, won in wins.items():
         play(evaluation / round / "test" / name, won)
-    arms = {"test": {name: read_arm(evaluation / round / "test" / name) for name in wins}}
+    arms = {"test": {name: read_policy_run(evaluation / round / "test" / name) for name in wins}}
     (evaluation / f"{round}.json").write_text(json.dumps(evaluated(arms)))
 
 

@@ -20,7 +20,7 @@ import pytest
 from dialogue.records import RecordError
 from toolwoz.evaluation.runs.result import Result
 from toolwoz.evaluation.statistics.intervals import Estimate
-from toolwoz.report import Arm, charts, lines, read_arm, render_report, write_report
+from toolwoz.report import PolicyRun, charts, lines, read_policy_run, render_report, write_report
 from toolwoz.report.browse import pack
 from toolwoz.world.scenario import Goal, Scenario
 
@@ -37,13 +37,13 @@ TALK = (
 )
 
 
-def arm(name: str, earned: Sequence[int], trials: int = 1, **options: object) -> Arm:
+def arm(name: str, earned: Sequence[int], trials: int = 1, **options: object) -> PolicyRun:
     results = [
         Result(f"s{i}", trial, ("search_hotel", "book_hotel"), tuple(g.id for g in GOALS[:n]), TALK)
         for i, n in enumerate(earned)
         for trial in range(trials)
     ]
-    return replace(Arm(name, results, SCENARIOS, {"policy": name}), **options)  # type: ignore[arg-type]  # fields are free
+    return replace(PolicyRun(name, results, SCENARIOS, {"policy": name}), **options)  # type: ignore[arg-type]  # fields are free
 
 
 class Page(HTMLParser):
@@ -135,7 +135,7 @@ def test_arms_have_different_names(names: list[str]) -> None:
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text('{"schema_version": 1, "configuration": {}}\n')
     with pytest.raises(RecordError, match="no results yet"):
-        read_arm(tmp_path)
+        read_policy_run(tmp_path)
 
 
 def svg(text: str) -> ElementTree.Element:

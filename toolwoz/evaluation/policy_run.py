@@ -17,7 +17,7 @@ from toolwoz.world.scenario import SCENARIOS, Scenario, read_scenarios
 
 
 @dataclass(frozen=True)
-class Arm:
+class PolicyRun:
     """One of the runs that a report compares.
 
     Attributes:
@@ -69,7 +69,7 @@ class Arm:
         }
 
 
-def read_arm(folder: Path, name: str | None = None) -> Arm:
+def read_policy_run(folder: Path, name: str | None = None) -> PolicyRun:
     """The run that ``evaluate`` wrote into a folder, finished or not.
 
     Raises:
@@ -82,7 +82,7 @@ def read_arm(folder: Path, name: str | None = None) -> Arm:
     path = folder / SCENARIOS
     scenarios = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
     limits = run.configuration.get("limits")
-    return Arm(
+    return PolicyRun(
         name=name or folder.resolve().name,
         results=sorted(run.results.values(), key=lambda result: result.key),
         scenarios=scenarios,
