@@ -1,4 +1,4 @@
-"""Speed of ToolWOZ, as JSON: tool calls, forks, conversion, memory, each beside the published.
+"""Speed of ToolWOZ, as JSON: calls, forks, conversion, memory, compared with the published code.
 
     python bench/toolwoz.py data/raw    # any corpus folder; without one, a synthetic corpus
 

@@ -5,7 +5,7 @@
 * An :class:`EndpointBusy`, a ConnectionError and a TimeoutError may pass. They are tried again in
   one place, :class:`dialogue.endpoints.retries.Retry`: a ``ChatClient`` does it for its endpoints,
   the search for worlds, and for engines that do not wait themselves. What outlasts this patience is
-  a :class:`Fault`, which nobody tries again.
+  a :class:`Fault`, which is not tried again.
 * A :class:`Fault`, or any other exception of an engine, a user or a world, ends its dialogue and no
   other: a tree with an ``error``, a dialogue without a score, never a label. A stage fails if there
   are too many, keeps what it has, and goes on when it is run again.

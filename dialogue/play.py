@@ -16,7 +16,7 @@ async def play_all(
     finished: Callable[[Result], object],
     concurrency: int,
 ) -> None:
-    """Play jobs, so many at any time.
+    """Play jobs, a bounded number at any time.
 
     Args:
         jobs: Each goes to the first worker that is free.

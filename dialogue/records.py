@@ -175,7 +175,7 @@ class Record:
         self._file: BinaryIO = path.open("a+b", buffering=0)
         try:
             self._open(take)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the lock must not outlive a failed start
             self._file.close()
             raise
 

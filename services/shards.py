@@ -23,7 +23,7 @@ class SpoiledError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of so many parts; parts follow one another, and none is longer by more than one item."""
+    """One of several consecutive parts; their lengths differ by one item at most."""
 
     index: int = 0
     count: int = 1

@@ -22,7 +22,7 @@ LONGEST_REST = 120.0
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """A server, its calls in flight, and until when it rests after so many failures."""
+    """A server: its calls in flight, its failures in a row, and the time until which it rests."""
 
     url: str
     calls: int = 0

@@ -23,7 +23,7 @@ from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
 
 _PASSING = {408, 409, 425, 429}
-"""Statuses that may pass, beside all from 500 on."""
+"""Statuses below 500 that may pass; all from 500 on may."""
 _ADVICE = {
     400: "the server refuses the request: see what it says, and its log",
     401: "give the key that this endpoint asks for",

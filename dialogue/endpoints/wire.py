@@ -76,7 +76,7 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
 
 
 def error_in(body: Any) -> object:
-    """The error that a body holds in place of an answer, or beside half of one; None for none."""
+    """The error in a body that holds no answer, or half of one; None if there is no error."""
     if not isinstance(body, Mapping):
         return None
     choices = body.get("choices")

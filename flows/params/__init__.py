@@ -1,4 +1,4 @@
-"""params.yaml: a section becomes the frozen dataclass defined beside the code that uses it.
+"""params.yaml: each section becomes the frozen dataclass that the module of its stage defines.
 
     python -m flows.params check                       # the whole file, before anything runs
     python -m flows.params set smollm2 fetch.seed=7    # merge configs/smollm2.yaml, then the keys

@@ -154,7 +154,7 @@ def of_prefect(site: Site) -> list[Screen]:
 
 
 def of_mlflow(site: Site) -> list[Screen]:
-    """The base beside what was trained, the registry's newest version, and a dialogue."""
+    """The base compared with a trained policy, the registry's newest version, and a dialogue."""
     import mlflow
 
     client = mlflow.MlflowClient(site.mlflow)

@@ -1,4 +1,4 @@
-"""A journal in parts: whoever shared a harvest, its answers go to whoever goes on with it."""
+"""A journal in parts: each process that continues a harvest gets the answers of its scenarios."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An evaluation, whoever does it.
+    """An evaluation, in one process or several.
 
     Attributes:
         config, dialogue, engine: Sections of params.yaml.
@@ -88,7 +88,7 @@ class Job:
         return self.work / f"{name}-{facts}"
 
     def configuration(self, name: str) -> dict[str, Any]:
-        """What a policy's results depend on beside the seed, for their file."""
+        """What a policy's results depend on apart from the seed, for their file."""
         return {
             "limits": {"messages": self.dialogue.max_messages},
             "dialogue": asdict(self.dialogue),

@@ -62,7 +62,7 @@ def of_round(config: HarvestConfig, round: str) -> HarvestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A harvest, whoever does it.
+    """A harvest, in one process or several.
 
     Attributes:
         config, dialogue, engine: Sections of params.yaml.

@@ -15,7 +15,7 @@ from tasks.train.launch import config_of
 
 
 def main(path: Path) -> int:
-    """Train the arm of a job's file; the first process writes ``result.json`` beside it."""
+    """Train the arm of a job's file; the first process writes ``result.json`` into its folder."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     job = json.loads(path.read_text())
     config = config_of(job["config"])

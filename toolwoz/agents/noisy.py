@@ -6,42 +6,29 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-from dialogue.protocols import Completion, Message, Policy, Tool
+from dialogue.protocols import Completion, Message, Tool
 from toolwoz.agents import phrases
 from toolwoz.agents.messages import call, speak
+from toolwoz.agents.perturbed import Perturbed
 
 Arguments = Mapping[str, str]
 
 
-class Noisy:
-    """Spoils a share of another policy's tool calls; leaves its speech alone.
+class Noisy(Perturbed):
+    """Spoils a share of another policy's tool calls."""
 
-    The calls it spoils must be well-formed, as those of scripted policies are.
-    """
+    WORD = "noise"
 
-    def __init__(self, policy: Policy, rate: float) -> None:
-        """Spoil each call with probability ``rate``.
-
-        Raises:
-            ValueError: ``rate`` is no probability.
-        """
-        if not 0 <= rate <= 1:
-            raise ValueError(f"rate {rate} is not between 0 and 1")
-        self._policy = policy
-        self._rate = rate
-
-    async def __call__(
-        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
-    ) -> Completion | None:
-        completion = await self._policy(messages, tools, seed=seed)
-        rng = Random(f"noise {seed}")
-        if completion is None or not completion.message.get("tool_calls"):
-            return completion
-        if rng.random() >= self._rate:
-            return completion
-        function = completion.message["tool_calls"][0]["function"]
-        spoil = rng.choice(_MISTAKES)
-        return spoil(messages, tools, function["name"], json.loads(function["arguments"]), rng)
+    def replace(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        name: str,
+        arguments: str,
+        rng: Random,
+    ) -> Completion:
+        """One of :data:`_MISTAKES`."""
+        return rng.choice(_MISTAKES)(messages, tools, name, json.loads(arguments), rng)
 
 
 Mistake = Callable[[Sequence[Message], Sequence[Tool], str, Arguments, Random], Completion]

@@ -1,7 +1,7 @@
 """Another policy with shortcuts: bookings that are only said, searches by the last words alone.
 
-So are the demonstrations that models learn from: whoever made them knows every tool and can copy
-every value, and does not always do it.
+Demonstrations that models learn from are like that: their makers know every tool and can copy
+every value, and do not always do it.
 """
 
 from __future__ import annotations
@@ -10,44 +10,34 @@ import json
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from dialogue.protocols import Completion, Message, Policy, Tool
+from dialogue.protocols import Completion, Message, Tool
 from toolwoz.agents import phrases
 from toolwoz.agents.messages import call, speak
+from toolwoz.agents.perturbed import Perturbed
 
 
-class Shortcut:
-    """Takes a shortcut in place of a share of another policy's tool calls; leaves its speech alone.
+class Shortcut(Perturbed):
+    """Takes a shortcut in place of a share of another policy's tool calls.
 
-    In place of a booking it says that it has booked, and calls no tool; a search it makes with
-    those values alone that the user's last utterance holds. The calls must be well-formed, as those
-    of scripted policies are.
+    In place of a booking it says that it has booked, and calls no tool; it searches with those
+    values alone that the user's last utterance holds.
     """
 
-    def __init__(self, policy: Policy, rate: float) -> None:
-        """Take a shortcut with probability ``rate``, call by call.
+    WORD = "hurry"  # older than the class: another word would change every measured base
 
-        Raises:
-            ValueError: ``rate`` is no probability.
-        """
-        if not 0 <= rate <= 1:
-            raise ValueError(f"rate {rate} is not between 0 and 1")
-        self._policy = policy
-        self._rate = rate
-
-    async def __call__(
-        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
-    ) -> Completion | None:
-        completion = await self._policy(messages, tools, seed=seed)
-        # The word is older than the class: with another one every measured base would change.
-        rng = Random(f"hurry {seed}")
-        if completion is None or not completion.message.get("tool_calls"):
-            return completion
-        if rng.random() >= self._rate:
-            return completion
-        function = completion.message["tool_calls"][0]["function"]
-        if function["name"].startswith("book_"):
+    def replace(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        name: str,
+        arguments: str,
+        rng: Random,
+    ) -> Completion:
+        """A false claim in place of a booking, a poorer search in place of a search."""
+        del tools
+        if name.startswith("book_"):
             return speak(phrases.claimed(rng))
-        return call(messages, function["name"], _last_said(messages, function["arguments"]))
+        return call(messages, name, _last_said(messages, arguments))
 
 
 def _last_said(messages: Sequence[Message], arguments: str) -> Mapping[str, str]:

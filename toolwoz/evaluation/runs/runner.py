@@ -157,7 +157,7 @@ def _recorder(
 
 
 def _keep(path: Path, scenarios: Iterable[Scenario]) -> None:
-    """Add the scenarios to those the folder has: whoever reads its results needs their goals."""
+    """Add the scenarios to those of the folder: readers of its results need their goals."""
     kept = {s.id: s for s in read_scenarios(path)} if path.is_file() else {}
     kept |= {scenario.id: scenario for scenario in scenarios}
     write_scenarios(path, kept.values())
