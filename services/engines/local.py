@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dialogue.errors import Fault
 from dialogue.protocols import Completion, Message, Tool
-from dialogue.strict_json import loads
 from dialogue.tool_text import parse
 from services.engines.config import EngineConfig
 from services.engines.loop import EngineLoop, Sample
+from services.engines.prompt import rendered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -59,15 +59,16 @@ class LocalPolicy:
         )
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
-        rendered: list[int] = self._tokenizer.apply_chat_template(
-            [with_decoded_arguments(message) for message in messages],
-            tools=list(tools) or None,
+        ids: list[int] = rendered(
+            self._tokenizer,
+            messages,
+            tools,
             add_generation_prompt=True,
             return_dict=False,
             # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
         )
-        return rendered
+        return ids
 
     def _text(self, sample: Sample) -> str:
         # No stop strings are ever set, so "stop" means that the last token ended the message. The
@@ -76,24 +77,3 @@ class LocalPolicy:
         ids = sample.token_ids[:-1] if ended else sample.token_ids
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
         return text
-
-
-def with_decoded_arguments(message: Message) -> Message:
-    """The message as chat templates expect it: arguments as objects, not as JSON text.
-
-    Arguments that are no JSON object stay text.
-    """
-    if not (calls := message.get("tool_calls")):
-        return message
-    return {**message, "tool_calls": [_decoded(call) for call in calls]}
-
-
-def _decoded(call: dict[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    try:
-        arguments = loads(function["arguments"])
-    except ValueError:
-        return call
-    if not isinstance(arguments, dict):
-        return call
-    return {**call, "function": {**function, "arguments": arguments}}

@@ -27,8 +27,8 @@ ORIGIN = ("scenario", "node", "sampled", "label")
 def read_rows(path: Path, method: Method) -> Dataset:
     """Rows of an extracted set (JSONL): the columns of its trainer, and those of ORIGIN.
 
-    ``tools`` and the ``arguments`` of a call stay JSON text, as Arrow would give every tool the
-    union of all tools' parameters.
+    ``tools`` and the ``arguments`` of a call stay JSON text until they are rendered
+    (``services.engines.prompt``): Arrow would give every tool the union of all parameters.
     """
     from datasets import Dataset
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from services.engines.prompt import show_alike
 from tasks.train.recipe import Holdout, Method, Options, Recipe, TrainError
 from tasks.train.rows import columns
 
@@ -72,7 +73,10 @@ def build_trainer(
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
 ) -> Trainer:
-    """TRL's trainer of the recipe's method, which makes its own reference model."""
+    """TRL's trainer of the recipe's method, which makes its own reference model.
+
+    `tokenizer` renders what TRL gives it as engines do, from here on.
+    """
     import trl
     from transformers import EarlyStoppingCallback
 
@@ -81,6 +85,7 @@ def build_trainer(
     from tasks.train.logs.lines import log_progress
     from tasks.train.logs.losses import AtEverySave
 
+    show_alike(tokenizer)
     callbacks = [AtEverySave(), FiniteGradients()]
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))

@@ -79,7 +79,7 @@ def _mask_fault(text: Text, subject: Subject) -> str | None:
 
 
 def rewritten_history(subject: Subject) -> None:
-    """Require that the tokens before an answer are those of the prompt there."""
+    """Require that the tokens before an answer are those that the engine reads there."""
     for text in subject.texts:
         if text.prompt is not None and text.spans[0][0] < len(text.prompt):
             _not_preserved(text, "its prompt")
@@ -91,7 +91,7 @@ def rewritten_history(subject: Subject) -> None:
 def _probe(text: Text, subject: Subject) -> None:
     answers = [i for i, message in enumerate(text.messages) if message["role"] == "assistant"]
     for number, position in enumerate(answers):
-        asked = subject.renderer.ids(text.messages[:position], text.tools, asks=True)
+        asked = subject.renderer.asked(text.messages[:position], text.tools)
         if list(text.ids[: len(asked)]) != asked:
             _not_preserved(text, f"the text before message {position + 1}")
         if subject.renderer.masked and text.spans[number][0] < len(asked):
@@ -103,10 +103,10 @@ def _probe(text: Text, subject: Subject) -> None:
 
 def _not_preserved(text: Text, what: str) -> None:
     raise TrainError(
-        f"{text.name}: the chat template is not prefix-preserving: it renders {what} "
-        "differently once an answer follows, so the model would be trained on what it never reads; "
-        "give the base policy a template that only appends (chat_template.jinja; "
-        "tasks/bootstrap/templates has some)"
+        f"{text.name}: {what} is trained otherwise than the engine shows it, so the model would be "
+        "trained on what it never reads: the chat template, or TRL's replacement of one without "
+        "marks for the mask, is not prefix-preserving; give the base policy a template that only "
+        "appends (chat_template.jinja; tasks/bootstrap/templates has some)"
     )
 
 

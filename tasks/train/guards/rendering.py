@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from services.engines.prompt import rendered
 from tasks.train.recipe import TrainError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Text:
     Attributes:
         name: Name of the row, for messages.
         ids: All tokens.
-        prompt: Tokens of the prompt before the one answer; None for a dialogue.
+        prompt: Tokens that the engine reads before the one answer; None for a dialogue.
         spans: Trained parts: the answer, all answers of a dialogue, or (with a loss on everything)
             the whole text.
         messages: All messages.
@@ -52,7 +53,7 @@ class Text:
 
 
 class Renderer:
-    """The chat template, applied as TRL applies it.
+    """The chat template, applied as TRL applies it, and as the engine does.
 
     Args:
         tokenizer: Tokenizer with the template.
@@ -70,10 +71,10 @@ class Renderer:
         if "messages" in row:
             yield self._dialogue(row["messages"], tools, name, sampled)
             return
-        prompt = self.ids(row["prompt"], tools, asks=True)
+        prompt = self.asked(row["prompt"], tools)
         for index, column in enumerate(_answer_columns(row)):
             messages = [*row["prompt"], *row[column]]
-            ids = self.ids(messages, tools)
+            ids = self._apply(messages, tools, chat_template=self._template)["input_ids"]
             yield Text(
                 name if column == "completion" else f"{name}, {column}",
                 ids,
@@ -85,27 +86,25 @@ class Renderer:
                 sampled[index : index + 1],
             )
 
-    def ids(self, messages: Any, tools: str, *, asks: bool = False) -> list[int]:
-        """The tokens of a dialogue, or of a prompt up to the beginning of the answer."""
-        rendered = self.tokenizer.apply_chat_template(
-            list(messages),
-            tools=json.loads(tools),
-            chat_template=self._template,
-            add_generation_prompt=asks,
-            return_dict=True,
+    def asked(self, messages: Any, tools: str) -> list[int]:
+        """The tokens that the engine reads before it answers: by the model's own template."""
+        return list(self._apply(messages, tools, add_generation_prompt=True)["input_ids"])
+
+    def _apply(self, messages: Any, tools: str, **options: Any) -> Mapping[str, list[int]]:
+        encoded: Mapping[str, list[int]] = rendered(
+            self.tokenizer, messages, json.loads(tools), return_dict=True, **options
         )
-        return list(rendered["input_ids"])
+        return encoded
 
     def _dialogue(self, messages: Any, tools: str, name: str, sampled: Any) -> Text:
-        rendered = self.tokenizer.apply_chat_template(
+        encoded = self._apply(
             messages,
-            tools=json.loads(tools),
+            tools,
             chat_template=self._template,
-            return_dict=True,
             return_assistant_tokens_mask=self.masked,
         )
-        ids = list(rendered["input_ids"])
-        spans = _runs(rendered["assistant_masks"]) if self.masked else [(0, len(ids))]
+        ids = encoded["input_ids"]
+        spans = _runs(encoded["assistant_masks"]) if self.masked else [(0, len(ids))]
         return Text(name, ids, None, spans, messages, tools, None, sampled)
 
 

@@ -11,8 +11,9 @@ from transformers import AutoTokenizer
 
 from dialogue.errors import Fault
 from services.engines.config import EngineConfig
-from services.engines.local import LocalPolicy, with_decoded_arguments
+from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
+from services.engines.prompt import shown
 
 USER = {"role": "user", "content": "a cheap hotel please"}
 
@@ -110,9 +111,10 @@ def _with_arguments(text):
 )
 def test_templates_see_arguments_as_objects_unless_they_are_none(text, seen):
     message = _with_arguments(text)
-    [call] = with_decoded_arguments(message)["tool_calls"]
+    [call] = shown(message)["tool_calls"]
     assert call["function"]["arguments"] == seen
     assert message == _with_arguments(text)
+    assert shown(shown({**message, "tool_call_id": None})) == shown(message)
 
 
 def test_the_prompt_repeats_the_text_the_model_wrote(ask, tokenizer):

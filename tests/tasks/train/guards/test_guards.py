@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
+from trl import chat_template_utils
 
-from tasks.train.guards.guards import GUARDS, check
+from tasks.train.guards.guards import GUARDS, check, rewritten_history
 from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
 from tasks.train.recipe import Recipe, TrainError
 from tasks.train.trainers import arguments
 
+CHAT_TEMPLATES = Path(chat_template_utils.__file__).parent / "chat_templates"
 TOOL = {"name": "search_hotel", "parameters": {"properties": {"area": {}}}}
 TOOLS = json.dumps([{"type": "function", "function": TOOL}])
 FUNCTION = {"name": "search_hotel", "arguments": '{"area": "north"}'}
@@ -220,12 +222,19 @@ def test_the_same_text_in_other_tokens_is_the_same(tokenizer):
     check(subject(tokenizer, [{**SPOKEN, "sampled": [[*letters, *rest]]}]))
 
 
-def test_a_template_that_encodes_arguments_twice(tokenizer):
-    """As some of Qwen's do: what is JSON text in a row becomes a JSON string."""
+def test_a_template_that_encodes_arguments_is_given_objects(tokenizer):
     change(tokenizer, "call.function.arguments if call.function.arguments is string else ", "")
     said = '<tool_call>{"name": "search_hotel", "arguments": {"area": "north"}}</tool_call><|end|>'
-    row = {**GOOD, "sampled": sampled(tokenizer, said)}
-    refused(subject(tokenizer, [row]), "differ from what the model wrote")
+    check(subject(tokenizer, [{**GOOD, "sampled": sampled(tokenizer, said)}]))
+
+
+def test_a_training_template_that_shows_what_the_engine_never_does(tokenizer):
+    """Qwen3 drops its empty thought from earlier answers, and TRL's replacement keeps it."""
+    tokenizer.chat_template = (CHAT_TEMPLATES / "qwen3.jinja").read_text()
+    ends = frozenset(tokenizer("<|im_end|>", add_special_tokens=False).input_ids)
+    twice = {**DIALOGUE, "messages": [*DIALOGUE["messages"], USER, SPEAKS]}
+    with pytest.raises(TrainError, match="before message 4 is trained otherwise than the engine"):
+        rewritten_history(subject(tokenizer, [twice], ends=ends))
 
 
 def test_some_may_read_otherwise(tokenizer):

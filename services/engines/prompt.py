@@ -1,0 +1,57 @@
+"""Messages and tools as every engine, every trainer and every guard shows them to a chat template.
+
+A model is trained on the text that it reads and writes in dialogues, whatever its template is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dialogue.strict_json import loads
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def shown(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message as chat templates expect it: arguments as objects, and no key without a value.
+
+    Arguments that are no JSON object stay text. A table fills missing keys with None, and a
+    template may ask whether there is a key.
+    """
+    given = {name: value for name, value in message.items() if value is not None}
+    if calls := given.get("tool_calls"):
+        given["tool_calls"] = [_decoded(call) for call in calls]
+    return given
+
+
+def rendered(
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Iterable[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> Any:
+    """What the tokenizer's own ``apply_chat_template`` gives for what is shown.
+
+    Templates such as Llama's take an empty list of tools for tools.
+    """
+    template = type(tokenizer).apply_chat_template
+    return template(tokenizer, list(map(shown, messages)), tools=tools or None, **options)
+
+
+def show_alike(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Make `tokenizer` render whatever a library gives it by :func:`rendered`."""
+    tokenizer.apply_chat_template = partial(rendered, tokenizer)
+
+
+def _decoded(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = call["function"]
+    try:
+        arguments = loads(function["arguments"])
+    except (TypeError, ValueError):  # an object already, or malformed
+        return call
+    if not isinstance(arguments, dict):
+        return call
+    return {**call, "function": {**function, "arguments": arguments}}
