@@ -29,8 +29,9 @@ class EngineSettings:
         max_num_seqs: Maximum number of requests in one step of an in-process engine or server.
         kv_cache_gb: Memory for keys and values, in GiB; 0 leaves the choice to the engine, which on
             a CPU takes nearly all memory.
-        dtype: ``float32``, ``bfloat16``, or ``auto`` (the model's own). On a CPU, float32 answers
-            do not depend on the rest of the batch; bfloat16 answers may, and are a third faster.
+        dtype: ``float32``, ``bfloat16``, or ``auto`` (the model's own, but vLLM takes 16 bits for
+            float32). On a CPU, float32 answers do not depend on the rest of the batch; bfloat16
+            answers may, and are a third faster.
         threads: Number of cores that an engine on a CPU uses; 0 for all that this process may use.
         urls: Addresses of the endpoints, up to and with ``/v1``; dialogues are spread over them,
             and move to another if theirs does not answer. For ``server``, the address of a server

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.train.rows import read_rows
+from tasks.train.saving import survives_bfloat16
 from tests.helpers.tiny import TRL
 
 TOOLS = json.dumps(
@@ -69,8 +71,6 @@ def datasets(tmp_path):
 
 
 def weights(folder):
-    from safetensors.torch import load_file
-
     return load_file(folder / "model.safetensors")
 
 
@@ -110,6 +110,51 @@ def test_a_lora_is_merged_into_its_base_and_kept_beside_it(place, datasets, tmp_
         adapted = PeftModel.from_pretrained(base, out / "adapter")(ids).logits
         assert torch.allclose(merged(ids).logits, adapted, atol=1e-4)
         assert not torch.allclose(plain, adapted, atol=1e-4)
+
+
+def test_a_small_update_of_a_bfloat16_base_is_saved_whole(place, datasets, tmp_path, caplog):
+    """Merged in bfloat16 nearly nothing of it would be left."""
+    from transformers import AutoModelForCausalLM
+
+    start = AutoModelForCausalLM.from_pretrained(place / "start", dtype=torch.bfloat16)
+    start.save_pretrained(place / "start")
+    lora = {"r": 2, "lora_alpha": 2, "target_modules": ["q_proj", "down_proj"]}
+    trl = {**TRL, "learning_rate": 1e-4}
+    with caplog.at_level("INFO"):
+        train_arm(config(lora=lora, trl=trl), "arm", place, datasets, work=tmp_path / "work")
+    out = place / "trained" / "arm"
+    base, saved = weights(place / "start"), weights(out)
+    halves = load_file(out / "adapter" / "adapter_model.safetensors")
+    lost = meant = rounded = 0.0
+    for name, weight in base.items():
+        assert saved[name].dtype == torch.float32
+        change = saved[name].double() - weight.double()
+        up = halves.get(f"base_model.model.{name.removesuffix('weight')}lora_B.weight")
+        if up is None:
+            assert not change.any()
+            continue
+        down = halves[f"base_model.model.{name.removesuffix('weight')}lora_A.weight"]
+        delta = up.double() @ down.double()
+        lost += float((change - delta).square().sum())
+        rounded += float((saved[name].bfloat16().double() - weight.double()).square().sum())
+        meant += float(delta.square().sum())
+    assert json.loads((out / "config.json").read_text())["dtype"] == "float32"
+    assert meant > 0
+    assert 1 - (lost / meant) ** 0.5 >= 0.99
+    assert (rounded / meant) ** 0.5 < 0.9
+    [said] = [line for line in caplog.messages if "of the update" in line]
+    assert "bfloat16 keeps" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "share"),
+    [(0.0, 1.0), (2.0**-8, 0.0), (2.0**-7, 1.0), (1.25 * 2.0**-7, 0.8), (1.0, 1.0)],
+)
+def test_what_bfloat16_keeps_of_an_update(change, share):
+    """Next to 1, its numbers are 2**-7 apart."""
+    before = {"weight": torch.ones(3)}
+    kept = survives_bfloat16(before, {"weight": torch.ones(3) + change})
+    assert kept == pytest.approx(share)
 
 
 def test_an_arm_starts_from_another_one(place, datasets, tmp_path):
