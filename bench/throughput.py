@@ -131,7 +131,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     trees: list[Tree] = []
     with EngineLoop(start) as loop:
-        policy = LocalPolicy(loop, AutoTokenizer.from_pretrained(options.model), engine)
+        tokenizer = AutoTokenizer.from_pretrained(options.model, trust_remote_code=False)
+        policy = LocalPolicy(loop, tokenizer, engine)
         metered = Metered(policy)
         played(policy, replace(config, scenarios=2), options)  # the first steps compile kernels
         noted[0].forget()

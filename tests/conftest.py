@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -82,4 +83,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = build_tokenizer((" ".join(rng.choices(words, k=9)) for _ in range(200)), TINY)
     build_model(TINY, tokenizer, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def greedy_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a generation_config.json that would make sampling another one."""
+    folder = tmp_path_factory.mktemp("greedy") / "model"
+    shutil.copytree(tiny_model, folder)
+    file = folder / "generation_config.json"
+    wishes = {"do_sample": True, "top_k": 1, "repetition_penalty": 1.5, "max_new_tokens": 2}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **wishes}))
     return folder

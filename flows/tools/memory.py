@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 
 from flows import params
+from services import own_code
 from tasks.train.memory import Memory, estimate
-from tasks.train.recipe import Recipe, TrainConfig
+from tasks.train.recipe import Recipe, TrainConfig, TrainError
 from tasks.train.trainers import arguments
 
 UNMEASURED = 2.0
@@ -52,12 +53,17 @@ def memory_of(train: TrainConfig, model: str, longest: int) -> Mapping[str, Memo
 
     Raises:
         OSError: the model does not exist.
-        tasks.train.recipe.TrainError: TRL does not know an option.
+        tasks.train.recipe.TrainError: TRL does not know an option, or the model needs code of its
+            own.
     """
     from transformers import AutoConfig
 
     name, _, revision = model.partition("@")
-    config = AutoConfig.from_pretrained(name, revision=revision or "main").get_text_config()
+    if reason := own_code.needed(Path(name)):
+        raise TrainError(reason)
+    config = AutoConfig.from_pretrained(
+        name, revision=revision or "main", trust_remote_code=False
+    ).get_text_config()
     shards = _shards(train.accelerate)
     return {
         name: estimate(config, recipe, _arguments(recipe), longest, shards)

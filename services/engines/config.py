@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dialogue.errors import EngineError
+from services import own_code
 
 __all__ = ["Backend", "EngineConfig", "model_folder"]
 
@@ -91,7 +92,8 @@ def model_folder(config: EngineConfig) -> Path:
     """The model's folder.
 
     Raises:
-        EngineError: the folder holds no model. This is checked before a slow import.
+        EngineError: the folder holds no model, or one that needs code of its own. This is checked
+            before a slow import.
     """
     folder = Path(config.model)
     if not config.model or not (folder / "config.json").is_file():
@@ -99,4 +101,6 @@ def model_folder(config: EngineConfig) -> Path:
             f"no model at {config.model or '(engine.model is empty)'}: there is no config.json; "
             "run the stage that makes it (dvc repro), or correct engine.model"
         )
+    if reason := own_code.needed(folder):
+        raise EngineError(reason)
     return folder

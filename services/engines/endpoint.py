@@ -25,8 +25,17 @@ from services.engines.config import EngineConfig
 log = logging.getLogger(__name__)
 
 # vLLM's own fields. Without the first, tags such as <tool_call> that are special tokens of the
-# tokenizer would be missing from the text that calls are read from.
-VLLM_FIELDS: Mapping[str, Any] = {"skip_special_tokens": False, "return_token_ids": True}
+# tokenizer would be missing from the text that calls are read from. A running server would take
+# what is not said of sampling from the model's generation_config.json.
+VLLM_FIELDS: Mapping[str, Any] = {
+    "skip_special_tokens": False,
+    "return_token_ids": True,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
 
 
 class EndpointPolicy:

@@ -35,10 +35,9 @@ class TransformersEngine:
     """
 
     def __init__(self, model: PreTrainedModel, config: EngineConfig) -> None:
-        ends = model.generation_config.eos_token_id
         self._model = model
         self._config = config
-        self._ends = [ends] if isinstance(ends, int) else list(ends or [])
+        self._ends = ends_alone(model)
         self._waiting: deque[Waiting] = deque()
 
     def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
@@ -116,6 +115,18 @@ class SeededNoise:
         return scores - noise.log_().to(scores.device)
 
 
+def ends_alone(model: PreTrainedModel) -> list[int]:
+    """Leave of a model's generation_config.json where answers end, and return these tokens.
+
+    `generate` would take from it whatever it is not told, as a repetition penalty.
+    """
+    from transformers import GenerationConfig
+
+    ends = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ends)
+    return [ends] if isinstance(ends, int) else list(ends or [])
+
+
 def left_padded(prompts: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, Tensor]:
     """Token ids of prompts padded on the left to one length, and their attention mask."""
     import torch
@@ -140,7 +151,8 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
         with loop:
             from transformers import AutoTokenizer
 
-            yield LocalPolicy(loop, AutoTokenizer.from_pretrained(folder), config)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            yield LocalPolicy(loop, tokenizer, config)
 
 
 def start(config: EngineConfig, folder: Path) -> TransformersEngine:
@@ -150,5 +162,7 @@ def start(config: EngineConfig, folder: Path) -> TransformersEngine:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(config.cores)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=config.dtype).to(device).eval()
-    return TransformersEngine(model, config)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=config.dtype, trust_remote_code=False
+    )
+    return TransformersEngine(model.to(device).eval(), config)

@@ -73,7 +73,8 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
         with loop:
             from transformers import AutoTokenizer
 
-            yield LocalPolicy(loop, AutoTokenizer.from_pretrained(folder), config)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            yield LocalPolicy(loop, tokenizer, config)
 
 
 def start(config: EngineConfig, folder: Path) -> VllmEngine:

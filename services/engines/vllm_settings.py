@@ -27,6 +27,9 @@ def arguments(config: EngineConfig, folder: Path) -> dict[str, Any]:
     return {
         "model": str(folder),
         "dtype": config.dtype,
+        # The model's generation_config.json says where answers end, and nothing of how to sample.
+        "generation_config": "vllm",
+        "trust_remote_code": False,
         "seed": 0,
         "max_model_len": config.max_model_len,
         "max_num_seqs": config.max_num_seqs,

@@ -187,7 +187,7 @@ def _finetune(
 ) -> Trained:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(pretrained)
+    tokenizer = AutoTokenizer.from_pretrained(pretrained, trust_remote_code=False)
     recipe = config.recipe(config.finetuning)
     with tracking.part_run("finetuning"):
         return _imitate(recipe, rows, str(pretrained), tokenizer, out, work, config.seed)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services import own_code
 from services.heartbeat import heartbeat
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ def load_smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         gguf_file=weights.name,
         quantization_config=GgufConfig(dequantize=True),
         dtype="float32",
+        trust_remote_code=False,
     )
     # Some versions of transformers leave it in: every later load would look for packed weights.
     vars(model.config).pop("quantization_config", None)
-    tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
+    tokenizer = AutoTokenizer.from_pretrained(
+        weights.parent, gguf_file=weights.name, trust_remote_code=False
+    )
     tokenizer.chat_template = SMOLLM2_TEMPLATE.read_text(encoding="utf-8")
     return model, tokenizer
 
@@ -92,12 +96,14 @@ def teach_tools(folder: Path) -> None:
     A model of another format keeps its own, with a warning: training would refuse it.
 
     Raises:
-        PretrainedError: there is no tokenizer that transformers can read.
+        PretrainedError: there is no tokenizer that transformers can read without code of its own.
     """
     from transformers import AutoTokenizer
 
+    if reason := own_code.needed(folder):
+        raise PretrainedError(f"bootstrap.pretrained: {reason}")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise PretrainedError(f"bootstrap.pretrained: no tokenizer in {folder}: {first}") from error

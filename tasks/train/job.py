@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import endpoint_model
+from services import endpoint_model, own_code
 from services.heartbeat import heartbeat
 from tasks.train import checkpoints
 from tasks.train.guards.guards import check
@@ -70,7 +70,7 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
     """Train one arm on its set in `datasets`, below the round's folder, as ``arms/r1``.
 
     Raises:
-        TrainError: there is no such arm; and as :func:`fit`.
+        TrainError: there is no such arm, or the model needs code of its own; and as :func:`fit`.
         FileNotFoundError: there is no model to start from.
     """
     if arm not in config.policies:
@@ -87,13 +87,15 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         )
     if not (start / "config.json").exists():
         raise FileNotFoundError(f"no model at {start}: run the stage that makes it (dvc repro)")
+    if reason := own_code.needed(start):
+        raise TrainError(reason)
     from transformers import AutoTokenizer
 
     return fit(
         recipe,
         read_rows(datasets / f"{recipe.dataset}.jsonl", recipe.method),
         str(start),
-        AutoTokenizer.from_pretrained(start),
+        AutoTokenizer.from_pretrained(start, trust_remote_code=False),
         round / config.place(arm),
         work=work,
         seed=config.seed,
@@ -185,7 +187,7 @@ def _facts(
     from transformers import AutoConfig, GenerationConfig
 
     if isinstance(policy, str):
-        config = AutoConfig.from_pretrained(policy)
+        config = AutoConfig.from_pretrained(policy, trust_remote_code=False)
         has_own = (Path(policy) / "generation_config.json").exists()
         generation = GenerationConfig.from_pretrained(policy) if has_own else config
     else:

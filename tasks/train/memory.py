@@ -110,7 +110,7 @@ def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):  # shapes without memory
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
         head = model.get_output_embeddings()
         linear = sum(
             module.weight.numel()

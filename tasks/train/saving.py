@@ -60,7 +60,7 @@ def merge(adapter: Path) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
-    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=False)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     merged: PreTrainedModel = PeftModel.from_pretrained(model.float(), adapter).merge_and_unload()
     share = survives_bfloat16(before, merged.state_dict())

@@ -42,15 +42,20 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         watched: Whether rows are held out for evaluation.
 
     Raises:
-        TrainError: TRL does not know an option, or refuses it with another one.
+        TrainError: TRL does not know an option, or refuses it with another one, or one would run
+            a model's own code.
     """
     import trl
 
+    of_the_model = recipe.trl.get("model_init_kwargs") or {}
+    if recipe.trl.get("trust_remote_code") or of_the_model.get("trust_remote_code"):
+        raise TrainError("params.yaml: trl.trust_remote_code: no code of a model is ever run here")
     config = getattr(trl, TRAINERS[recipe.method][0])
     options = {
         "output_dir": str(work),
         "seed": seed,
         "data_seed": seed,
+        "trust_remote_code": False,
         "include_num_input_tokens_seen": "all",
         # else a NaN loss is logged as the mean of those before
         "logging_nan_inf_filter": False,

@@ -15,8 +15,19 @@ import pytest
 from dialogue.errors import EngineError
 from services.engines import EngineConfig, open_engine
 from services.engines.server import command, running, wait_until_healthy
+from services.engines.vllm_settings import arguments, flags
+from tests.helpers.model_server import model_server
 
 CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)
+REAL = EngineConfig(
+    "server",
+    temperature=0.0,
+    max_tokens=8,
+    max_model_len=256,
+    kv_cache_gb=0.1,
+    dtype="float32",
+    threads=1,
+)
 SLEEP = "import time; time.sleep(600)"
 WITH_CHILD = f"""
 import subprocess, sys
@@ -98,22 +109,46 @@ def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):
         f"--kv-cache-memory-bytes={2**29}",
         "--enable-prefix-caching",
         "--tensor-parallel-size=2",
+        "--generation-config=vllm",
+        "--no-trust-remote-code",
     } <= set(line)
+    assert set(flags(arguments(settings, tmp_path))) <= set(line)
+
+
+def test_a_server_that_runs_is_told_all_of_sampling(tmp_path):
+    """It would take the rest from the model's generation_config.json."""
+    with model_server() as (url, asked):
+        settings = replace(CONFIG, urls=(url,), temperature=0.5, top_p=0.9)
+        with open_engine(settings, log=tmp_path / "log") as policy:
+            asyncio.run(policy([{"role": "user", "content": "a"}], [], seed=0))
+    neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0}
+    said = {"temperature": 0.5, "top_p": 0.9, "frequency_penalty": 0.0, **neutral}
+    assert said.items() <= asked[0].items()
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+def test_every_backend_samples_alike_whatever_the_models_generation_config(greedy_model, tmp_path):
+    async def play(policy):
+        prompt = [{"role": "user", "content": "a cheap hotel please"}]
+        return await asyncio.gather(*(policy(prompt, [], seed=seed) for seed in range(8)))
+
+    found = {}
+    for backend in ("transformers", "vllm", "server"):
+        settings = replace(REAL, backend=backend, model=str(greedy_model), temperature=1.0)
+        with open_engine(settings, log=tmp_path / "log") as policy:
+            found[backend] = [tuple(one.token_ids) for one in asyncio.run(play(policy))]
+    assert {name: len(set(answers)) > 4 for name, answers in found.items()} == dict.fromkeys(
+        found, True
+    )
+    assert all(max(map(len, answers)) > 2 for answers in found.values())
+    assert found["server"] == found["vllm"]
 
 
 @pytest.mark.slow
 @pytest.mark.vllm
 def test_a_real_server_answers_like_the_in_process_engine(tiny_model, tmp_path):
-    settings = EngineConfig(
-        "server",
-        model=str(tiny_model),
-        temperature=0.0,
-        max_tokens=8,
-        max_model_len=256,
-        kv_cache_gb=0.1,
-        dtype="float32",
-        threads=1,
-    )
+    settings = replace(REAL, model=str(tiny_model))
     prompt = [{"role": "user", "content": "a cheap hotel please"}]
     answers = []
     for backend in ("server", "vllm"):

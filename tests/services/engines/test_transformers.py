@@ -72,6 +72,15 @@ def test_the_noise_draws_from_the_models_distribution(temperature, top_p):
         assert counts[token] / draws == pytest.approx(share, abs=0.03), token
 
 
+def test_the_models_generation_config_changes_no_sampling(config, greedy_model, tmp_path):
+    answers = []
+    for folder in (config.model, str(greedy_model)):
+        with open_engine(replace(config, model=folder), log=tmp_path / "log") as policy:
+            answers.append(asyncio.run(play(policy, range(12))))
+    assert answers[0] == answers[1]
+    assert len(set(answers[0])) > 1
+
+
 def test_a_row_ends_at_its_end_token_or_at_the_length(config):
     model = AutoModelForCausalLM.from_pretrained(config.model)
     model.generation_config.eos_token_id = [7, 9]

@@ -271,6 +271,16 @@ def test_an_unknown_option_is_named(place, datasets, tmp_path):
             train_arm(config(**wrong), "arm", place, datasets, work=tmp_path / "work")
 
 
+TRUSTS = {"trust_remote_code": True}
+
+
+@pytest.mark.parametrize("options", [TRUSTS, {"model_init_kwargs": TRUSTS}])
+def test_no_option_lets_a_models_code_run(place, datasets, tmp_path, options):
+    trl = {**TRL, **options}
+    with pytest.raises(TrainError, match="no code of a model is ever run"):
+        train_arm(config(trl=trl), "arm", place, datasets, work=tmp_path / "work")
+
+
 def test_an_unknown_arm_is_named(place, datasets, tmp_path):
     with pytest.raises(TrainError, match=r"no train\.arms\.b; it has: arm"):
         train_arm(config(), "b", place, datasets, work=tmp_path / "work")

@@ -54,6 +54,7 @@ def likelihood_model(config: EngineConfig, url: str, tokenizer: Path | None) -> 
         base_url=f"{url}/completions",
         tokenizer=str(tokenizer),
         tokenizer_backend="huggingface",
+        trust_remote_code=False,
         **common,
     )
 

@@ -19,6 +19,7 @@ from services.engines import EngineConfig, server
 from services.engines.config import model_folder
 from services.engines.endpoint import api_key, check
 from services.engines.engine_log import records_in
+from services.engines.transformers_engine import ends_alone
 from tasks.benchmarks.options import MissingError
 
 if TYPE_CHECKING:
@@ -173,10 +174,13 @@ def _folder(config: EngineConfig) -> HFLM:
 
     folder = model_folder(config)
     torch.set_num_threads(config.cores)
-    return HFLM(
+    model = HFLM(
         pretrained=str(folder),
         dtype=config.dtype,
         device="cuda" if torch.cuda.is_available() else "cpu",
         batch_size=BATCH,
         max_length=config.max_model_len,
+        trust_remote_code=False,
     )
+    ends_alone(model.model)
+    return model
