@@ -21,6 +21,7 @@ from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.retries import PATIENT, Retry, retry_after
 from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
+from dialogue.strict_json import compact_json
 
 _PASSING = {408, 409, 425, 429}
 """Statuses below 500 that may pass; all from 500 on may."""
@@ -97,7 +98,8 @@ class ChatClient:
             **({"logprobs": True} if logprobs else {}),
             **(extra or {}),
         }
-        self._http = _http(addresses, {"Authorization": f"Bearer {api_key}"} if api_key else {})
+        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = _http(addresses, {"Content-Type": "application/json", **key})
 
     def __repr__(self) -> str:
         return f"ChatClient(model={self.model!r})"
@@ -142,7 +144,7 @@ class ChatClient:
             # httpx bounds each read alone: a server that drips would hold us for ever.
             async with (
                 asyncio.timeout(self._timeout),
-                self._http.stream("POST", address, json=payload) as response,
+                self._http.stream("POST", address, content=compact_json(payload)) as response,
             ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
