@@ -192,10 +192,10 @@ class ChatClient:
         return payload
 
     def _describe(self, response: _Response) -> str:
-        text = _text(response)
+        text = f"{response.reason}: {_text(response)[:5000]}"
         if self._api_key:
             text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
-        return f"{shown(response.url)}: {response.status} {response.reason}: {text[:500]}"
+        return f"{shown(response.url)}: {response.status} {_line(text):.500}"
 
 
 def _http(urls: Sequence[str], headers: Mapping[str, str]) -> httpx.AsyncClient:
@@ -242,6 +242,11 @@ def _error_text(response: _Response) -> str:
         return json.dumps({"error": wire.error_in(json.loads(response.body))})
     except (ValueError, RecursionError):
         return ""
+
+
+def _line(text: str) -> str:
+    """A text of others in one line, without what would steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _text(response: _Response) -> str:
