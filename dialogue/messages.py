@@ -84,9 +84,11 @@ def _is_number(value: object) -> bool:
 def spoken(text: str) -> str:
     """What a model says aloud: its text without ``<think>`` blocks, be they closed or cut off.
 
-    A chat template may have opened the first one, in the prompt.
+    A chat template may have opened the first one, in the prompt. A text without thought is as it
+    was.
     """
-    return _THOUGHT.sub("", text).rpartition(_END_OF_THOUGHT)[2].strip()
+    aloud = _THOUGHT.sub("", text).rpartition(_END_OF_THOUGHT)[2]
+    return text if aloud == text else aloud.strip()
 
 
 def is_silent(message: Message) -> bool:

@@ -36,6 +36,8 @@ _OTHER_LIMIT = re.compile(
     re.IGNORECASE,
 )
 """How OpenAI's reasoning models and their like refuse ``max_tokens``."""
+_TOLD = 20_000
+"""Bytes of a refusal that are read: expressions look for its reason there."""
 _LARGEST = 64 * 2**20
 """Bytes of an answer, unpacked, beyond which it is no message."""
 
@@ -192,7 +194,7 @@ class ChatClient:
         return payload
 
     def _describe(self, response: _Response) -> str:
-        text = f"{response.reason}: {_text(response)[:5000]}"
+        text = f"{response.reason}: {_text(response)}"
         if self._api_key:
             text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
         return f"{shown(response.url)}: {response.status} {_line(text):.500}"
@@ -239,7 +241,7 @@ def _error_text(response: _Response) -> str:
     if response.status != 200:
         return _text(response)
     try:
-        return json.dumps({"error": wire.error_in(json.loads(response.body))})
+        return json.dumps({"error": wire.error_in(json.loads(response.body))})[:_TOLD]
     except (ValueError, RecursionError):
         return ""
 
@@ -250,4 +252,4 @@ def _line(text: str) -> str:
 
 
 def _text(response: _Response) -> str:
-    return response.body.decode(errors="replace")
+    return response.body[:_TOLD].decode(errors="replace")

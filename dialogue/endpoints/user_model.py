@@ -53,7 +53,7 @@ async def say_as_user(
         completion = await policy(prompt, [], seed=asked)
         if completion is None:
             raise UserError(f"scenario {scenario}: the context of the user's model is full")
-        if said := spoken(str(completion.message.get("content") or "")):
+        if said := spoken(str(completion.message.get("content") or "")).strip():
             return _before_hanging_up(said, messages, hangs_up)
     raise UserError(f"scenario {scenario}: the user's model wrote nothing, asked {ATTEMPTS} times")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dialogue.messages import checked
+from dialogue.messages import checked, spoken
 from dialogue.protocols import Completion, Message
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import FunctionCall, assistant, parse
@@ -100,7 +100,7 @@ def _message(received: Mapping[str, Any], text_tools: bool) -> Message:
     if text_tools and not functions:
         return parse(content)
     # Servers invent an id a call; ours are by position, so that equal answers are equal.
-    return assistant(content, [_call(function) for function in functions])
+    return assistant(spoken(content), [_call(function) for function in functions])
 
 
 def _spoken_parts(content: object) -> str:
