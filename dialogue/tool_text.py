@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from dialogue.messages import spoken
 from dialogue.protocols import Message
 from dialogue.strict_json import decode_at, dumps, loads, utf8
 
@@ -39,10 +40,11 @@ class _Block(NamedTuple):
 def parse(text: str) -> Message:
     """The assistant message a text stands for; total: no text makes it raise.
 
-    Prose before, between and after the calls is the content, "" where there is none. Calls are
+    Prose before, between and after the calls is the content, "" where there is none. What stands
+    in thought is neither: see :func:`dialogue.messages.spoken`. Calls are
     numbered ``call_0``, ``call_1``... so that equal texts give equal messages.
     """
-    text = utf8(text)
+    text = spoken(utf8(text))
     prose: list[str] = []
     calls: list[FunctionCall] = []
     position = 0

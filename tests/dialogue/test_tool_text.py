@@ -102,6 +102,24 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
+CALL = block('{"name": "a", "arguments": {}}')
+THOUGHT = {
+    "a closed block": (f"<think>Maybe {CALL}, or not.</think>\n{CALL} Well.", "Well.", 1),
+    "opened in the prompt": (f"Maybe {CALL}?</think>\n\nYes. {CALL}", "Yes.", 1),
+    "never closed": (f"Yes. {CALL} <think>And {CALL}", "Yes.", 1),
+    "cut off": (f"<think>Maybe {CALL}", "", 0),
+    "several": (f"<think>{CALL}</think>a<think>{CALL}</think>b", "ab", 0),
+    "none": (f"I think {CALL}", "I think", 1),
+}
+
+
+@pytest.mark.parametrize(("text", "content", "made"), THOUGHT.values(), ids=THOUGHT)
+def test_thought_is_neither_speech_nor_call(text: str, content: str, made: int) -> None:
+    message = parse(text)
+    assert (message["content"], len(calls_of(message))) == (content, made)
+    assert parse(render(message)) == message
+
+
 calls = st.lists(
     st.builds(
         lambda name, arguments: FunctionCall(name, json.dumps(arguments, ensure_ascii=False)),
