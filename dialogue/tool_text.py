@@ -21,6 +21,9 @@ from dialogue.protocols import Message
 from dialogue.strict_json import decode_at, dumps, loads, utf8
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+ARGUMENTS = ("arguments", "parameters", "args", "input", "kwargs")
+"""Names of a call's arguments, the format's own first, then those of other models."""
+_BESIDE = {"name", "id", "type", *ARGUMENTS}
 _TAG = re.compile(r"</?tool_call>")
 _NAME = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
 
@@ -86,12 +89,19 @@ def calls_of(message: Message) -> list[FunctionCall]:
 def call_of(value: object) -> FunctionCall | None:
     """The call a decoded ``{"name": ..., "arguments": {...}}`` stands for; None if it is none.
 
-    Missing arguments are none given; Llama 3 calls them ``parameters``. Arguments that are
-    themselves JSON text are decoded, since that is how the OpenAI format writes them.
+    The arguments may have another of the names of :data:`ARGUMENTS`, and the call may be inside
+    ``function``, as in the OpenAI format. Missing arguments are none given, unless an unknown key
+    may hold them. Arguments that are themselves JSON text are decoded, since that is how the OpenAI
+    format writes them.
     """
+    if isinstance(value, Mapping) and "name" not in value and "function" in value:
+        value = value["function"]
     if not isinstance(value, Mapping) or not isinstance(name := value.get("name"), str):
         return None
-    arguments = value.get("arguments", value.get("parameters", {}))
+    given = next((key for key in ARGUMENTS if key in value), None)
+    if given is None and value.keys() - _BESIDE:
+        return None
+    arguments = {} if given is None else value[given]
     if isinstance(arguments, str):
         try:
             inner = loads(arguments)

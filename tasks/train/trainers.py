@@ -44,6 +44,7 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         TrainError: TRL does not know an option, or refuses it with another one.
     """
     import trl
+    from transformers.integrations import is_mlflow_available
 
     config = getattr(trl, TRAINERS[recipe.method][0])
     options = {
@@ -58,9 +59,12 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         **recipe.trl,
     }
     try:
-        return config(**options)
+        args = config(**options)
     except (TypeError, ValueError) as error:
         raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
+    if not is_mlflow_available():  # DISABLE_MLFLOW_INTEGRATION
+        args.report_to = [one for one in args.report_to if one != "mlflow"]
+    return args
 
 
 def build_trainer(

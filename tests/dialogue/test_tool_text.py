@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.tool_text import FunctionCall, assistant, calls_of, parse, render
+from dialogue.tool_text import ARGUMENTS, FunctionCall, assistant, calls_of, parse, render
 
 
 def block(body: str) -> str:
@@ -43,21 +43,54 @@ CASES = {
         "",
         [("a", '{"b": "\\ud800"}')],
     ),
-    "arguments as text": (
-        block('{"name": "a", "arguments": "{\\"b\\": 1}"}'),
-        "",
-        [("a", '{"b": 1}')],
-    ),
-    "parameters": (block('{"name": "a", "parameters": {"b": 1}}'), "", [("a", '{"b": 1}')]),
-    "parameters as text": (
-        block('{"name": "a", "parameters": "{\\"b\\": 1}"}'),
-        "",
-        [("a", '{"b": 1}')],
-    ),
     "arguments before parameters": (
         block('{"name": "a", "parameters": {"c": 2}, "arguments": {"b": 1}}'),
         "",
         [("a", '{"b": 1}')],
+    ),
+    **{
+        f"{key}: {given}": (
+            block(f'{{"name": "a", "{key}": {given}}}'),
+            "",
+            [("a", '{"b": 1}')],
+        )
+        for key in ARGUMENTS
+        for given in ('{"b": 1}', json.dumps('{"b": 1}'))
+    },
+    "nested": (
+        block('{"id": "x", "type": "function", "function": {"name": "a", "arguments": {"b": 1}}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "nested, with other names": (
+        block('{"function": {"name": "a", "args": {"b": 1}}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "nested name alone": (
+        block('{"function": "a", "arguments": {"b": 1}}'),
+        "",
+        [("", '{"function": "a", "arguments": {"b": 1}}')],
+    ),
+    "unknown key beside the arguments": (
+        block('{"name": "a", "thought": "hm", "arguments": {"b": 1}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "unknown key in place of the arguments": (
+        block('{"name": "a", "options": {"b": 1}}'),
+        "",
+        [("", '{"name": "a", "options": {"b": 1}}')],
+    ),
+    "arguments beside the name": (
+        block('{"name": "a", "area": "north"}'),
+        "",
+        [("", '{"name": "a", "area": "north"}')],
+    ),
+    "no arguments, with id and type": (
+        block('{"id": "x", "type": "function", "name": "a"}'),
+        "",
+        [("a", "{}")],
     ),
     "no arguments": (block('{"name": "a"}'), "", [("a", "{}")]),
     "arguments are a list": (block('{"name": "a", "arguments": [1]}'), "", [("a", "[1]")]),
