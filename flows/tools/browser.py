@@ -73,6 +73,18 @@ class Page:
         """What an expression of JavaScript is."""
         return self.call("Runtime.evaluate", expression=script)["result"].get("value")
 
+    def resolve(self, script: str) -> Any:
+        """What a promise in JavaScript resolves to.
+
+        Raises:
+            RuntimeError: the promise is rejected.
+        """
+        wait = {"awaitPromise": True, "returnByValue": True}
+        said = self.call("Runtime.evaluate", expression=script, **wait)
+        if "exceptionDetails" in said:
+            raise RuntimeError(said["exceptionDetails"])
+        return said["result"].get("value")
+
     def text(self) -> str:
         """What a reader sees, fields of forms included."""
         fields = "[...document.querySelectorAll('input, textarea')].map(f => f.value).join(' ')"
