@@ -118,11 +118,11 @@ def _element(words: str) -> str:
 
 
 @contextmanager
-def page(browser: str) -> Iterator[Page]:
-    """A new browser's page, until the context ends."""
+def page(browser: str, *options: str) -> Iterator[Page]:
+    """A new browser's page, until the context ends; the options come after :data:`OPTIONS`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [browser, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            [browser, *OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
