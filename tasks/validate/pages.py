@@ -10,7 +10,7 @@ from great_expectations.render.view import DefaultJinjaPageView
 from jinja2 import pass_context
 
 
-class PageView(DefaultJinjaPageView):
+class PageView(DefaultJinjaPageView):  # type: ignore[misc]  # it has no types
     """Great Expectations' own view, which escapes the cells of no table."""
 
     @pass_context
