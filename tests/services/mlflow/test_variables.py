@@ -12,7 +12,6 @@ from services.mlflow import store, tracking, variables
 from tasks.train.logs.curves import outlive_mlflow
 from tasks.train.recipe import Recipe
 from tasks.train.trainers import arguments
-from tests.helpers.http_server import free_port
 from tests.services.mlflow.test_tracking import runs
 from tests.tasks.train.logs.test_curves import trainer
 
@@ -119,7 +118,7 @@ ADDRESSES = (
     "postgresql://127.0.0.1:9/runs",
     "http://127.0.0.1:99999",
     "http://[::1",
-    f"http://127.0.0.1:{free_port()}",
+    "http://127.0.0.1:9",
 )
 
 
