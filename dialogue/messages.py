@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Iterator, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
-from dialogue.protocols import Message
+from dialogue.protocols import Completion, Message
+
+_MOST = 2**53
+"""Above every count and token id, and exact in every format that may hold them."""
+_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+_END_OF_THOUGHT = "</think>"
 
 
 class ToolCall(NamedTuple):
@@ -26,6 +33,63 @@ def tool_calls(message: Message) -> Iterator[ToolCall]:
         function = function if isinstance(function, Mapping) else {}
         identity = str(entry.get("id") or f"call_{number}")
         yield ToolCall(identity, function.get("name"), function.get("arguments"))
+
+
+def checked(completion: Completion) -> Completion:
+    """A completion that can be kept, sent back and counted, as it is.
+
+    Raises:
+        ValueError: a value is of another type, out of range, or text that UTF-8 cannot hold.
+    """
+    message = completion.message
+    content, calls = message.get("content"), message.get("tool_calls")
+    _require(message.get("role") == "assistant", "role", message.get("role"))
+    _require(content is None or isinstance(content, str), "content", content)
+    _require(calls is None or isinstance(calls, list), "tool_calls", calls)
+    for call in tool_calls(message):
+        _require(isinstance(call.name, str), "name", call.name)
+        _require(isinstance(call.arguments, str), "arguments", call.arguments)
+    for name in ("model", "finish_reason"):
+        value = getattr(completion, name)
+        _require(isinstance(value, str), name, value)
+        value.encode()
+    for name in ("prompt_tokens", "completion_tokens", "cached_tokens"):
+        value = getattr(completion, name, 0)
+        _require(_is_count(value), name, value)
+    for value in completion.token_ids:
+        _require(_is_count(value), "token_ids", value)
+    for value in completion.logprobs:
+        _require(_is_number(value), "logprobs", value)
+    try:
+        json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"message: {error}") from error
+    return completion
+
+
+def _require(fits: bool, name: str, value: object) -> None:
+    if not fits:
+        raise ValueError(f"{name} is {value!r:.50}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isfinite(value) and abs(value) < _MOST
+
+
+def spoken(text: str) -> str:
+    """What a model says aloud: its text without ``<think>`` blocks, be they closed or cut off.
+
+    A chat template may have opened the first one, in the prompt. A text without thought is as it
+    was.
+    """
+    aloud = _THOUGHT.sub("", text).rpartition(_END_OF_THOUGHT)[2]
+    return text if aloud == text else aloud.strip()
 
 
 def is_silent(message: Message) -> bool:

@@ -2,29 +2,37 @@
 
 A line is given to the operating system at once: a killed process loses nothing. It is on the disk
 a few seconds later at most: that is what a power cut can lose. A last line without its newline was
-being written when that happened; it is cut off when the record is next opened.
+being written when that happened; it is cut off when the record is next opened. Each line has a
+checksum, so that no changed content passes for what was written; a finished file has plain lines.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, NoReturn, Self
 
 from dialogue.files import replacing
 from dialogue.strict_json import compact_json, dumps
+
+log = logging.getLogger(__name__)
 
 SYNC_EVERY = 5.0
 """Seconds after which a line is on the disk, not only with the operating system."""
 Take = Callable[[int, Any], object]
 """Called with a line's place in the file, in bytes, and its content."""
+
+
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_ANOTHER = "this is another file, or damaged: delete it to begin anew"
 
 
 class RecordError(ValueError):
@@ -37,92 +45,109 @@ def seal(record: Mapping[str, Any]) -> bytes:
     return b'%s,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
-def unseal(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, or None if it is torn or damaged."""
+def unseal(line: bytes) -> Any:
+    """The content of a line, without its checksum; a finished file's lines have none.
+
+    Raises:
+        ValueError: it is torn or damaged.
+    """
     body, comma, tail = line.rpartition(b',"crc":"')
-    if not comma or tail != b'%08x"}\n' % zlib.crc32(body):
-        return None
-    record: dict[str, Any] = json.loads(body + b"}")
-    return record
+    if comma and tail != b'%08x"}\n' % zlib.crc32(body):
+        raise ValueError("damaged")
+    return json.loads(body + b"}" if comma else line)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the lines of a kind of record look like.
+    """What a kind of record is.
 
     Attributes:
-        mend: What to do about a damaged line.
+        mend: What to do about a damaged line of a finished file.
         version: The schema version that the header names; None where a record has no header.
-        sealed: Whether each line ends with a checksum of itself; a file that others read has none.
     """
 
     mend: str
     version: int | None = None
-    sealed: bool = False
 
-    def encode(self, content: Mapping[str, Any]) -> bytes:
-        return seal(content) if self.sealed else dumps(content).encode() + b"\n"
 
-    def decode(self, line: bytes) -> Any:
-        """The content of a line.
+class Damage(NamedTuple):
+    """A line that cannot be used: its place and size in bytes, and what is wrong with it."""
 
-        Raises:
-            ValueError: it is damaged.
-        """
-        if not self.sealed:
-            return json.loads(line)
-        content = unseal(line)
-        if content is None:
-            raise ValueError("damaged")
-        return content
+    place: int
+    size: int
+    error: RecordError
 
 
 class Found(NamedTuple):
-    """What is in a file: the header's configuration, if any, and the bytes of its whole lines."""
+    """What is in a file.
+
+    Attributes:
+        configuration: The header's, if any.
+        size: Bytes of the whole lines.
+        lines: Number of lines that were taken.
+    """
 
     configuration: Mapping[str, Any] | None
     size: int
+    lines: int
 
 
-def read(path: Path, format: Format, take: Take) -> Found:
+def _refuse(damage: Damage) -> NoReturn:
+    raise damage.error
+
+
+def read(
+    path: Path, format: Format, take: Take, drop: Callable[[Damage], object] = _refuse
+) -> Found:
     """Give every whole line after the header to `take`; one that it refuses is damaged too.
+
+    Args:
+        path: The file.
+        format: What kind of record it is.
+        take: Given each line.
+        drop: Given each damaged line; by default the first is an error.
 
     Raises:
         OSError: the file cannot be read.
         RecordError: a line is damaged, or the file has another header.
     """
-    configuration, size = None, 0
+    configuration, size, lines = None, 0, 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break
             if number == 1 and format.version is not None:
                 configuration = _configuration(path, format, line)
-            else:
-                _give(path, number, format, line, take, size)
+            elif line.strip():  # a damaged line was blanked
+                if error := _taken(f"{path}:{number}", format, line, take, size):
+                    drop(Damage(size, len(line), error))
+                else:
+                    lines += 1
             size += len(line)
-    return Found(configuration, size)
+    return Found(configuration, size, lines)
 
 
 def _configuration(path: Path, format: Format, line: bytes) -> Mapping[str, Any]:
     try:
-        header = format.decode(line)
-        version, configuration = header["schema_version"], header["configuration"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path}:1: no header; this is another file, or damaged") from error
-    if version != format.version or not isinstance(configuration, dict):
+        header = unseal(line)
+        version, configuration = header.pop("schema_version"), header.pop("configuration")
+    except _DAMAGE as error:
+        raise RecordError(f"{path}:1: no header; {_ANOTHER}") from error
+    if version != format.version or not isinstance(configuration, dict) or header:
         raise RecordError(
-            f"{path}: schema version {version!r}, this program reads {format.version}"
+            f"{path}:1: schema version {version!r}, this program reads {format.version}; {_ANOTHER}"
         )
     return configuration
 
 
-def _give(path: Path, number: int, format: Format, line: bytes, take: Take, place: int) -> None:
+def _taken(where: str, format: Format, line: bytes, take: Take, place: int) -> RecordError | None:
+    """Give a line to `take`; returns what is wrong with it."""
     try:
-        take(place, format.decode(line))
-    except (ValueError, KeyError, TypeError) as error:
+        take(place, unseal(line))
+    except _DAMAGE as error:
         reason = error if isinstance(error, ValueError) else repr(error)
-        raise RecordError(f"{path}:{number}: {reason}; {format.mend}") from error
+        return RecordError(f"{where}: {reason}; {format.mend}")
+    return None
 
 
 def refuse_changes(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -144,9 +169,12 @@ def _ignore(_place: int, _content: Any) -> None:
 class Record:
     """A record open to be continued, for this process alone. Use it in a ``with`` block.
 
+    A damaged line is dropped with a warning, as if it had not been written: what it held is played
+    again. It is overwritten by blanks, so that a finished file is free of it.
+
     Args:
         path: The file; made, with its folder, if need be.
-        format: What its lines look like.
+        format: What kind of record it is.
         configuration: What the lines depend on, as JSON; the header has it.
         take: Given every line that is there already, as by :func:`read`.
         sync_every: Seconds after which a line is on the disk.
@@ -184,12 +212,30 @@ class Record:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecordError(f"{self.path}: another process is writing it; wait for it") from error
-        found = read(self.path, self._format, take)
+        dropped: list[Damage] = []
+        found = read(self.path, self._format, take, dropped.append)
         if found.configuration is not None:
             refuse_changes(self.path, found.configuration, self._header["configuration"])
+        elif dropped and not found.lines:
+            raise RecordError(f"{dropped[0].error}: no line of it is sound; {_ANOTHER}")
+        self._blank(dropped)
         self._file.truncate(found.size)
         if not found.size and self._format.version is not None:
             self.append(self._header)
+
+    def _blank(self, dropped: Sequence[Damage]) -> None:
+        """Overwrite damaged lines; killed in the middle, the rest is still damaged."""
+        if not dropped:
+            return
+        log.warning(
+            "%s (damaged lines: %d; they are dropped, and what they held is played again)",
+            dropped[0].error,
+            len(dropped),
+        )
+        with self.path.open("r+b") as file:  # in the other, opened to append, none can go back
+            for damage in dropped:
+                file.seek(damage.place)
+                file.write(b" " * (damage.size - 1))
 
     def __enter__(self) -> Self:
         return self
@@ -209,7 +255,7 @@ class Record:
         Raises:
             OSError: the disk is full; the record is as it was.
         """
-        line = self._format.encode(content)
+        line = seal(content)
         written = self._file.write(line)
         if written != len(line):
             self._file.truncate(os.fstat(self._file.fileno()).st_size - written)
@@ -228,12 +274,12 @@ class Record:
             for place in places:
                 file.seek(place)
                 try:
-                    yield self._format.decode(file.readline())
+                    yield unseal(file.readline())
                 except ValueError as error:
                     raise RecordError(f"{self.path}: changed while in use; run again") from error
 
     def rewrite(self, contents: Iterable[Mapping[str, Any]]) -> None:
-        """Put other lines in the place of all; nothing can be appended afterwards."""
+        """Put these lines, as others read them, in the place of all: the record is finished."""
         lines = [] if self._format.version is None else [self._header]
         with replacing(self.path) as part, part.open("wb") as file:
-            file.writelines(map(self._format.encode, [*lines, *contents]))
+            file.writelines(dumps(line).encode() + b"\n" for line in [*lines, *contents])

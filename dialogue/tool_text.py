@@ -16,10 +16,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from dialogue.messages import spoken
 from dialogue.protocols import Message
 from dialogue.strict_json import decode_at, dumps, loads, utf8
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+ARGUMENTS = ("arguments", "parameters", "args", "input", "kwargs")
+"""Names of a call's arguments, the format's own first, then those of other models."""
+_BESIDE = {"name", "id", "type", *ARGUMENTS}
 _TAG = re.compile(r"</?tool_call>")
 _NAME = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
 
@@ -39,10 +43,11 @@ class _Block(NamedTuple):
 def parse(text: str) -> Message:
     """The assistant message a text stands for; total: no text makes it raise.
 
-    Prose before, between and after the calls is the content, "" where there is none. Calls are
+    Prose before, between and after the calls is the content, "" where there is none. What stands
+    in thought is neither: see :func:`dialogue.messages.spoken`. Calls are
     numbered ``call_0``, ``call_1``... so that equal texts give equal messages.
     """
-    text = utf8(text)
+    text = spoken(utf8(text))
     prose: list[str] = []
     calls: list[FunctionCall] = []
     position = 0
@@ -84,12 +89,19 @@ def calls_of(message: Message) -> list[FunctionCall]:
 def call_of(value: object) -> FunctionCall | None:
     """The call a decoded ``{"name": ..., "arguments": {...}}`` stands for; None if it is none.
 
-    Missing arguments are none given; Llama 3 calls them ``parameters``. Arguments that are
-    themselves JSON text are decoded, since that is how the OpenAI format writes them.
+    The arguments may have another of the names of :data:`ARGUMENTS`, and the call may be inside
+    ``function``, as in the OpenAI format. Missing arguments are none given, unless an unknown key
+    may hold them. Arguments that are themselves JSON text are decoded, since that is how the OpenAI
+    format writes them.
     """
+    if isinstance(value, Mapping) and "name" not in value and "function" in value:
+        value = value["function"]
     if not isinstance(value, Mapping) or not isinstance(name := value.get("name"), str):
         return None
-    arguments = value.get("arguments", value.get("parameters", {}))
+    given = next((key for key in ARGUMENTS if key in value), None)
+    if given is None and value.keys() - _BESIDE:
+        return None
+    arguments = {} if given is None else value[given]
     if isinstance(arguments, str):
         try:
             inner = loads(arguments)

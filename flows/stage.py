@@ -32,8 +32,9 @@ NOISY = (
     "mlflow.store.db.utils",
     "mlflow.system_metrics",
 )
-FAULTS = (ValueError, OSError, RuntimeError)
-"""Errors that our packages raise for a bad input, disk or engine; any other is a bug."""
+FAULTS = (ValueError, OSError, RuntimeError, ImportError)
+"""Errors that our packages raise for a bad input, disk or engine, or a library for a package that
+it lacks, as of a SOCKS proxy; any other is a bug."""
 
 
 def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ()) -> NoReturn:

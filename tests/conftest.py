@@ -65,7 +65,8 @@ def mlflow_root(migrated_store: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     shutil.copy(migrated_store, tmp_path / ".mlflow" / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "WOZ_PIPELINE", "DVC_STAGE"):
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+    for name in (*names, "WOZ_PIPELINE", "DVC_STAGE"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets (it exports its URI) is undone
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")  # only what a test logs

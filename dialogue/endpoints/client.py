@@ -21,6 +21,7 @@ from dialogue.endpoints.proxies import is_loopback, usable
 from dialogue.endpoints.retries import PATIENT, Retry, retry_after
 from dialogue.errors import EndpointBusy, EndpointError, EndpointGarbled
 from dialogue.protocols import Completion, Message, Tool
+from dialogue.strict_json import compact_json
 
 _PASSING = {408, 409, 425, 429}
 """Statuses below 500 that may pass; all from 500 on may."""
@@ -35,6 +36,8 @@ _OTHER_LIMIT = re.compile(
     re.IGNORECASE,
 )
 """How OpenAI's reasoning models and their like refuse ``max_tokens``."""
+_TOLD = 20_000
+"""Bytes of a refusal that are read: expressions look for its reason there."""
 _LARGEST = 64 * 2**20
 """Bytes of an answer, unpacked, beyond which it is no message."""
 
@@ -97,7 +100,8 @@ class ChatClient:
             **({"logprobs": True} if logprobs else {}),
             **(extra or {}),
         }
-        self._http = _http(addresses, {"Authorization": f"Bearer {api_key}"} if api_key else {})
+        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = _http(addresses, {"Content-Type": "application/json", **key})
 
     def __repr__(self) -> str:
         return f"ChatClient(model={self.model!r})"
@@ -142,7 +146,7 @@ class ChatClient:
             # httpx bounds each read alone: a server that drips would hold us for ever.
             async with (
                 asyncio.timeout(self._timeout),
-                self._http.stream("POST", address, json=payload) as response,
+                self._http.stream("POST", address, content=compact_json(payload)) as response,
             ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
@@ -190,10 +194,10 @@ class ChatClient:
         return payload
 
     def _describe(self, response: _Response) -> str:
-        text = _text(response)
+        text = f"{response.reason}: {_text(response)}"
         if self._api_key:
             text = text.replace(self._api_key, "***")  # some vendors quote a key they refuse
-        return f"{shown(response.url)}: {response.status} {response.reason}: {text[:500]}"
+        return f"{shown(response.url)}: {response.status} {_line(text):.500}"
 
 
 def _http(urls: Sequence[str], headers: Mapping[str, str]) -> httpx.AsyncClient:
@@ -237,10 +241,15 @@ def _error_text(response: _Response) -> str:
     if response.status != 200:
         return _text(response)
     try:
-        return json.dumps({"error": wire.error_in(json.loads(response.body))})
+        return json.dumps({"error": wire.error_in(json.loads(response.body))})[:_TOLD]
     except (ValueError, RecursionError):
         return ""
 
 
+def _line(text: str) -> str:
+    """A text of others in one line, without what would steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def _text(response: _Response) -> str:
-    return response.body.decode(errors="replace")
+    return response.body[:_TOLD].decode(errors="replace")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -20,6 +21,16 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def is_proxied(url: str) -> bool:
+    """Whether the environment has a proxy for an address."""
+    address, proxies = urlsplit(url), getproxies()
+    return (
+        not is_loopback(url)
+        and bool(proxies.get(address.scheme) or proxies.get("all"))
+        and not proxy_bypass(address.hostname or "")
+    )
 
 
 def answers(url: str) -> bool:

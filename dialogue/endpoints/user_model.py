@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 
 from dialogue.errors import UserError
+from dialogue.messages import spoken
 from dialogue.protocols import Message, Policy
 from dialogue.seeds import stable_seed
 
 ATTEMPTS = 3
 """How often a model that says nothing is asked for one utterance."""
 _SWAPPED = {"user": "assistant", "assistant": "user"}
-_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_END_OF_THOUGHT = "</think>"
 
 
 async def say_as_user(
@@ -54,17 +53,9 @@ async def say_as_user(
         completion = await policy(prompt, [], seed=asked)
         if completion is None:
             raise UserError(f"scenario {scenario}: the context of the user's model is full")
-        if said := spoken(str(completion.message.get("content") or "")):
+        if said := spoken(str(completion.message.get("content") or "")).strip():
             return _before_hanging_up(said, messages, hangs_up)
     raise UserError(f"scenario {scenario}: the user's model wrote nothing, asked {ATTEMPTS} times")
-
-
-def spoken(text: str) -> str:
-    """What a model says aloud: its text without ``<think>`` blocks, be they closed or cut off.
-
-    A chat template may have opened the first one, in the prompt.
-    """
-    return _THOUGHT.sub("", text).rpartition(_END_OF_THOUGHT)[2].strip()
 
 
 def _before_hanging_up(

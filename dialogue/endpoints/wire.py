@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dialogue.messages import checked, spoken
 from dialogue.protocols import Completion, Message
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import FunctionCall, assistant, parse
@@ -19,6 +20,8 @@ _FINISHED = {
 }
 """Reasons that end an answer -> the word for it here. After any other, as error, abort or
 content_filter, what there is of an answer is not what the model had to say."""
+_THOUGHT = ("thinking", "reasoning", "reasoning_content")
+"""Types of the parts of a content that the model does not say."""
 _MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 
 
@@ -55,15 +58,15 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
         text_tools: Tool calls that stand in the text are read from it.
 
     Raises:
-        LookupError, TypeError, AttributeError, ValueError: it is no chat completion, or one that
-            an error ended.
+        LookupError, TypeError, AttributeError, ValueError: it is no chat completion, one that an
+            error ended, or one that could not be kept: see :func:`dialogue.messages.checked`.
     """
     if error := error_in(body):
         raise ValueError(f"error in the answer: {error}")
     choice = body["choices"][0]
     usage = body.get("usage") or {}
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
-    return Completion(
+    answer = Completion(
         message=_message(choice["message"], text_tools),
         finish_reason=_finish_reason(choice.get("finish_reason") or "stop"),
         prompt_tokens=usage.get("prompt_tokens") or 0,
@@ -73,6 +76,7 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
         token_ids=tuple(choice.get("token_ids") or ()),
         logprobs=tuple(token["logprob"] for token in logprobs),
     )
+    return checked(answer)
 
 
 def error_in(body: Any) -> object:
@@ -91,12 +95,29 @@ def _finish_reason(said: str) -> str:
 
 
 def _message(received: Mapping[str, Any], text_tools: bool) -> Message:
-    content = received.get("content") or ""
+    content = _spoken_parts(received.get("content"))
     functions = [call["function"] for call in received.get("tool_calls") or ()]
     if text_tools and not functions:
         return parse(content)
     # Servers invent an id a call; ours are by position, so that equal answers are equal.
-    return assistant(content, [_call(function) for function in functions])
+    return assistant(spoken(content), [_call(function) for function in functions])
+
+
+def _spoken_parts(content: object) -> str:
+    """The text of a content, which may come in parts; those that are thought are left out."""
+    if not isinstance(content, list):
+        content = [content]
+    return "".join(filter(None, map(_part, content)))
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, Mapping):
+        if part["type"] in _THOUGHT:
+            return ""
+        part = part["text"]
+    text = part or ""
+    text.encode()  # a lone surrogate is refused here: a parser would write it otherwise
+    return str(text)
 
 
 def _call(function: Mapping[str, Any]) -> FunctionCall:

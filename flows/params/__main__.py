@@ -7,19 +7,21 @@ import sys
 from collections.abc import Sequence
 
 from flows.params import ParamsError, change, check
+from flows.params.place import require_dvc_repository
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.params", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="validate the whole file")
+    commands.add_parser("check", help="validate the whole file, and the folder")
     setter = commands.add_parser("set", help="merge a config and overrides into the file")
     setter.add_argument("changes", nargs="+", metavar="[CONFIG ...] key=value")
     options = parser.parse_args(arguments)
     try:
         if options.command == "check":
             check()
+            require_dvc_repository()
             return 0
         names = [word for word in options.changes if "=" not in word]
         overrides = [word for word in options.changes if "=" in word]

@@ -8,13 +8,16 @@ not even imported. ``WOZ_PREFECT=off`` looks for no server, ``WOZ_PREFECT=server
 from __future__ import annotations
 
 import functools
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 from dialogue.endpoints.proxies import answers
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,15 +35,20 @@ def flow(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not is_tracked():
             return function(*args, **kwargs)
-        from prefect import flow as prefect_flow
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+        work = _Watched(function, args, kwargs)
 
-        # The parameters are validated dataclasses. The heartbeat would be joined for a whole second
-        # at the end of every flow run.
-        name = os.environ.get("DVC_STAGE", function.__name__)
-        tracked = prefect_flow(flow_run_name=name, validate_parameters=False)(function)
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _under_the_parent():
-            return tracked(*args, **kwargs)
+        def tracked() -> object:
+            from prefect import flow as prefect_flow
+            from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+            # The parameters are validated dataclasses. The heartbeat would be joined for a whole
+            # second at the end of every flow run.
+            name = os.environ.get("DVC_STAGE", function.__name__)
+            run = prefect_flow(flow_run_name=name, validate_parameters=False)(work.run)
+            with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _under_the_parent():
+                return run(*args, **kwargs)
+
+        return work.under(tracked)
 
     return call
 
@@ -58,18 +66,70 @@ def task(function: Callable[P, R], *, retries: int = 0, delay: float = 5) -> Cal
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not is_tracked():
             return function(*args, **kwargs)
-        from prefect import task as prefect_task
-        from prefect.cache_policies import NO_CACHE  # DVC is the only cache
+        work = _Watched(function, args, kwargs)
 
-        options = prefect_task(retries=retries, retry_delay_seconds=delay, cache_policy=NO_CACHE)
-        return options(function)(*args, **kwargs)
+        def tracked() -> object:
+            from prefect import task as prefect_task
+            from prefect.cache_policies import NO_CACHE  # DVC is the only cache
+
+            made = prefect_task(retries=retries, retry_delay_seconds=delay, cache_policy=NO_CACHE)
+            return made(work.run)(*args, **kwargs)
+
+        return work.under(tracked)
 
     return call
 
 
+class _Watched(Generic[R]):
+    """Work that Prefect looks on at: a server that dies changes nothing of its outcome.
+
+    Attributes:
+        run: The work, for Prefect to call; what it returned or raised last is kept.
+    """
+
+    def __init__(
+        self, function: Callable[..., R], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        self._outcome: Callable[[], R] = lambda: function(*args, **kwargs)  # it has not begun
+        self._error: BaseException | None = None
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> R:
+            self._error = None
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:  # Ctrl-C too: always raised again
+                self._error = error
+                raise
+            self._outcome = lambda: result
+            return result
+
+        self.run = run
+
+    def under(self, tracked: Callable[[], object]) -> R:
+        """The outcome of the work, which ``tracked`` has Prefect run."""
+        try:
+            tracked()
+        except Exception as error:
+            if error is not self._error:
+                _lose(error)
+        if self._error:
+            raise self._error
+        return self._outcome()
+
+
+def _lose(error: Exception) -> None:
+    """Go on without the server, in this process and its children."""
+    if is_tracked():  # said once
+        line = (str(error).splitlines() or [""])[0]
+        log.warning("Prefect is lost, the work goes on (%s: %s)", type(error).__name__, line)
+    os.environ[PREFECT] = "off"
+    is_tracked.cache_clear()
+
+
 @functools.cache
 def is_tracked() -> bool:
-    """Whether a Prefect server records runs; looked up once per process."""
+    """Whether a Prefect server records runs; looked up once per process, until it is lost."""
     mode = os.environ.get(PREFECT, "auto")
     if mode not in ("auto", "off", "server"):
         raise ValueError(f"{PREFECT}={mode}: expected auto, off or server")
@@ -134,3 +194,5 @@ def _send_our_logs() -> None:
         "PREFECT_LOGGING_EXTRA_LOGGERS", "dialogue,flows,josh,services,tasks,toolwoz,worlds"
     )
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    # Of five retries of each request, a server that died would cost minutes.
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "1")

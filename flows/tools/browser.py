@@ -73,6 +73,18 @@ class Page:
         """What an expression of JavaScript is."""
         return self.call("Runtime.evaluate", expression=script)["result"].get("value")
 
+    def resolve(self, script: str) -> Any:
+        """What a promise in JavaScript resolves to.
+
+        Raises:
+            RuntimeError: the promise is rejected.
+        """
+        wait = {"awaitPromise": True, "returnByValue": True}
+        said = self.call("Runtime.evaluate", expression=script, **wait)
+        if "exceptionDetails" in said:
+            raise RuntimeError(said["exceptionDetails"])
+        return said["result"].get("value")
+
     def text(self) -> str:
         """What a reader sees, fields of forms included."""
         fields = "[...document.querySelectorAll('input, textarea')].map(f => f.value).join(' ')"
@@ -106,11 +118,11 @@ def _element(words: str) -> str:
 
 
 @contextmanager
-def page(browser: str) -> Iterator[Page]:
-    """A new browser's page, until the context ends."""
+def page(browser: str, *options: str) -> Iterator[Page]:
+    """A new browser's page, until the context ends; the options come after :data:`OPTIONS`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [browser, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            [browser, *OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,

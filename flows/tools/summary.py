@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -35,8 +36,13 @@ def summary(record: Mapping[str, Any]) -> str:
 def markdown(record: Mapping[str, Any]) -> str:
     """The same table for the Prefect UI."""
     header = "| policy | reward | success | reward gained on base |\n|---|---|---|---|"
-    rows = [f"| {' | '.join(row)} |" for row in _rows(record)]
-    return "\n".join([header, *rows, "", *(f"* {line}" for line in _lines(record))])
+    rows = [f"| {' | '.join(map(plain, row))} |" for row in _rows(record)]
+    return "\n".join([header, *rows, "", *(f"* {plain(line)}" for line in _lines(record))])
+
+
+def plain(text: str) -> str:
+    """Text as one line in which Markdown sees no tag, link or cell of a table."""
+    return re.sub(r"[\\<\[|*]", r"\\\g<0>", " ".join(text.split()))
 
 
 def _lines(record: Mapping[str, Any]) -> Iterator[str]:

@@ -94,7 +94,6 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
     require_free(prefect_port, "PREFECT_PORT=")
     require_free(mlflow_port, "MLFLOW_PORT=")
     prefect, mlflow = f"http://{HOST}:{prefect_port}", f"http://{HOST}:{mlflow_port}"
-    at = ["--host", HOST, "--port"]
     with ExitStack() as stack:
         servers: dict[str, subprocess.Popen[str]] = {}
 
@@ -103,12 +102,9 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
             stack.enter_context(reaped([servers[name]]))  # ended in reverse: the worker first
 
         print(f"MLflow   {mlflow}  (starting)", flush=True)
-        store = ["--backend-store-uri", tracking_uri(), "--workers", "1"]
-        run("mlflow", ["mlflow", "server", *at, str(mlflow_port), *store])
+        run("mlflow", mlflow_command(mlflow_port))
         print(f"Prefect  {prefect}  (starting)", flush=True)
-        # Without it the pages of Prefect ask the default port.
-        own = {"PREFECT_SERVER_UI_API_URL": f"{prefect}/api", **own_origin(prefect)}
-        run("prefect", ["prefect", "server", "start", *at, str(prefect_port)], **own)
+        run("prefect", prefect_command(prefect_port), **prefect_settings(prefect_port))
         wait_until_healthy("prefect", servers["prefect"], f"{prefect}/api/health")
         addresses = {"PREFECT_API_URL": f"{prefect}/api", links.MLFLOW_UI: mlflow}
         run("worker", ["flows.deploy"], **addresses)
@@ -119,14 +115,31 @@ def serve(prefect_port: int, mlflow_port: int) -> None:
             time.sleep(1)
 
 
-def own_origin(url: str) -> dict[str, str]:
-    """Settings of a Prefect server by which pages of other origins cannot read what it answers.
+def prefect_command(port: int) -> list[str]:
+    """Arguments of `python -m` for the server of Prefect, which answers its own pages alone."""
+    quiet = ["--log-level", "warning", "--factory"]
+    return ["uvicorn", *quiet, "flows.server.own_pages:prefect", "--host", HOST, f"--port={port}"]
 
-    A browser asks the server before it sends JSON to another origin: only `url` is allowed.
-    """
+
+def prefect_settings(port: int) -> dict[str, str]:
+    """Environment of :func:`prefect_command`: the address of its pages, which is their origin."""
     return {
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},{url.replace(HOST, 'localhost')}",
+        # Without it the pages of Prefect ask the default port.
+        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}" for host in _hosts(port)),
     }
+
+
+def mlflow_command(port: int) -> list[str]:
+    """Arguments of `python -m` for the server of MLflow, which refuses other hosts and origins."""
+    store = ["--backend-store-uri", tracking_uri(), "--workers", "1"]
+    own = ["--allowed-hosts", ",".join(_hosts(port))]  # by default any address of a local network
+    return ["mlflow", "server", "--host", HOST, "--port", str(port), *store, *own]
+
+
+def _hosts(port: int) -> list[str]:
+    """The names that a browser here calls a server by."""
+    return [f"{HOST}:{port}", f"localhost:{port}"]
 
 
 def _how_to_appear(prefect_port: int) -> str:

@@ -24,9 +24,9 @@ from typing import Any
 
 from dialogue.records import Format, Record
 from josh.search.config import SearchConfig
-from josh.search.dialogue import Entry
+from josh.search.dialogue import Entry, check_entry
 
-FORMAT = Format("keep the lines before it, or delete the file", version=3, sealed=True)
+FORMAT = Format("delete the file to begin anew", version=4)
 
 
 def journal_key(config: SearchConfig, scenarios: Sequence[str], **identity: Any) -> str:
@@ -58,8 +58,8 @@ class Journal(Record):
         part: Name of the part of the journal, where processes share the harvest.
 
     Raises:
-        dialogue.records.RecordError: another process has it open, it is another harvest's, or it is
-            damaged before its end.
+        dialogue.records.RecordError: another process has it open, it is another harvest's, or its
+            header is damaged.
     """
 
     def __init__(self, folder: Path, key: str, part: str = "") -> None:
@@ -67,6 +67,9 @@ class Journal(Record):
         super().__init__(journal_path(folder, key, part), FORMAT, {"harvest": key}, self._note)
 
     def _note(self, place: int, line: Mapping[str, Any]) -> None:
+        if line.keys() != {"scenario", "place", "answer"}:
+            raise ValueError("no journaled answer")
+        check_entry(line["answer"])
         self._places.setdefault(line["scenario"], array("Q")).append(place)
 
     def __call__(self, scenario: str) -> Answers:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from dialogue.endpoints.retries import Retry
 from dialogue.errors import Fault
-from dialogue.protocols import Episode, Message, Policy, Step
+from dialogue.messages import checked
+from dialogue.protocols import Completion, Episode, Message, Policy, Step
 from dialogue.seeds import call_seed
 from josh.search.contract import Answer, checked_step
 from josh.tree.node import Call
@@ -23,6 +24,20 @@ class Memory(Protocol):
 
     def get(self, key: str, /) -> Entry | None: ...
     def __setitem__(self, key: str, entry: Entry, /) -> None: ...
+
+
+def check_entry(entry: Entry) -> None:
+    """Check a recorded answer as a new one is.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: it is none that may be used.
+    """
+    if "said" not in entry:  # the opening, or the world's answer
+        if not all(message["role"] for message in entry["messages"]):
+            raise ValueError("a message without a role")
+    elif said := entry["said"]:
+        call = {name: value for name, value in said["call"].items() if name != "seed"}
+        checked(Completion(said["message"], **call))
 
 
 class Said(NamedTuple):
@@ -62,13 +77,17 @@ class Dialogue:
         seed = call_seed(self.seed, self.scenario, place)
         completion = await self.retry(
             f"{self.scenario} {place}: policy",
-            lambda: self.policy(episode.messages, episode.tools, seed=seed),
+            lambda: self._ask(episode, seed),
         )
         answer = None if completion is None else Said(completion.message, Call.of(completion, seed))
         self.memory[place] = {
             "said": answer and {"message": answer.message, "call": answer.call.to_json()}
         }
         return answer
+
+    async def _ask(self, episode: Episode, seed: int) -> Completion | None:
+        completion = await self.policy(episode.messages, episode.tools, seed=seed)
+        return None if completion is None else checked(completion)
 
     async def step(
         self, place: str, episode: Episode, message: Message, earned: AbstractSet[str]

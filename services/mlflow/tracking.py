@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from dialogue.progress import Progress
-from services.mlflow import provenance, system_metrics
+from services.mlflow import provenance, system_metrics, variables
 from services.mlflow.inputs import flat, log_datasets, log_params
 from services.mlflow.store import TrackingError, connect, lock, log_optional
 
@@ -46,9 +46,11 @@ def stage_run(
     Raises:
         TrackingError: MLflow's store cannot be reached, or refuses, before the body or in what
             it logs itself. A failure of :func:`report` or :func:`log_artifact` is a warning.
+        ValueError: a variable of MLflow's holds what cannot be read.
     """
     import mlflow
 
+    variables.settle()
     with _clear_errors():
         experiment = connect()
         client = mlflow.MlflowClient()
@@ -226,7 +228,7 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise TrackingError(f"MLflow: {str(error).splitlines()[0]}") from error
+        raise TrackingError(f"MLflow: {str(error).strip().splitlines()[0]}") from error
 
 
 def _active_run_id() -> str:

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.train.guards.finite import require_finite
-
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -26,6 +24,8 @@ def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> Non
 
     Every process of a distributed run must call this; the first one writes the files.
     """
+    from tasks.train.guards.finite import require_finite
+
     accelerator = trainer.accelerator
     weights = accelerator.get_state_dict(trainer.model)
     if accelerator.is_main_process:

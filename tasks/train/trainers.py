@@ -46,6 +46,7 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
             a model's own code.
     """
     import trl
+    from transformers.integrations import is_mlflow_available
 
     of_the_model = recipe.trl.get("model_init_kwargs") or {}
     if recipe.trl.get("trust_remote_code") or of_the_model.get("trust_remote_code"):
@@ -64,9 +65,12 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         **recipe.trl,
     }
     try:
-        return config(**options)
+        args = config(**options)
     except (TypeError, ValueError) as error:
         raise TrainError(f"params.yaml: {config.__name__} of TRL: {error}") from error
+    if not is_mlflow_available():  # DISABLE_MLFLOW_INTEGRATION
+        args.report_to = [one for one in args.report_to if one != "mlflow"]
+    return args
 
 
 def build_trainer(

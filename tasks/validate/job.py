@@ -156,6 +156,7 @@ def _run(
 
 
 def _site(docs: Path) -> dict[str, Any]:
+    view = {"module_name": "tasks.validate.pages", "class_name": "PageView"}
     return {
         "class_name": "SiteBuilder",
         "store_backend": {
@@ -163,6 +164,7 @@ def _site(docs: Path) -> dict[str, Any]:
             "base_directory": str(docs.resolve()),
         },
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "site_section_builders": {name: {"view": view} for name in ("expectations", "validations")},
     }
 
 

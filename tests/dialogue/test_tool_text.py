@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.tool_text import FunctionCall, assistant, calls_of, parse, render
+from dialogue.tool_text import ARGUMENTS, FunctionCall, assistant, calls_of, parse, render
 
 
 def block(body: str) -> str:
@@ -43,21 +43,54 @@ CASES = {
         "",
         [("a", '{"b": "\\ud800"}')],
     ),
-    "arguments as text": (
-        block('{"name": "a", "arguments": "{\\"b\\": 1}"}'),
-        "",
-        [("a", '{"b": 1}')],
-    ),
-    "parameters": (block('{"name": "a", "parameters": {"b": 1}}'), "", [("a", '{"b": 1}')]),
-    "parameters as text": (
-        block('{"name": "a", "parameters": "{\\"b\\": 1}"}'),
-        "",
-        [("a", '{"b": 1}')],
-    ),
     "arguments before parameters": (
         block('{"name": "a", "parameters": {"c": 2}, "arguments": {"b": 1}}'),
         "",
         [("a", '{"b": 1}')],
+    ),
+    **{
+        f"{key}: {given}": (
+            block(f'{{"name": "a", "{key}": {given}}}'),
+            "",
+            [("a", '{"b": 1}')],
+        )
+        for key in ARGUMENTS
+        for given in ('{"b": 1}', json.dumps('{"b": 1}'))
+    },
+    "nested": (
+        block('{"id": "x", "type": "function", "function": {"name": "a", "arguments": {"b": 1}}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "nested, with other names": (
+        block('{"function": {"name": "a", "args": {"b": 1}}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "nested name alone": (
+        block('{"function": "a", "arguments": {"b": 1}}'),
+        "",
+        [("", '{"function": "a", "arguments": {"b": 1}}')],
+    ),
+    "unknown key beside the arguments": (
+        block('{"name": "a", "thought": "hm", "arguments": {"b": 1}}'),
+        "",
+        [("a", '{"b": 1}')],
+    ),
+    "unknown key in place of the arguments": (
+        block('{"name": "a", "options": {"b": 1}}'),
+        "",
+        [("", '{"name": "a", "options": {"b": 1}}')],
+    ),
+    "arguments beside the name": (
+        block('{"name": "a", "area": "north"}'),
+        "",
+        [("", '{"name": "a", "area": "north"}')],
+    ),
+    "no arguments, with id and type": (
+        block('{"id": "x", "type": "function", "name": "a"}'),
+        "",
+        [("a", "{}")],
     ),
     "no arguments": (block('{"name": "a"}'), "", [("a", "{}")]),
     "arguments are a list": (block('{"name": "a", "arguments": [1]}'), "", [("a", "[1]")]),
@@ -102,6 +135,24 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
+CALL = block('{"name": "a", "arguments": {}}')
+THOUGHT = {
+    "a closed block": (f"<think>Maybe {CALL}, or not.</think>\n{CALL} Well.", "Well.", 1),
+    "opened in the prompt": (f"Maybe {CALL}?</think>\n\nYes. {CALL}", "Yes.", 1),
+    "never closed": (f"Yes. {CALL} <think>And {CALL}", "Yes.", 1),
+    "cut off": (f"<think>Maybe {CALL}", "", 0),
+    "several": (f"<think>{CALL}</think>a<think>{CALL}</think>b", "ab", 0),
+    "none": (f"I think {CALL}", "I think", 1),
+}
+
+
+@pytest.mark.parametrize(("text", "content", "made"), THOUGHT.values(), ids=THOUGHT)
+def test_thought_is_neither_speech_nor_call(text: str, content: str, made: int) -> None:
+    message = parse(text)
+    assert (message["content"], len(calls_of(message))) == (content, made)
+    assert parse(render(message)) == message
+
+
 calls = st.lists(
     st.builds(
         lambda name, arguments: FunctionCall(name, json.dumps(arguments, ensure_ascii=False)),

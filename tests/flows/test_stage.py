@@ -67,14 +67,16 @@ def test_a_stage_gets_its_section_and_keeps_its_log(workspace: Path) -> None:
     assert last_run().data.params == {"demo.text": "hello"}
 
 
+@pytest.mark.parametrize("kind", [ValueError, OSError, RuntimeError, ImportError])
 def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
+    kind: type[Exception], workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    fault = "data/raw/db.json, line 3: not JSON; fetch it again"
+
     def demo(_config: DemoConfig) -> None:
-        raise ValueError("data/raw/db.json, line 3: not JSON; fetch it again")
+        raise kind(fault)
 
     assert run(demo) == 1
-    fault = "data/raw/db.json, line 3: not JSON; fetch it again"
     assert capsys.readouterr().err == f"demo: {fault} (more in logs/demo.log)\n"
     assert "Traceback" in (workspace / "logs/demo.log").read_text()
     assert last_run().info.status == "FAILED"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
+from dialogue.messages import spoken
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.seeds import stable_seed
 from dialogue.strict_json import decode_at, dumps, utf8
@@ -35,10 +36,12 @@ The tools:
 _GO_ON = "Go on with an APICALL or a SPEAK."
 
 # A command is a keyword with a colon, APICALL with its JSON, or a keyword that begins a line;
-# small models decorate all of them.
+# small models decorate all of them. What decorates it before, within a line, is no part of the
+# expression, which would read a long row of asterisks anew from each of them.
+_DECORATION = "*`#>-"
 _COMMAND = re.compile(
-    r"[*`#>-]*\b(PLAN|APICALL|SPEAK)\b[*`]*\s*:[*`]*"
-    r"|[*`#>-]*\b(APICALL)\b[*`]*(?=\s*[{`])"
+    r"(?:^[*`#>-]+)?\b(PLAN|APICALL|SPEAK)\b[*`]*\s*:[*`]*"
+    r"|(?:^[*`#>-]+)?\b(APICALL)\b[*`]*(?=\s*[{`])"
     r"|^[^\w\n]*(PLAN|APICALL|SPEAK)\b[*`]*(?:\s*:[*`]*)?",
     re.MULTILINE,
 )
@@ -75,25 +78,25 @@ def render_answer(message: Message) -> str:
 def parse(text: str) -> Message:
     """The assistant message a text stands for; total: no text makes it raise.
 
-    The plan is kept apart, under :data:`PLAN_KEY`. Text without any command is speech. Results and
-    user replies that the model invented are dropped, with all that follows them.
+    Thought is left out, see :func:`dialogue.messages.spoken`. The plan is kept apart, under
+    :data:`PLAN_KEY`. Text without any command is speech. Results and user replies that the model
+    invented are dropped, with all that follows them.
     """
-    text = utf8(text)
+    text = spoken(utf8(text))
     if invented := _INVENTED.search(text):
         text = text[: invented.start()]
-    command = _COMMAND.search(text)
+    command = _next_command(text, 0)
     if command is None:
         return assistant(text.strip())
-    plan, speech = [text[: command.start()]], list[str]()
+    plan, speech = [text[: command.start]], list[str]()
     calls: list[FunctionCall] = []
     while command:
-        keyword = next(filter(None, command.groups()))
-        end = command.end()
+        keyword, end = command.keyword, command.end
         if keyword == "APICALL":
             call, end = _call(text, end)
             calls.append(call)
-        command = _COMMAND.search(text, end)
-        said = text[end : command.start() if command else len(text)]
+        command = _next_command(text, end)
+        said = text[end : command.start if command else len(text)]
         (speech if keyword == "SPEAK" else plan).append(said)
     message = assistant(_join(speech), calls)
     if thought := _join(plan):
@@ -126,7 +129,7 @@ class ReactPolicy:
             if answer is None:
                 return None
             answers.append(answer)
-            text = "\n".join(str(answer.message.get("content") or "") for answer in answers)
+            text = "\n".join(spoken(str(one.message.get("content") or "")) for one in answers)
             message = parse(text)
             prompt += [{"role": "assistant", "content": text}, {"role": "user", "content": _GO_ON}]
         return replace(
@@ -137,6 +140,23 @@ class ReactPolicy:
             cached_tokens=sum(answer.cached_tokens for answer in answers),
             seconds=sum(answer.seconds for answer in answers),
         )
+
+
+class _Command(NamedTuple):
+    keyword: str
+    start: int
+    end: int
+
+
+def _next_command(text: str, position: int) -> _Command | None:
+    """The first command from a position on, with its decoration."""
+    found = _COMMAND.search(text, position)
+    if found is None:
+        return None
+    start = found.start()
+    while start > position and text[start - 1] in _DECORATION:
+        start -= 1
+    return _Command(next(filter(None, found.groups())), start, found.end())
 
 
 class _Parsed(NamedTuple):
@@ -151,8 +171,8 @@ def _call(text: str, start: int) -> _Parsed:
     try:
         value, end = decode_at(text, start)
     except ValueError:
-        command = _COMMAND.search(text, start)
-        end = command.start() if command else len(text)
+        command = _next_command(text, start)
+        end = command.start if command else len(text)
         return _Parsed(malformed(text[start:end].strip("` \n\t\r")), end)
     while end < len(text) and text[end] in _DEBRIS:
         end += 1

@@ -128,6 +128,11 @@ def _http(target: Path) -> Downloader:
                 time.sleep(attempt)
             except httpx.HTTPStatusError as error:
                 raise FetchError(f"{url}: the server answers {error}") from error
+            except (ImportError, ValueError) as error:  # pooch's own means another checksum
+                raise FetchError(
+                    f"{url}: {error} Correct or unset the proxies that the environment names "
+                    "(ALL_PROXY and its like), or point to a mirror folder"
+                ) from error
         part.replace(output)
 
     return download

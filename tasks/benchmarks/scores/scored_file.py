@@ -58,6 +58,7 @@ def continue_run(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Rec
         _claim(folder, json.loads(dumps(configuration)))
         recorder.record = record
         yield recorder
+        record.rewrite(map(asdict, recorder.scored.values()))
 
 
 def read_scored(folder: Path) -> list[Scored]:

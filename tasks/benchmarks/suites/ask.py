@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dialogue.messages import spoken
 from dialogue.protocols import Message, Policy, Tool
 from dialogue.seeds import stable_seed
 from tasks.benchmarks.options import Helper
@@ -26,7 +27,7 @@ async def ask(judge: Helper, prompt: str, seed: int, system: str = "") -> str:
     completion = await judge.policy(messages, (), seed=seed)
     if completion is None:
         raise JudgeError(f"the prompt does not fit the context of {judge.name}")
-    return str(completion.message.get("content") or "")
+    return spoken(str(completion.message.get("content") or ""))
 
 
 @dataclass(slots=True)

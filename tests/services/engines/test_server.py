@@ -14,8 +14,15 @@ import pytest
 
 from dialogue.errors import EngineError
 from services.engines import EngineConfig, open_engine
-from services.engines.server import command, running, wait_until_healthy
+from services.engines.server import (
+    WatchedPolicy,
+    command,
+    reading,
+    running,
+    wait_until_healthy,
+)
 from services.engines.vllm_settings import arguments, flags
+from tests.helpers.http_server import free_port
 from tests.helpers.model_server import model_server
 
 CONFIG = EngineConfig("server", model="models/tiny", start_timeout=20.0)
@@ -84,6 +91,20 @@ def test_a_server_that_never_gets_ready_is_given_up(log):
         running([sys.executable, "-c", SLEEP], os.environ, log) as process,
     ):
         wait_until_healthy(process, "http://127.0.0.1:9/health", impatient, log)
+
+
+def test_nobody_waits_for_a_server_that_has_ended(log):
+    script = "import sys, time; time.sleep(1); sys.exit('out of memory')"
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    began = time.monotonic()
+    with (
+        running([sys.executable, "-c", script], os.environ, log) as process,
+        reading(CONFIG, url) as policy,
+    ):
+        watched = WatchedPolicy(policy, process, CONFIG.model, log)
+        with pytest.raises(EngineError, match=r"(?s)ended with status 1; .*out of memory"):
+            asyncio.run(watched([{"role": "user", "content": "Hello"}], [], seed=0))
+    assert time.monotonic() - began < 60
 
 
 def test_a_port_in_use_is_named(tiny_model, tmp_path):

@@ -171,3 +171,16 @@ def test_after_three_plans_the_turn_is_over() -> None:
 
 def test_a_full_context_ends_the_turn() -> None:
     assert ask("PLAN: Hm.", None)[0] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'PLAN: x\n<think>APICALL: {"name": "a"}\nSPEAK: no</think>SPEAK: yes',
+        'APICALL: {"name": "a"}</think>SPEAK: yes',
+        'SPEAK: yes\n<think>APICALL: {"name": "a"}',
+    ],
+)
+def test_thought_is_neither_speech_nor_call(text: str) -> None:
+    message = parse(text)
+    assert (message["content"], calls_of(message)) == ("yes", [])

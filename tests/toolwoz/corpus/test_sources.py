@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
@@ -74,6 +75,28 @@ def pinned(server: Server, **pin: str) -> PinnedFile:
 
 def names(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        pytest.param(
+            "socks5://127.0.0.1:9",
+            marks=pytest.mark.skipif(find_spec("socksio") is not None, reason="httpx has SOCKS"),
+        ),
+        "nonsense://127.0.0.1:9",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_said(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("all_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    file = PinnedFile("file", "file", "http://files.invalid/file", sha256="0" * 64)
+    with pytest.raises(FetchError, match=r"files\.invalid.*proxies .*ALL_PROXY") as said:
+        obtain(file, tmp_path, None)
+    assert len(str(said.value).splitlines()) == 1
 
 
 def test_a_download_is_verified_and_not_repeated(server: Server, tmp_path: Path) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dialogue.protocols import Completion, Message, Policy, Tool
 from dialogue.records import RecordError
@@ -139,13 +144,56 @@ def test_a_header_that_was_being_written_is_written_again(tmp_path: Path) -> Non
     assert run_.configuration == {"seed": 0}
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    play_all(Guesser(), out=tmp_path)
+def test_a_damaged_line_is_named_to_readers_and_played_again_by_who_goes_on(
+    tmp_path: Path,
+) -> None:
+    first = play_all(Guesser(), out=tmp_path)
     file = tmp_path / NAME
-    lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join([*lines[:3], '{"scenario": "s0"}\n', *lines[4:]]))
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:3], b'{"scenario": "s0"}\n', *lines[4:]]))
     with pytest.raises(RecordError, match=r"results\.jsonl:4: .*; remove the line"):
-        play_all(Guesser(), out=tmp_path)
+        read_run(file)
+    again = Guesser()
+    assert play_all(again, out=tmp_path) == first
+    assert again.calls == 3
+    assert file.read_bytes() == whole
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Dying(Guesser):
+    async def __call__(self, *_: object, seed: int) -> Completion | None:
+        if self.calls >= 12:
+            raise Killed
+        return await super().__call__(seed=seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_bytes_flipped_cut_out_or_put_in_change_no_result(data: Any) -> None:
+    with TemporaryDirectory() as name:
+        folder, file = Path(name), Path(name) / NAME
+        with pytest.raises(BaseExceptionGroup):
+            play_all(Dying(), out=folder, concurrency=1)
+        begun = bytearray(file.read_bytes())
+        assert begun.count(b"\n") > 3
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(0, len(begun) - 1))
+            width = data.draw(st.integers(0, 200))
+            put = data.draw(st.sampled_from([b"", b"\n", b"\0" * 9, b"7", b'"', b"\xff"]))
+            begun[at : at + width] = put or bytes([begun[at] ^ 1 << data.draw(st.integers(0, 7))])
+        file.write_bytes(begun)
+        try:
+            play_all(Guesser(), out=folder)
+        except RecordError as error:
+            line = str(error)
+            assert re.fullmatch(rf"{file}(:1: .*: delete it| belongs .*; choose).*", line)
+        else:
+            play_all(Guesser(), out=folder / "whole")
+            assert file.read_bytes() == (folder / "whole" / NAME).read_bytes()
 
 
 def test_a_missing_file_says_who_writes_it(tmp_path: Path) -> None:
