@@ -38,6 +38,8 @@ from flows.params.faults import describe
 __all__ = ["ParamsError", "Section", "change", "check", "load", "load_section", "merged"]
 
 PARAMS = Path("params.yaml")
+LONGEST = 500
+"""Characters of a fault: what a section is refused with may be all of it."""
 CONFIGS = Path("configs")
 DEFAULT = "default"
 """The config that differs in nothing from the default."""
@@ -180,8 +182,13 @@ def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapp
         # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
         return vars(TypeAdapter(document).validate_json(json.dumps(data)))
     except ValidationError as error:
-        faults = [describe(fault, configs) for fault in error.errors()]
+        faults = [_one_line(describe(fault, configs)) for fault in error.errors()]
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) < LONGEST else f"{line[:LONGEST]}..."
 
 
 def _config_path(name: str) -> Path:
