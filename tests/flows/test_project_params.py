@@ -44,11 +44,29 @@ def test_a_search_has_the_keys_of_its_strategy(
     assert str(caught.value).startswith(f"{path}: {message}")
 
 
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("gate.candidate=josh", "gate.candidate names josh, not to be found in train.arms and"),
+        ("train.arms.control.dataset=st", "train names st, not to be found in extract.sets"),
+        ("extract.sets.sft.search=jos", "extract.sets names jos, not to be found in harvest.sea"),
+        ("gate.margins={bfcl: 0.1}", "gate.margins names bfcl, .* which has: nothing"),
+        ("register.name=a/b", "register: name: 'a/b' .*without / and :"),
+        ("register.name=a:b", "register: name: 'a:b' .*without / and :"),
+        ('register.name=" "', "register: name: ' ' .*without / and :"),
+        ("register.name=..a", "register: name: '..a' .*begins with no dot"),
+    ],
+)
+def test_what_a_section_names_is_there(override: str, fault: str) -> None:
+    with pytest.raises(params.ParamsError, match=fault):
+        params.check(overrides=[override])
+
+
 def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(Path("params.yaml").read_text())
     margins = "gate.margins={bfcl: 0.05}"
-    with pytest.raises(params.ParamsError, match=r"margins has bfcl, which nothing runs: add it"):
+    with pytest.raises(params.ParamsError, match="margins names bfcl, not to be found in bench"):
         params.change([margins], (), path)
     off = ["benchmarks.names=[]", "gate.margins={}"]
     params.change(off, ["smollm2"], path)
