@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from io import TextIOWrapper
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -115,6 +117,15 @@ class Progress:
 
 
 Listener = Callable[[Progress], object]
+
+
+def any_terminal() -> None:
+    """Have what this process prints escaped where the terminal has no letter for it.
+
+    Python does so for stderr; a command's first act is to ask for it for stdout.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 async def play_all(

@@ -85,8 +85,8 @@ def _fault(event: NodeEvent, yaml: YAML, *, is_key: bool) -> str:
     """What is wrong with one value or key; nothing, if it is plain."""
     if event.anchor is not None:
         return f"{event.anchor} is an anchor or an alias: write out what it stands for"
-    if event.tag is not None:
-        return f"{event.tag} is a tag: write the value alone"
+    if (tag := getattr(event, "tag", None)) is not None:
+        return f"{tag} is a tag: write the value alone"
     if isinstance(event, CollectionStartEvent):
         return "a key must be text, not a list or a section" if is_key else ""
     return _fault_of_scalar(event, yaml, is_key)

@@ -32,7 +32,7 @@ def tracking_uri() -> str:
         TrackingError: the file cannot be made, or no server answers at the address.
     """
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        _require_server(uri)
+        _require_server("MLFLOW_TRACKING_URI", uri)
         return uri
     database = _database()
     with lock():
@@ -45,11 +45,13 @@ def connect() -> str:
     """Point MLflow at the store and the experiment; returns the experiment's id.
 
     Raises:
-        TrackingError: as :func:`tracking_uri`.
+        TrackingError: as :func:`tracking_uri`, or of ``MLFLOW_REGISTRY_URI``, which only the last
+            stage writes to.
     """
     import mlflow
 
     uri = tracking_uri()
+    _require_registry()
     mlflow.set_tracking_uri(uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     with lock():  # two stages that start at once must not both create it
@@ -110,7 +112,23 @@ def _create(database: Path) -> None:
             raise TrackingError(f"could not create {database}: {last[0]}")
 
 
-def _require_server(uri: str) -> None:
+def _require_registry() -> None:
+    """Refuse in the first stage what would fail in the last, after all training."""
+    if not (uri := os.environ.get("MLFLOW_REGISTRY_URI")):
+        return
+    from mlflow import MlflowClient
+
+    _require_server("MLFLOW_REGISTRY_URI", uri)
+    try:
+        MlflowClient(registry_uri=uri).search_registered_models(max_results=1)
+    except Exception as error:  # each kind of store has its own; the address may have a password
+        raise TrackingError(
+            "no registry of models at the address in MLFLOW_REGISTRY_URI "
+            f"({type(error).__name__}); correct it, or unset it to register where the runs are kept"
+        ) from error
+
+
+def _require_server(variable: str, uri: str) -> None:
     """Fail in seconds where MLflow would retry a dead server for minutes."""
     address = urlsplit(uri)
     if address.scheme not in ("http", "https") or address.hostname is None:
@@ -121,5 +139,5 @@ def _require_server(uri: str) -> None:
     except OSError as error:
         raise TrackingError(
             f"no MLflow server at {address.hostname}:{port} ({error.strerror or error}); start it, "
-            "or unset MLFLOW_TRACKING_URI to keep the runs in .mlflow/ here"
+            f"or unset {variable} to keep runs and models in .mlflow/ here"
         ) from error
