@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from dialogue.progress import any_terminal
 from flows import params
 from tasks.train.memory import Memory, estimate
 from tasks.train.recipe import Recipe, TrainConfig
@@ -28,6 +29,7 @@ UNMEASURED = 2.0
 
 def main(options: Sequence[str] | None = None) -> int:
     """Print one estimate per line; returns 1 if an arm does not fit or an input is wrong."""
+    any_terminal()
     chosen = _parser().parse_args(options)
     try:
         sections = params.merged(chosen.configs)
