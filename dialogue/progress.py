@@ -1,16 +1,19 @@
-"""Progress of long work: a bar on a terminal, a log line now and then elsewhere, and listeners.
+"""Long work: many jobs, a number of them at once, and the progress: a bar, a log, and listeners.
 
 Listeners are told twenty times, however much there is to do: hours and seconds both draw a curve.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from io import TextIOWrapper
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
@@ -20,6 +23,9 @@ TOLD = 20
 """How often a listener is told."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 log = logging.getLogger(__name__)
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 class Progress:
@@ -111,3 +117,37 @@ class Progress:
 
 
 Listener = Callable[[Progress], object]
+
+
+def any_terminal() -> None:
+    """Have what this process prints escaped where the terminal has no letter for it.
+
+    Python does so for stderr; a command's first act is to ask for it for stdout.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+async def play_all(
+    jobs: Iterable[Job],
+    play: Callable[[Job], Awaitable[Result]],
+    finished: Callable[[Result], object],
+    concurrency: int,
+) -> None:
+    """Play jobs, a bounded number at any time.
+
+    Args:
+        jobs: Each goes to the first worker that is free.
+        play: Its result says it where a job failed: an exception ends all of them.
+        finished: Called with each result as soon as it is there.
+        concurrency: Workers; in effect, an engine's batch.
+    """
+    queue = iter(jobs)
+
+    async def worker() -> None:
+        for job in queue:
+            finished(await play(job))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(worker())

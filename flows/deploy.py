@@ -22,6 +22,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 
+from dialogue.progress import any_terminal
 from flows import pipeline
 from flows.server import one_at_a_time, runtime
 
@@ -115,6 +116,7 @@ def _as_scheduled(new: RunnerDeployment) -> RunnerDeployment:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.deploy")
     parser.add_argument("--schedule", choices=["on", "off"], help="only switch the schedules")
     switch = parser.parse_args().schedule

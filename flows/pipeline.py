@@ -23,6 +23,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import WithJsonSchema
 
+from dialogue.progress import any_terminal
 from flows import params
 from flows.overrides import Overrides, RoundOverrides
 from flows.server import artifacts
@@ -179,6 +180,7 @@ def _addresses(target: str, graph: "nx.DiGraph[str]") -> list[str]:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.pipeline")
     parser.add_argument("targets", nargs="*", help="stages to bring up to date; all if none")
     targets = parser.parse_args().targets

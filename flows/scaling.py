@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from dialogue.bounds import Amount, Count
 from flows.server import runtime
 from services.shards import Work, in_this_process, shards
 
@@ -31,11 +32,11 @@ class ScaleConfig:
         retry_delay: Seconds before each retry.
     """
 
-    shards: int = 0
-    workers: int = 0
+    shards: Count = 0
+    workers: Count = 0
     address: str = ""
-    retries: int = 3
-    retry_delay: float = 30.0
+    retries: Count = 3
+    retry_delay: Amount = 30.0
 
     def __post_init__(self) -> None:
         if self.shards and bool(self.workers) == bool(self.address):

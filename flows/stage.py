@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from flows.params import load_section
 from flows.server import runtime
 from services.mlflow import tracking
+from services.names import require_names
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,28 @@ def main(flow: Callable[..., object], *sections: str, items: Sequence[str] = ())
         sections: Sections of params.yaml, or fields of them, as :func:`flows.params.load_section`
             takes them; by default the section of the flow's name.
         items: Names of the arguments that select one of a `foreach` or `matrix` stage, as round and
-            arm; the command line has them, and the flow gets them.
+            arm. The command line has them, or DVC's name of the stage; the flow gets them.
     """
     parser = argparse.ArgumentParser(prog=f"python -m flows.stages.{flow.__name__}")
     for item in items:
         parser.add_argument(item)
-    sys.exit(run(flow, sections or (flow.__name__,), vars(parser.parse_args())))
+    try:
+        arguments = sys.argv[1:] or _items(os.environ.get("DVC_STAGE", ""), len(items))
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.exit(run(flow, sections or (flow.__name__,), vars(parser.parse_args(arguments))))
+
+
+def _items(stage: str, count: int) -> list[str]:
+    """What stands after the @ of a stage's name.
+
+    Raises:
+        ValueError: one is no name, and could be an option or a path.
+    """
+    _, _, items = stage.partition("@")
+    found = items.split("-", count - 1) if items else []
+    require_names(f"params.yaml: {stage}", found)
+    return found
 
 
 def run(flow: Callable[..., object], sections: tuple[str, ...], items: dict[str, str]) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dialogue.progress import any_terminal
 from dialogue.strict_json import compact_json
 from josh.rows.curation import extract
 from josh.rows.extractors import EXTRACTORS
@@ -19,6 +20,7 @@ from josh.view.show import COLOURS, PLAIN, draw, find_node, list_trees, read_nod
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    any_terminal()
     options = _parser().parse_args(arguments)
     try:
         for line in options.command(options):

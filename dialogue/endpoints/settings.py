@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dialogue.bounds import Amount, Duration, Positive
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEndpoint:
@@ -21,9 +23,9 @@ class ModelEndpoint:
     url: str = ""
     model: str = ""
     api_key_env: str = ""
-    temperature: float = 0.7
-    max_tokens: int = 256
-    timeout: float = 120.0
+    temperature: Amount = 0.7
+    max_tokens: Positive = 256
+    timeout: Duration = 120.0
 
 
 def clean_key(text: str, source: str) -> str:

@@ -38,6 +38,8 @@ from flows.params.faults import describe
 __all__ = ["ParamsError", "Section", "change", "check", "load", "load_section", "merged"]
 
 PARAMS = Path("params.yaml")
+LONGEST = 500
+"""Characters of a fault: what a section is refused with may be all of it."""
 CONFIGS = Path("configs")
 DEFAULT = "default"
 """The config that differs in nothing from the default."""
@@ -157,19 +159,27 @@ def _dataclass_of(section: str) -> type[Any]:
 
 def _validate(document: Document, path: Path) -> Mapping[str, Any]:
     found = _parse({section: _dataclass_of(section) for section in SECTIONS}, document, path)
-    if "benchmarks" in found:
-        _require_benchmarks(found, path)
+    if "gate" in found:
+        _require_each_other(found, path)
     return found
 
 
-def _require_benchmarks(found: Mapping[str, Any], path: Path) -> None:
-    """What the gate has a margin for must be run: found here, and not after the training."""
-    margins, names = found["gate"].margins, found["benchmarks"].names
-    if missing := sorted(set(margins) - set(names)):
-        raise ParamsError(
-            f"{path}: gate.margins has {', '.join(missing)}, which nothing runs: add it "
-            "to benchmarks.names"
-        )
+def _require_each_other(found: Mapping[str, Any], path: Path) -> None:
+    """What one section names, another must have: found here, and not after the training."""
+    gate, arms, sets = found["gate"], found["train"].policies, found["extract"].sets
+    uses = [
+        ("gate.margins", gate.margins, "benchmarks.names", found["benchmarks"].names),
+        ("gate.candidate", [gate.candidate], "train.arms and train.continued", arms),
+        ("train", [arm.dataset for arm in arms.values()], "extract.sets", sets),
+        ("extract.sets", [one.search for one in sets.values()], "harvest.searches",
+         found["harvest"].searches),
+    ]  # fmt: skip
+    for key, names, where, known in uses:
+        if missing := sorted(set(names) - set(known)):
+            raise ParamsError(
+                f"{path}: {key} names {', '.join(missing)}, not to be found in {where}, which "
+                f"has: {', '.join(known) or 'nothing'}"
+            )
 
 
 def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapping[str, Any]:
@@ -180,8 +190,13 @@ def _parse(configs: Mapping[str, type[Any]], data: Document, path: Path) -> Mapp
         # By way of JSON: pydantic is strict there about types, yet takes lists for tuples.
         return vars(TypeAdapter(document).validate_json(json.dumps(data)))
     except ValidationError as error:
-        faults = [describe(fault, configs) for fault in error.errors()]
+        faults = [_one_line(describe(fault, configs)) for fault in error.errors()]
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) < LONGEST else f"{line[:LONGEST]}..."
 
 
 def _config_path(name: str) -> Path:

@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from dialogue.progress import any_terminal
 from flows.params import ParamsError, change, check
 from flows.params.place import require_dvc_repository
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.params", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="validate the whole file, and the folder")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from dialogue.files import replacing
+from flows.params.yaml_text import UnreadableError, load
 
 NOTE = "# Over the default: "
 """How the first line begins of a file that is no default."""
@@ -59,17 +59,30 @@ def write(document: Document, path: Path, noted: Iterable[str]) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return _decoded(path.read_bytes(), path)
     except FileNotFoundError:
         raise ParamsError(f"{path} is not here; run from the repository's root") from None
+    except OSError as error:
+        raise ParamsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        bad = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        raise ParamsError(f"{path}:{line}: {bad}: save the file as UTF-8") from None
 
 
 def _parsed(text: str, path: Path) -> Document:
     first, _, rest = text.partition("\n")
+    noted = first.startswith(NOTE)
     try:
-        document = _round_trip().load(rest if first.startswith(NOTE) else text)
-    except YAMLError as error:
-        raise ParamsError(f"{path} is not YAML: {error}") from error
+        document = load(rest if noted else text, _round_trip())
+    except UnreadableError as error:
+        place = f"{path}:{error.line + noted}:{error.column}"
+        raise ParamsError(f"{place}: {error}") from None
     if not isinstance(document, MutableMapping):
         raise ParamsError(f"{path}: expected sections, found {type(document).__name__}")
     return document
@@ -78,16 +91,14 @@ def _parsed(text: str, path: Path) -> Document:
 def _versions(path: Path) -> Iterator[str]:
     """The file, then what git has of it, newest first."""
     yield _text(path)
-    for commit in _git(path, "log", "--format=%h", "--", path.name).split():
-        yield _git(path, "show", f"{commit}:./{path.name}")
+    for commit in _git(path, "log", "--format=%h", "--", path.name).decode().split():
+        yield _decoded(_git(path, "show", f"{commit}:./{path.name}"), path)
 
 
-def _git(path: Path, *arguments: str) -> str:
+def _git(path: Path, *arguments: str) -> bytes:
     """What git says in the file's folder; nothing where there is no git."""
     command = ["git", *arguments]
-    return subprocess.run(
-        command, cwd=path.parent, capture_output=True, text=True, check=False
-    ).stdout
+    return subprocess.run(command, cwd=path.parent, capture_output=True, check=False).stdout
 
 
 def leaves(document: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -115,12 +126,9 @@ def nested(override: str) -> Mapping[str, Any]:
     if not equals or not all(key.split(".")):
         raise ParamsError(f"{override!r}: expected section.key=value, as in fetch.seed=7")
     try:
-        value: Any = YAML(typ="safe").load(text)
-    except YAMLError:
-        raise ParamsError(
-            f"{override!r}: {text} is not YAML; quote what holds a colon, as "
-            """'engine.urls=["http://127.0.0.1:8000/v1"]'"""
-        ) from None
+        value: Any = load(text, YAML(typ="safe"))
+    except UnreadableError as error:
+        raise ParamsError(f"{override!r}: {error}") from None
     for part in reversed(key.split(".")):
         value = {part: value}
     return cast(Mapping[str, Any], value)

@@ -25,6 +25,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from dialogue.progress import any_terminal
 from flows import paths
 
 LOCK = "dvc.lock"
@@ -195,6 +196,7 @@ def _git(*arguments: str) -> str:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.tools.datasets")
     parser.add_argument("revisions", nargs="*", help="two revisions to compare")
     revisions = parser.parse_args().revisions

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from dialogue.progress import any_terminal
 from flows import params
 from services import own_code
 from tasks.train.memory import Memory, estimate
@@ -29,6 +30,7 @@ UNMEASURED = 2.0
 
 def main(options: Sequence[str] | None = None) -> int:
     """Print one estimate per line; returns 1 if an arm does not fit or an input is wrong."""
+    any_terminal()
     chosen = _parser().parse_args(options)
     try:
         sections = params.merged(chosen.configs)

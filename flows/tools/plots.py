@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dialogue.progress import any_terminal
+
 TEMPLATE = Path(".dvc/plots/offline.html")
 PAGE = """\
 <!DOCTYPE html>
@@ -69,6 +71,7 @@ def install() -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     try:
         install()
     except PlotsError as error:

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 
 from dialogue.endpoints.proxies import is_loopback
+from dialogue.progress import any_terminal
 from flows.tools import browser
 from services.processes import reaped
 
@@ -247,6 +248,7 @@ def _shrink(picture: Path) -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.tools.screens")
     parser.add_argument("--into", type=Path, default=IMAGES, help="the folder of the pictures")
     into = parser.parse_args().into

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dialogue.progress import any_terminal
 from flows import paths
 from tasks.rounds.sequence import BASE
 
@@ -84,6 +85,7 @@ def _interval(estimate: Mapping[str, Any], sign: str = "") -> str:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     path = paths.REPORTS / "metrics.json"
     if not path.is_file():
         print(f"there is no {path} yet: run `dvc repro`", file=sys.stderr)

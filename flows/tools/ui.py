@@ -17,6 +17,7 @@ from pathlib import Path
 from signal import SIGTERM, default_int_handler, signal
 
 from dialogue.endpoints.proxies import answers
+from dialogue.progress import any_terminal
 from flows.server import links
 from services.mlflow.store import tracking_uri
 from services.processes import reaped
@@ -160,6 +161,7 @@ def _last_lines(name: str) -> str:
 
 def main() -> int:
     """The command line; returns the exit status."""
+    any_terminal()
     parser = argparse.ArgumentParser(prog="python -m flows.tools.ui")
     parser.add_argument("--prefect-port", type=int, default=DEFAULT_PREFECT_PORT)
     parser.add_argument("--mlflow-port", type=int, default=5000)

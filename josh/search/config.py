@@ -46,8 +46,6 @@ class JoshConfig:
             ValueError: a number is out of its range, or the strategy is another.
         """
         _require("josh", self)
-        if self.patience < 0:
-            raise ValueError(f"patience must be at least 0, not {self.patience}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,6 @@ def _require(strategy: str, config: SearchConfig) -> None:
     if config.strategy != strategy:
         name = type(config).__name__
         raise ValueError(f"strategy of a {name} must be {strategy}, not {config.strategy!r}")
-    for name in ("beam", "turns", "calls"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1, not {getattr(config, name)}")
+    for name, least in {"beam": 1, "turns": 1, "calls": 1, "seed": 0, "patience": 0}.items():
+        if (value := getattr(config, name, least)) < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Gt, Lt
+
+from dialogue.bounds import Amount, Count, Duration, Positive, Share
 from dialogue.errors import EngineError
 from services import own_code
 
@@ -47,19 +50,19 @@ class EngineSettings:
     """
 
     backend: Backend
-    top_p: float = 1.0
-    max_tokens: int = 128
-    max_model_len: int = 2048
-    max_num_seqs: int = 256
-    kv_cache_gb: float = 1.0
+    top_p: Annotated[Share, Gt(0)] = 1.0
+    max_tokens: Positive = 128
+    max_model_len: Positive = 2048
+    max_num_seqs: Positive = 256
+    kv_cache_gb: Amount = 1.0
     dtype: str = "auto"
-    threads: int = 0
+    threads: Count = 0
     urls: tuple[str, ...] = ()
     api_key_env: str = ""
     text_tools: bool = False
-    timeout: float = 120.0
-    port: int = 0
-    start_timeout: float = 600.0
+    timeout: Duration = 120.0
+    port: Annotated[Count, Lt(2**16)] = 0
+    start_timeout: Duration = 600.0
     server_args: tuple[str, ...] = ()
     recording: str = ""
 
@@ -85,7 +88,7 @@ class EngineConfig(EngineSettings):
     """
 
     model: str = ""
-    temperature: float = 1.0
+    temperature: Amount = 1.0
 
 
 def model_folder(config: EngineConfig) -> Path:

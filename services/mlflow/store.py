@@ -30,12 +30,10 @@ def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or the SQLite file of this repository, which is made if missing.
 
     Raises:
-        TrackingError: the file cannot be made, or no server answers at the address or at that of
-            the registry, which the last stage asks.
+        TrackingError: the file cannot be made, or no server answers at the address.
     """
-    for variable in ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
-        _require_server(variable, os.environ.get(variable, ""))
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        _require_server("MLFLOW_TRACKING_URI", uri)
         return uri
     database = _database()
     with lock():
@@ -50,11 +48,13 @@ def connect() -> str:
     ``MLFLOW_EXPERIMENT_NAME`` names it, or else ``MLFLOW_EXPERIMENT_ID`` one that exists.
 
     Raises:
-        TrackingError: as :func:`tracking_uri`.
+        TrackingError: as :func:`tracking_uri`, or of ``MLFLOW_REGISTRY_URI``, which only the last
+            stage writes to.
     """
     import mlflow
 
     uri = tracking_uri()
+    _require_registry()
     mlflow.set_tracking_uri(uri)
     try:
         return _experiment(uri)
@@ -135,6 +135,22 @@ def _create(database: Path) -> None:
             raise TrackingError(f"could not create {database}: {last[0]}")
 
 
+def _require_registry() -> None:
+    """Refuse in the first stage what would fail in the last, after all training."""
+    if not (uri := os.environ.get("MLFLOW_REGISTRY_URI")):
+        return
+    from mlflow import MlflowClient
+
+    _require_server("MLFLOW_REGISTRY_URI", uri)
+    try:
+        MlflowClient(registry_uri=uri).search_registered_models(max_results=1)
+    except Exception as error:  # each kind of store has its own; the address may have a password
+        raise TrackingError(
+            "no registry of models at the address in MLFLOW_REGISTRY_URI "
+            f"({type(error).__name__}); correct it, or unset it to register where the runs are kept"
+        ) from error
+
+
 def _require_server(variable: str, uri: str) -> None:
     """Fail in seconds where MLflow would retry a dead server for minutes."""
     try:
@@ -153,5 +169,5 @@ def _require_server(variable: str, uri: str) -> None:
     except OSError as error:
         raise TrackingError(
             f"no MLflow server at {address.hostname}:{port} ({error.strerror or error}); start it, "
-            f"or unset {variable} to keep the runs in .mlflow/ here"
+            f"or unset {variable} to keep runs and models in .mlflow/ here"
         ) from error

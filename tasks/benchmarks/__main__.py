@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dialogue.errors import EngineError
+from dialogue.progress import any_terminal
 from services import bars, telemetry
 from services.engines import EngineConfig
 from tasks.benchmarks import BENCHMARKS, models, open_benchmark
@@ -44,6 +45,7 @@ _USER_ERRORS = (ValueError, OSError, FetchError, EngineError)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status: 0, 1 for a user's error, 130 if interrupted."""
+    any_terminal()
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)

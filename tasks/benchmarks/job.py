@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dialogue.bounds import Count, Positive, Seed
 from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.files import sync
 from services.engines import EngineConfig, EngineSettings
@@ -49,12 +50,12 @@ class BenchmarksConfig:
     """
 
     names: tuple[str, ...] = ()
-    limit: int | None = None
-    seed: int = 0
-    concurrency: int = 32
-    trials: int = 1
-    max_tokens: int | None = None
-    max_model_len: int = 0
+    limit: Positive | None = None
+    seed: Seed = 0
+    concurrency: Positive = 32
+    trials: Positive = 1
+    max_tokens: Positive | None = None
+    max_model_len: Count = 0
     judge: ModelEndpoint = NO_MODEL
     simulator: ModelEndpoint = NO_MODEL
 
@@ -66,7 +67,6 @@ class BenchmarksConfig:
             raise ValueError(f"{PAIRS} compares two runs: name mt-bench-answers")
         if len(set(self.names)) < len(self.names):
             raise ValueError("a benchmark is named twice: name each once")
-        self.plan  # noqa: B018  (checks its values)
 
     @property
     def plan(self) -> Plan:

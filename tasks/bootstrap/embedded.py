@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dialogue.bounds import Positive
 from tasks.bootstrap.induction import wire_induction
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ class EmbeddedConfig:
         max_length: Longest dialogue in tokens (position embeddings).
     """
 
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    layers: int
-    heads: int
-    kv_heads: int
-    max_length: int
+    vocab_size: Positive
+    hidden_size: Positive
+    intermediate_size: Positive
+    layers: Positive
+    heads: Positive
+    kv_heads: Positive
+    max_length: Positive
 
 
 def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedTokenizerFast:

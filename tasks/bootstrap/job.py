@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dialogue.bounds import Count, Seed, Share
 from dialogue.protocols import Policy
 from dialogue.seeds import stable_seed
 from services import endpoint_model
@@ -51,8 +52,8 @@ class Imitation:
         trl: Options of TRL's ``SFTConfig`` in place of those that both trainings share.
     """
 
-    scenarios: int
-    noise: float
+    scenarios: Count
+    noise: Share
     trl: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,7 +77,7 @@ class BootstrapConfig:
 
     kind: Literal["embedded", "smollm2", "pretrained", "endpoint"]
     pretrained: str
-    seed: int
+    seed: Seed
     model: EmbeddedConfig
     pretraining: Imitation
     finetuning: Imitation

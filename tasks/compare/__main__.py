@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import starmap
 from pathlib import Path
 
+from dialogue.progress import any_terminal
 from services import bars, telemetry
 from tasks.compare import page, source
 from tasks.compare.differences import against_first, line
@@ -27,6 +28,7 @@ OUT = Path("reports/comparison.html")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status: 0, or 1 for a user's error."""
+    any_terminal()
     parser = argparse.ArgumentParser(
         prog="python -m tasks.compare",
         description=__doc__,

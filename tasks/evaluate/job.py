@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dialogue.bounds import Amount, Count, Positive, Seed, Share
 from services.engines import EngineSettings
 from services.fingerprint import fingerprint, key
 from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run
@@ -33,16 +34,12 @@ class EvaluateConfig:
         traces: Test dialogues of each policy that MLflow keeps as traces; the report has all.
     """
 
-    seed: int
-    scenarios: Mapping[Split, int]
-    temperature: float
-    concurrency: int
-    traces: int = 10
-    max_faults: float = 0.02
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_faults <= 1:
-            raise ValueError(f"max_faults must lie between 0 and 1, not be {self.max_faults}")
+    seed: Seed
+    scenarios: Mapping[Split, Positive]
+    temperature: Amount
+    concurrency: Positive
+    traces: Count = 10
+    max_faults: Share = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

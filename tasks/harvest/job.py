@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Discriminator
 
+from dialogue.bounds import Amount, Count, Positive, Share
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import journal_key
 from josh.search.config import SearchConfig
@@ -39,13 +40,13 @@ class HarvestConfig:
     """
 
     split: Split
-    scenarios: int
-    temperature: float
-    dialogues: int
-    calls: int
-    max_faults: float
+    scenarios: Positive
+    temperature: Amount
+    dialogues: Positive
+    calls: Positive
+    max_faults: Share
     searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
-    traces: int = 5
+    traces: Count = 5
 
     def __post_init__(self) -> None:
         require_names("searches", self.searches)

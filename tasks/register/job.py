@@ -25,6 +25,11 @@ class RegisterConfig:
 
     name: str
 
+    def __post_init__(self) -> None:
+        if not self.name.strip() or self.name[0] == "." or set("/:") & set(self.name):
+            rule = "MLflow takes one without / and : that begins with no dot"
+            raise ValueError(f"name: {self.name!r} is no name of a model: {rule}")
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:

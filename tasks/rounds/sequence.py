@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from annotated_types import Interval
 from pydantic import AfterValidator
 
 BASE = "base"
@@ -66,12 +67,7 @@ class GateConfig:
 
     candidate: str
     metric: Literal["reward", "success"]
-    margins: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, margin in self.margins.items():
-            if not 0 < margin < 1:
-                raise ValueError(f"margins.{name} must lie between 0 and 1, not be {margin}")
+    margins: Mapping[str, Annotated[float, Interval(gt=0, lt=1)]] = field(default_factory=dict)
 
 
 Rounds = Annotated[Mapping[str, Round], AfterValidator(in_order)]

@@ -16,7 +16,7 @@ from tasks.train import checkpoints
 from tasks.train.guards.guards import check
 from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
-from tasks.train.launch import launch
+from tasks.train.launch import launch, require_own_processes
 from tasks.train.memory import GIB, estimate
 from tasks.train.recipe import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError
 from tasks.train.rows import hold_out, read_rows
@@ -122,8 +122,10 @@ def fit(
     same `work`, continues from its last whole checkpoint, if nothing that shapes it has changed.
 
     Raises:
-        TrainError: no rows, an option TRL does not know, or a row a guard refuses.
+        TrainError: no rows, an option TRL does not know, or a row a guard refuses; or another
+            launcher has started this process.
     """
+    require_own_processes(os.environ)
     if len(rows) == 0:
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
     start = policy if isinstance(policy, str) else policy.config.to_json_string()

@@ -16,6 +16,25 @@ from pydantic import TypeAdapter
 from services.processes import reaped
 from tasks.train.recipe import TrainConfig, TrainError
 
+LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where MPI and Slurm say how many processes there are; accelerate believes it before its own."""
+
+
+def require_own_processes(environment: Mapping[str, str]) -> None:
+    """Refuse to train as what another launcher than `accelerate launch` has started.
+
+    Raises:
+        TrainError: a variable says that this is one of several processes.
+    """
+    alone = "MASTER_ADDR" not in environment  # accelerate sets it with the other two
+    for name in (*LAUNCHERS, *(("WORLD_SIZE", "LOCAL_RANK") if alone else ())):
+        value = environment.get(name, "")
+        if value not in ("", "-1", *(() if name == "LOCAL_RANK" else ("0", "1"))):
+            raise TrainError(
+                f"the environment has {name}={value}, as of one of several processes that mpirun, "
+                f"srun or torchrun starts: unset {name}; train.accelerate starts several here"
+            )
+
 
 def launch(
     config: TrainConfig, arm: str, round: Path, datasets: Path, work: Path

@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Lt
+
+from dialogue.bounds import Amount, Positive, Seed, Share
 from services.names import require_names
 
 Method = Literal["sft", "kto", "dpo"]
@@ -82,13 +85,9 @@ class Holdout:
         early_stopping_threshold: A loss lower by less than this, in its own unit, is no better.
     """
 
-    share: float = 0.0
-    early_stopping_patience: int = 1
-    early_stopping_threshold: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share < 1:
-            raise ValueError(f"share is {self.share}; it is a share of the scenarios, 0 to 1")
+    share: Annotated[Share, Lt(1)] = 0.0
+    early_stopping_patience: Positive = 1
+    early_stopping_threshold: Amount = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,9 @@ class TrainConfig:
         methods: Method -> options of TRL in place of those of ``trl``, for its arms.
     """
 
-    seed: int
+    seed: Seed
     holdout: Holdout
-    max_rewritten: float
+    max_rewritten: Share
     accelerate: str
     arms: Mapping[str, Arm]
     continued: Mapping[str, Continued] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dialogue.bounds import Positive
 from tasks.validate.corpus_tables import CorpusTables, tables
 from tasks.validate.expectations import expectations
 from toolwoz.corpus.multiwoz import read_corpus
@@ -32,11 +33,7 @@ class ValidateConfig:
         max_rows: Maximum number of rows that a failed expectation shows.
     """
 
-    max_rows: int
-
-    def __post_init__(self) -> None:
-        if self.max_rows < 1:
-            raise ValueError(f"max_rows must be at least 1, not {self.max_rows}")
+    max_rows: Positive
 
 
 @dataclass(frozen=True, slots=True)

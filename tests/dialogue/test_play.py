@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dialogue.play import play_all
+from dialogue.progress import play_all
 
 
 def test_no_more_than_so_many_at_once_and_each_is_told_when_it_ends() -> None:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PACKAGES = ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 PLUMBING = (
+    "dialogue/bounds.py",
     "flows/__init__.py",
     "flows/params/",
     "flows/paths.py",

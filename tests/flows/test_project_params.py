@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows import params
-from flows.params.document import NOTE, read, write
+from flows.params.document import NOTE, merge, nested, read, write
 
 
 @pytest.mark.parametrize(
@@ -40,11 +44,29 @@ def test_a_search_has_the_keys_of_its_strategy(
     assert str(caught.value).startswith(f"{path}: {message}")
 
 
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("gate.candidate=josh", "gate.candidate names josh, not to be found in train.arms and"),
+        ("train.arms.control.dataset=st", "train names st, not to be found in extract.sets"),
+        ("extract.sets.sft.search=jos", "extract.sets names jos, not to be found in harvest.sea"),
+        ("gate.margins={bfcl: 0.1}", "gate.margins names bfcl, .* which has: nothing"),
+        ("register.name=a/b", "register: name: 'a/b' .*without / and :"),
+        ("register.name=a:b", "register: name: 'a:b' .*without / and :"),
+        ('register.name=" "', "register: name: ' ' .*without / and :"),
+        ("register.name=..a", "register: name: '..a' .*begins with no dot"),
+    ],
+)
+def test_what_a_section_names_is_there(override: str, fault: str) -> None:
+    with pytest.raises(params.ParamsError, match=fault):
+        params.check(overrides=[override])
+
+
 def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(Path("params.yaml").read_text())
     margins = "gate.margins={bfcl: 0.05}"
-    with pytest.raises(params.ParamsError, match=r"margins has bfcl, which nothing runs: add it"):
+    with pytest.raises(params.ParamsError, match="margins names bfcl, not to be found in bench"):
         params.change([margins], (), path)
     off = ["benchmarks.names=[]", "gate.margins={}"]
     params.change(off, ["smollm2"], path)
@@ -103,3 +125,102 @@ def test_no_name_of_the_file_is_a_command(key: str, value: str) -> None:
     section, field = key.split(".")
     with pytest.raises(params.ParamsError, match=rf"{section}: {field}: '; touch x #' is no name"):
         params.check(overrides=[f'{key}={{"; touch x #": {value}}}'])
+
+
+MAY_BE_ZERO = {
+    "benchmarks.judge.temperature",
+    "benchmarks.max_model_len",
+    "benchmarks.seed",
+    "benchmarks.simulator.temperature",
+    "bootstrap.finetuning.noise",
+    "bootstrap.finetuning.scenarios",
+    "bootstrap.pretraining.noise",
+    "bootstrap.pretraining.scenarios",
+    "bootstrap.seed",
+    "dialogue.user_model.temperature",
+    "engine.kv_cache_gb",
+    "engine.port",
+    "engine.threads",
+    "evaluate.max_faults",
+    "evaluate.seed",
+    "evaluate.temperature",
+    "evaluate.traces",
+    "fetch.synthetic.seed",
+    "harvest.max_faults",
+    "harvest.searches.josh.patience",
+    "harvest.searches.josh.seed",
+    "harvest.searches.rollouts.seed",
+    "harvest.temperature",
+    "harvest.traces",
+    "scale.retries",
+    "scale.retry_delay",
+    "scale.shards",
+    "scale.workers",
+    "train.holdout.early_stopping_threshold",
+    "train.holdout.share",
+    "train.max_rewritten",
+    "train.seed",
+}
+"""Keys whose docstring says what 0 means, seeds, and shares."""
+TOO_MUCH = {
+    "bootstrap.seed": 2**32,
+    "engine.port": 2**16,
+    "engine.top_p": 1.1,
+    "gate.margins.bfcl": 1.0,
+    "harvest.max_faults": 1.1,
+    "train.holdout.share": 1.0,
+}
+TRLS = {"trl", "methods", "lora", "quantization"}
+"""Options of other packages, which check them."""
+
+
+def numbers(value: object, *at: str) -> Iterator[tuple[str, ...]]:
+    """Where the numbers of a section are as it is read, also those that the file leaves out."""
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in TRLS:
+                yield from numbers(inner, *at, key)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield at
+
+
+def refusal(section: object, key: tuple[str, ...], value: float) -> str:
+    """What is said of a number in the place of another; nothing, if it is taken."""
+    changed = {key[0]: copy.deepcopy(section)}
+    at: Any = changed
+    for part in key[:-1]:
+        at = at.setdefault(part, {})
+    at[key[-1]] = value
+    try:
+        params._parse({key[0]: params._dataclass_of(key[0])}, changed, Path("params.yaml"))
+    except params.ParamsError as error:
+        return str(error)
+    return ""
+
+
+def test_every_number_has_its_bounds() -> None:
+    document = read(Path("params.yaml"))
+    for override in ("benchmarks.limit=5", "benchmarks.max_tokens=5", "gate.margins={bfcl: 0.05}"):
+        merge(document, nested(override))
+    taken, unclear = set(), set()
+    for name in params.SECTIONS:
+        config = params._parse({name: params._dataclass_of(name)}, {name: document[name]}, Path())
+        for key in numbers(config[name], name):
+            full = ".".join(key)
+            for value in {-1, 0, TOO_MUCH.get(full, -1)}:
+                if not (said := refusal(document[name], key, value)):
+                    taken.add((full, value))
+                elif key[-1] not in said or "\n" in said:
+                    unclear.add(said)
+    assert taken == {(key, 0) for key in MAY_BE_ZERO}
+    assert not unclear
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1e999", str(2**63)])
+def test_no_number_is_endless(value: str) -> None:
+    """Nor one that other packages check."""
+    for key in ("harvest.max_faults", "train.trl.learning_rate", "scale.retries"):
+        with pytest.raises(params.ParamsError, match=f"{key}={value}.* is no number"):
+            params.check(overrides=[f"{key}={value}"])

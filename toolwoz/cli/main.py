@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from dialogue.errors import Fault
+from dialogue.progress import any_terminal
 from toolwoz.cli import convert, evaluate, fetch, play, report, show
 from toolwoz.corpus.download import FetchError
 
@@ -31,6 +32,7 @@ _USER_ERRORS = (ValueError, OSError, FetchError, Fault)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0, 1 for a user's error, 130 when interrupted."""
+    any_terminal()
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.DEBUG if args.verbose else logging.INFO, format="%(message)s")
     for chatty in ("httpx", "httpcore"):

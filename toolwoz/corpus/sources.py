@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from dialogue.bounds import Positive, Seed
 from dialogue.files import replacing, write_whole
 from toolwoz.corpus.download import FetchError, obtain, sha256
 from toolwoz.corpus.multiwoz import SOURCE_FILE
@@ -32,10 +33,10 @@ class SyntheticConfig:
         train, val, test: Numbers of dialogues per split.
     """
 
-    seed: int = 0
-    train: int = 600
-    val: int = 200
-    test: int = 400
+    seed: Seed = 0
+    train: Positive = 600
+    val: Positive = 200
+    test: Positive = 400
 
 
 def fetch(

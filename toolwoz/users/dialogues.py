@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialogue.bounds import Positive
 from dialogue.endpoints.settings import ModelEndpoint
 from dialogue.protocols import Message, Policy
 from toolwoz.users.choice import NEED_MODEL, UserName, Users, choose_user, require_human
@@ -35,10 +36,10 @@ class DialogueConfig:
     """
 
     system_prompt: str
-    max_results: int
-    max_messages: int
-    max_model_calls: int
-    max_parallel_calls: int
+    max_results: Positive
+    max_messages: Positive
+    max_model_calls: Positive
+    max_parallel_calls: Positive
     user: UserName
     user_model: ModelEndpoint
 

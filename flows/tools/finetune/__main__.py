@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dialogue.progress import any_terminal
 from flows.tools.finetune.checks import faults
 from flows.tools.finetune.lines import FrontierError, Line, lines
 from flows.tools.finetune.tokens import Tokens, count, counter
@@ -23,6 +24,7 @@ SHOWN = 20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0 if a service would take the file."""
+    any_terminal()
     options = _parser().parse_args(arguments)
     try:
         if options.command == "export":

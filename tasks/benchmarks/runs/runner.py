@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dialogue.play import play_all
-from dialogue.progress import Progress
+from dialogue.progress import Progress, play_all
 from dialogue.protocols import Policy
 from dialogue.seeds import stable_seed
 from tasks.benchmarks.scores.scored import Scored

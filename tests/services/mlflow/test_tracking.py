@@ -204,6 +204,21 @@ def test_a_dead_server_is_one_clear_error_in_seconds(monkeypatch: pytest.MonkeyP
     assert "secret" not in str(no.value)
 
 
+@pytest.mark.parametrize("address", ["http://me:secret@127.0.0.1:1", "gopher://secret/models"])
+@pytest.mark.usefixtures("mlflow_root")
+def test_a_wrong_registry_is_found_in_the_first_stage(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", address)
+    with (
+        pytest.raises(tracking.TrackingError, match=r"unset MLFLOW_REG|MLFLOW_REG.*unset") as no,
+        tracking.stage_run("fetch", CONFIGS),
+    ):
+        pass
+    assert "secret" not in str(no.value)
+    assert "\n" not in str(no.value)
+
+
 @pytest.mark.parametrize(("switch", "measured"), [(None, True), ("false", False)])
 @pytest.mark.usefixtures("mlflow_root")
 def test_system_metrics_are_on_unless_mlflows_variable_switches_them_off(

@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tasks.train.job import Arm, Holdout, TrainConfig, TrainError, train_arm
+from tasks.train.launch import require_own_processes
 from tests.helpers.tiny import TRL
 
 TOOLS = json.dumps(
@@ -97,3 +98,27 @@ def test_a_configuration_that_is_not_there(places):
     Path(one.accelerate).unlink()
     with pytest.raises(TrainError, match=r"train\.accelerate: there is no file"):
         train_arm(one, "arm", places / "r1", places / "datasets", work=places / "work")
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"OMPI_COMM_WORLD_SIZE": "4"}, "OMPI_COMM_WORLD_SIZE=4"),
+        ({"PMI_SIZE": "2", "MASTER_ADDR": "here"}, "PMI_SIZE=2"),
+        ({"MV2_COMM_WORLD_SIZE": "x"}, "MV2_COMM_WORLD_SIZE=x"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE=2"),
+        ({"LOCAL_RANK": "0"}, "LOCAL_RANK=0"),
+        ({"OMPI_COMM_WORLD_SIZE": "1", "WORLD_SIZE": "1", "LOCAL_RANK": "-1"}, ""),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1"}, ""),
+        ({"SLURM_NTASKS": "4", "SLURM_JOB_ID": "7"}, ""),
+    ],
+)
+def test_a_process_of_another_launcher_is_told_which_variable_to_unset(
+    environment: dict[str, str], name: str
+) -> None:
+    if not name:
+        require_own_processes(environment)
+        return
+    with pytest.raises(TrainError, match=f"{name}, .* unset {name.partition('=')[0]};") as caught:
+        require_own_processes(environment)
+    assert "params.yaml" not in str(caught.value)

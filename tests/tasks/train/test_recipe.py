@@ -30,11 +30,6 @@ def test_an_arm_may_not_have_the_name_of_a_policy() -> None:
             config(name)
 
 
-def test_a_share_is_one() -> None:
-    with pytest.raises(ValueError, match="0 to 1"):
-        Holdout(1.5, 1, 0.0)
-
-
 def shared(**arms: Arm) -> TrainConfig:
     return replace(
         config("sft"),

@@ -97,8 +97,3 @@ def test_a_corrupt_dialogue_is_named(raw: Path, tmp_path: Path) -> None:
     edit(raw / "data.json", lambda dialogues: next(iter(dialogues.values())).pop("log"))
     with pytest.raises(CorpusError, match=r"data.json: dialogue \w+(\.json)? is corrupt"):
         validate_corpus(CONFIG, raw, tmp_path / "docs")
-
-
-def test_no_rows_is_no_way_to_show_a_failure() -> None:
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        ValidateConfig(max_rows=0)

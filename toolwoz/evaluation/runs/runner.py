@@ -15,8 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from dialogue.play import play_all
-from dialogue.progress import Progress
+from dialogue.progress import Progress, play_all
 from dialogue.protocols import Message, Policy, Tool
 from dialogue.seeds import stable_seed
 from toolwoz.evaluation.runs.result import Key, Result
