@@ -36,15 +36,15 @@ class UnreadableError(ValueError):
         self.column = column + 1
 
 
-def load(text: str, yaml: YAML) -> Any:
-    """What a text says, as `yaml` makes it.
+def load(text: str, reader: YAML) -> Any:
+    """What a text says, as `reader` makes it.
 
     Raises:
         UnreadableError: it cannot be read.
     """
     try:
         _require_plain(text)
-        return yaml.load(text)
+        return reader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _no_yaml(error.problem or error.context, mark.line, mark.column) from None
