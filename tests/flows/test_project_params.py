@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,10 @@ def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
         ["paper-8b"],
         ["paper-8b", "qwen3"],
         ["paper-8b", "2x24gb"],
+        ["goal-user"],
+        ["smollm2", "goal-user"],
+        ["paper-8b", "goal-user"],
+        ["paper-8b", "qwen3", "2x24gb", "goal-user"],
     ],
     ids="+".join,
 )
@@ -74,6 +79,16 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
     path.write_text(Path("params.yaml").read_text())
     params.change([], configs, path)
     params.check(path)
+
+
+@pytest.mark.parametrize("below", [[], ["tiny"], ["methods"], ["smollm2"], ["paper-8b"]])
+def test_goal_user_changes_the_user_of_another_config_and_nothing_else(below: list[str]) -> None:
+    without, found = params.merged(below), params.merged([*below, "goal-user"])
+    assert without["dialogue"].user == "agenda"
+    user, endpoint = found["dialogue"].user, found["dialogue"].user_model
+    assert (user, bool(endpoint.url), bool(endpoint.model)) == ("goal", True, True)
+    restored = replace(found["dialogue"], user="agenda", user_model=without["dialogue"].user_model)
+    assert {**found, "dialogue": restored} == without
 
 
 def test_the_file_as_it_comes_is_the_default() -> None:
