@@ -10,6 +10,7 @@ import pytest
 
 from flows import params
 from flows.params.document import NOTE, read, write
+from tasks.train.trainers import arguments
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,32 @@ def test_goal_user_changes_the_user_of_another_config_and_nothing_else(below: li
     assert (user, bool(endpoint.url), bool(endpoint.model)) == ("goal", True, True)
     restored = replace(found["dialogue"], user="agenda", user_model=without["dialogue"].user_model)
     assert {**found, "dialogue": restored} == without
+
+
+@pytest.mark.parametrize("configs", [["smollm2"], ["paper-8b"], ["paper-8b", "2x24gb"]])
+def test_what_trains_for_long_saves_often_however_few_steps_there_are(configs: list[str]) -> None:
+    from transformers import TrainerState
+
+    sections = params.merged(configs)
+    bootstrap, train = sections["bootstrap"], sections["train"]
+    recipes = list(train.policies.values())
+    if bootstrap.demonstrated:
+        recipes.append(bootstrap.recipe(bootstrap.pretraining))
+    for recipe in recipes:
+        state = TrainerState()
+        # transformers refuses bf16 where no GPU is
+        on_cpu = replace(recipe, trl={**recipe.trl, "use_cpu": True})
+        state.compute_steps(arguments(on_cpu, Path("work"), 0, watched=False), 40)
+        assert 1 <= state.save_steps <= 10
+
+
+def test_each_search_of_the_papers_run_fills_the_engine() -> None:
+    """Twice as many branches as slots: at half of the branches or so it is the user's turn."""
+    sections = params.merged(["paper-8b"])
+    harvest, slots = sections["harvest"], sections["engine"].max_num_seqs
+    assert harvest.calls >= slots
+    for search in harvest.searches.values():
+        assert harvest.limits(search).dialogues * search.beam >= 2 * slots
 
 
 def test_the_file_as_it_comes_is_the_default() -> None:
