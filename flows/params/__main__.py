@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from flows.params import ParamsError, change, check
+from flows.tools import disk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "check":
-            check()
+            if line := disk.warning(check()):
+                print(line, file=sys.stderr)
             return 0
         names = [word for word in options.changes if "=" not in word]
         overrides = [word for word in options.changes if "=" in word]
