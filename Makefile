@@ -16,6 +16,7 @@ TESTS ?= tests
 PREFECT_PORT ?= 4200
 MLFLOW_PORT ?= 5000
 RUNS ?=
+MODEL ?=
 SWITCH ?= on
 
 BIN := $(VENV)/bin
@@ -27,10 +28,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # full is the default's size; multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(SIZE:full=default) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare plots screens datasets test check lint format ui serve schedule lock
+.PHONY: help setup repro compare plots screens datasets gpu-check test check lint format ui serve schedule lock
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 9
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 setup: $(READY) ## the environment in .venv; EXTRA=cpu|gpu, PY=python3.12
 
@@ -52,6 +53,9 @@ screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow,
 
 datasets: $(READY) ## the versions of the training sets; RUNS="COMMIT EXPERIMENT" compares two
 	@python -m flows.tools.datasets $(RUNS)
+
+gpu-check: $(READY) ## one card measured in ten minutes: reports/gpu_check.json; MODEL=folder or Hub id
+	@python -m bench.gpu_check $(if $(MODEL),--model $(MODEL))
 
 test: $(READY) ## every test, two files at a time; TESTS="-m 'not slow'" leaves the long ones out
 	python -m pytest -q -n 2 $(TESTS)

@@ -4,7 +4,8 @@
 
 The tokens of a dialogue are those of the report; how fast a GPU writes and reads them is an
 assumption that you give. So is the share of the prompt that the prefix cache holds, which a report
-does not have, as it differs from run to run: the harvest's log has it. Prints JSON.
+does not have, as it differs from run to run: the harvest's log has it. Where that is unknown, every
+prompt token counts, and the cost is an upper bound. Prints JSON.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ def cost(found: Mapping[str, float], options: argparse.Namespace) -> dict[str, A
     """Tokens, GPU-hours, price, and hours on each number of GPUs, of one search."""
     each = options.dialogues / found["trees"]
     written = each * found["completion_tokens"]
-    read = each * found["prompt_tokens"] * (1 - options.cached)
+    read = each * found["prompt_tokens"] * (1 - (options.cached or 0.0))
     hours = (written / options.writes + read / options.reads) / 3600
     return {
         "written_tokens_a_dialogue": round(written / options.dialogues),
+        "cached_share": options.cached,
         "read_tokens_a_dialogue": round(read / options.dialogues),
         "million_tokens_written": round(written / 1e6),
         "million_tokens_read": round(read / 1e6),
@@ -42,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--cached",
         type=float,
-        default=0.0,
-        help="share of the prompt tokens in the prefix cache, from the harvest's log",
+        help="share of the prompt tokens in the prefix cache, from the harvest's log; else unknown",
     )
     parser.add_argument("--price", type=float, default=0.0, help="price of one GPU-hour")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8, 64])

@@ -90,7 +90,7 @@ async def _dialogue(policy: Policy, prefix: str, turns: int, seed: int) -> tuple
             raise ValueError("the context is full: fewer --turns, or a longer max_model_len")
         messages.append({"role": "assistant", "content": completion.message["content"]})
         prompt += completion.prompt_tokens
-        cached += completion.cached_tokens
+        cached += completion.cached_tokens or 0
         generated += completion.completion_tokens
     return prompt, cached, generated
 

@@ -24,9 +24,9 @@ from transformers import AutoTokenizer
 
 from dialogue.protocols import Policy
 from flows.params import load_section
-from josh.harvesting.scheduler import Limits, harvest_all
+from josh.harvesting.scheduler import harvest_all
 from josh.tree.tree import Tree
-from services.engines import vllm_engine, vllm_settings
+from services.engines import EngineConfig, vllm_engine, vllm_settings
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
 from services.engines.metered import Metered
@@ -103,47 +103,46 @@ def measured(work: Callable[[], Sequence[Any]]) -> dict[str, float]:
     }
 
 
-def played(policy: Policy, config: HarvestConfig, options: argparse.Namespace) -> list[Tree]:
+def played(policy: Policy, config: HarvestConfig, data: Path) -> list[Tree]:
     """The trees of a harvest as the stage plays it."""
     dialogue = load_section("dialogue")
-    scenarios = {one.id: one for one in take(options.data, config.split, config.scenarios)}
+    scenarios = {one.id: one for one in take(data, config.split, config.scenarios)}
     search = config.searches["josh"]
-    world = dialogue.world(options.data)
+    world = dialogue.world(data)
 
     async def all_trees() -> list[Tree]:
         start = starter(scenarios, dialogue, world, AgendaUser, search.seed)
-        limits = Limits(config.dialogues, config.calls)
+        limits = config.limits(search)
         harvest = harvest_all(list(scenarios), start, policy, search, limits=limits)
         return [tree async for tree in harvest]
 
     return asyncio.run(all_trees())
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    config = replace(load_section("harvest"), scenarios=options.scenarios)
-    engine = load_section("engine").of(options.model, config.temperature)
+def measure(data: Path, config: HarvestConfig, engine: EngineConfig) -> dict[str, Any]:
+    """Both, of the search `josh` over the converted corpus in `data`."""
     os.environ.update({**vllm_engine.ENVIRONMENT, **vllm_settings.environment(engine)})
     noted: list[Noted] = []
 
     def start() -> Noted:
-        noted.append(Noted(vllm_engine.start(engine, Path(options.model))))
+        noted.append(Noted(vllm_engine.start(engine, Path(engine.model))))
         return noted[0]
 
     trees: list[Tree] = []
     with EngineLoop(start) as loop:
-        tokenizer = AutoTokenizer.from_pretrained(options.model, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(engine.model, trust_remote_code=False)
         policy = LocalPolicy(loop, tokenizer, engine)
         metered = Metered(policy)
-        played(policy, replace(config, scenarios=2), options)  # the first steps compile kernels
+        played(policy, replace(config, scenarios=2), data)  # the first steps compile kernels
         noted[0].forget()
-        harvest = measured(lambda: trees.extend(played(metered, config, options)) or trees)
+        harvest = measured(lambda: trees.extend(played(metered, config, data)) or trees)
     calls = [call for tree in trees for node in tree.nodes for call in node.calls]
     offline = noted[0].offline
     return {
-        "scenarios": options.scenarios,
+        "scenarios": config.scenarios,
         "calls": len(calls),
         "mean_prompt": round(sum(call.prompt_tokens for call in calls) / len(calls)),
-        "cached_share": round(metered.cached or 0.0, 3),
+        "cached_share": None if metered.cached is None else round(metered.cached, 3),
         "mean_batch": round(sum(noted[0].batches) / len(noted[0].batches), 1),
         "share_of_time_in_engine": round(noted[0].seconds_in_steps / harvest["seconds"], 3),
         "harvest": harvest,
@@ -158,7 +157,10 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of scenarios.jsonl and the world")
     parser.add_argument("--model", required=True, help="its folder")
     parser.add_argument("--scenarios", type=int, default=30)
-    print(json.dumps(measure(parser.parse_args()), indent=2))
+    options = parser.parse_args()
+    config = replace(load_section("harvest"), scenarios=options.scenarios)
+    engine = load_section("engine").of(options.model, config.temperature)
+    print(json.dumps(measure(options.data, config, engine), indent=2))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class Completion:
         message: The assistant message. Its tool calls keep their arguments as the raw JSON text
             the model wrote, well-formed or not: judging them is the environment's work.
         finish_reason: ``stop``, ``tool_calls`` or ``length``.
-        prompt_tokens, completion_tokens, cached_tokens: Token counts; 0 where unknown.
+        prompt_tokens, completion_tokens: Token counts; 0 where unknown.
+        cached_tokens: Number of prompt tokens that the prefix cache held; None where unknown.
         model: Name of the model, with its adapter, that wrote it.
         seconds: Wall time of the request.
         token_ids: The sampled tokens, where the engine gives them; else empty.
@@ -36,7 +37,7 @@ class Completion:
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cached_tokens: int = 0
+    cached_tokens: int | None = None
     model: str = ""
     seconds: float = 0.0
     token_ids: Sequence[int] = ()

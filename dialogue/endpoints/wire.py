@@ -71,7 +71,7 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
         finish_reason=_finish_reason(choice.get("finish_reason") or "stop"),
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
-        cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+        cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
         model=body.get("model") or "",
         token_ids=tuple(choice.get("token_ids") or ()),
         logprobs=tuple(token["logprob"] for token in logprobs),

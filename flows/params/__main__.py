@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dialogue.progress import any_terminal
 from flows.params import ParamsError, change, check
 from flows.params.place import require_dvc_repository
+from flows.tools import disk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "check":
-            check()
+            found = check()
             require_dvc_repository()
+            if line := disk.warning(found):
+                print(line, file=sys.stderr)
             return 0
         names = [word for word in options.changes if "=" not in word]
         overrides = [word for word in options.changes if "=" in word]

@@ -1,9 +1,10 @@
-"""Estimate of the GPU memory that training will take.
+"""Estimate of the GPU memory that training will take, and of the disk that a run will.
 
     python -m flows.tools.memory paper-8b --model configs/models/llama-3-8b --gib 80
     python -m flows.tools.memory paper-8b 2x24gb --model configs/models/llama-3-8b --gib 24
 
-Every arm of the configs is estimated for the longest dialogue that the engine reads.
+Every arm of the configs is estimated for the longest dialogue that the engine reads. A run that
+begins with nothing is said to take too much if less of this folder's disk is free.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import yaml
 
 from dialogue.progress import any_terminal
 from flows import params
+from flows.tools import disk
 from services import own_code
 from tasks.train.memory import Memory, estimate
 from tasks.train.recipe import Recipe, TrainConfig, TrainError
@@ -36,12 +38,14 @@ def main(options: Sequence[str] | None = None) -> int:
         sections = params.merged(chosen.configs)
         model = chosen.model or _model(sections["bootstrap"])
         needed = memory_of(sections["train"], model, sections["engine"].max_model_len)
+        space = disk.disk_of(sections, model)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     fits = {name: one.total + UNMEASURED <= chosen.gib for name, one in needed.items()}
     for name, one in needed.items():
         print(f"{name}: {one}" + ("" if fits[name] else f": too much for {chosen.gib:g} GiB"))
+    print(disk.too_much(space) or f"disk: a run from nothing takes about {space}")
     return 0 if all(fits.values()) else 1
 
 

@@ -112,6 +112,7 @@ def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
         "served_model_name": config.model,
         "host": "127.0.0.1",
         "port": port,
+        "enable_prompt_tokens_details": True,  # else the cached share is unknown
     }
     return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings), *config.server_args]
 

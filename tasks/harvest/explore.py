@@ -11,7 +11,7 @@ from dialogue.progress import Listener
 from dialogue.protocols import Message
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import Journal
-from josh.harvesting.scheduler import Limits, Start, harvest_all
+from josh.harvesting.scheduler import Start, harvest_all
 from josh.tree.store import tree_writer
 from josh.tree.tree import Tree
 from services.engines import open_engine
@@ -62,14 +62,15 @@ def explore(
                     starter(part, job.dialogue, world, users, search.seed),
                     metered,
                     search,
-                    limits=Limits(job.config.dialogues, job.config.calls),
+                    limits=job.config.limits(search),
                     journal=journal,
                     name=name,
                     listeners=listeners,
                 )
                 faults = asyncio.run(_write(trees, path))
-            if metered.cached is not None:
-                log.info("%s: %.0f %% of the prompt tokens were cached", name, 100 * metered.cached)
+            known = metered.cached
+            share = "an unknown share" if known is None else f"{known:.0%}"
+            log.info("%s: %s of the prompt tokens was cached", name, share)
             yield name, faults
 
 

@@ -12,6 +12,7 @@ from pydantic import Discriminator
 from dialogue.bounds import Amount, Count, Positive, Share
 from dialogue.seeds import stable_seed
 from josh.harvesting.journal import journal_key
+from josh.harvesting.scheduler import Limits
 from josh.search.config import SearchConfig
 from services.engines import EngineSettings
 from services.fingerprint import fingerprint
@@ -30,6 +31,8 @@ class HarvestConfig:
         scenarios: How many a round; each round has those after the ones of the round before.
         temperature: Temperature of sampling; siblings differ by it alone.
         dialogues: Dialogues in flight.
+        branches: Branches in flight that a search with a small beam is to reach: it has more
+            dialogues in flight than `dialogues` for it. 0 for `dialogues` of every search.
         calls: Model calls in flight.
         max_faults: Share of dialogues that an engine's failure may cut short; they give no labels.
             With more, the stage fails, and goes on from its journal when it is run again.
@@ -47,9 +50,14 @@ class HarvestConfig:
     max_faults: Share
     searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
     traces: Count = 5
+    branches: Count = 0
 
     def __post_init__(self) -> None:
         require_names("searches", self.searches)
+
+    def limits(self, search: SearchConfig) -> Limits:
+        """What one search may have under way."""
+        return Limits(max(self.dialogues, self.branches // search.beam), self.calls)
 
 
 def of_round(config: HarvestConfig, round: str) -> HarvestConfig:

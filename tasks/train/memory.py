@@ -61,22 +61,22 @@ def estimate(
         shards: Number of GPUs that share weights, gradients and optimizer (FSDP); 1 if each GPU
             holds all of them.
     """
-    parameters = _parameters(config, recipe)
+    count = parameters(config, recipe)
     dtype = _bytes(config, args)
     compact = QUARTER_BYTE if recipe.quantization.get("load_in_4bit") else 1.0
-    packed = parameters.linear * (compact if recipe.quantization else dtype)
-    weights = packed + parameters.other * dtype
+    packed = count.linear * (compact if recipe.quantization else dtype)
+    weights = packed + count.other * dtype
     # PEFT keeps a LoRA in float32, and TRL a LoRA over packed weights in bfloat16.
     own = dtype if not recipe.lora else 2.0 if recipe.quantization else 4.0
     moments = 2.0 if "8bit" in str(args.optim) else 2 * own
     needs_reference = recipe.method != "sft" and not recipe.lora
     held = needs_reference and not getattr(args, "precompute_ref_log_probs", False)
-    gathered = (weights / config.num_hidden_layers + parameters.head * dtype) if shards > 1 else 0.0
+    gathered = (weights / config.num_hidden_layers + count.head * dtype) if shards > 1 else 0.0
     return Memory(
         weights=weights / shards / GIB,
         reference=weights / shards / GIB if held else 0.0,
-        gradients=parameters.trained * own / shards / GIB,
-        optimizer=parameters.trained * moments / shards / GIB,
+        gradients=count.trained * own / shards / GIB,
+        optimizer=count.trained * moments / shards / GIB,
         activations=(_activations(config, recipe, args, longest) + gathered) / GIB,
     )
 
@@ -89,7 +89,7 @@ def _bytes(config: PretrainedConfig, args: Any) -> float:
     return BYTES[str(dtype).removeprefix("torch.")]
 
 
-class _Parameters(NamedTuple):
+class Parameters(NamedTuple):
     """Numbers of weights.
 
     Attributes:
@@ -105,7 +105,8 @@ class _Parameters(NamedTuple):
     trained: int
 
 
-def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
+def parameters(config: PretrainedConfig, recipe: Recipe) -> Parameters:
+    """Numbers of weights of a model, with the recipe's LoRA."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -123,7 +124,7 @@ def _parameters(config: PretrainedConfig, recipe: Recipe) -> _Parameters:
 
             model = get_peft_model(model, lora_config(recipe))
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return _Parameters(linear, total - linear, head.weight.numel(), trained)
+    return Parameters(linear, total - linear, head.weight.numel(), trained)
 
 
 def _activations(config: PretrainedConfig, recipe: Recipe, args: Any, longest: int) -> float:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from flows import params
 from flows.params.document import NOTE, merge, nested, read, write
+from tasks.train.trainers import arguments
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,10 @@ def test_what_the_gate_has_a_margin_for_must_be_run(tmp_path: Path) -> None:
         ["paper-8b"],
         ["paper-8b", "qwen3"],
         ["paper-8b", "2x24gb"],
+        ["goal-user"],
+        ["smollm2", "goal-user"],
+        ["paper-8b", "goal-user"],
+        ["paper-8b", "qwen3", "2x24gb", "goal-user"],
     ],
     ids="+".join,
 )
@@ -96,6 +102,42 @@ def test_every_config_of_the_project_is_valid(configs: list[str], tmp_path: Path
     path.write_text(Path("params.yaml").read_text())
     params.change([], configs, path)
     params.check(path)
+
+
+@pytest.mark.parametrize("below", [[], ["tiny"], ["methods"], ["smollm2"], ["paper-8b"]])
+def test_goal_user_changes_the_user_of_another_config_and_nothing_else(below: list[str]) -> None:
+    without, found = params.merged(below), params.merged([*below, "goal-user"])
+    assert without["dialogue"].user == "agenda"
+    user, endpoint = found["dialogue"].user, found["dialogue"].user_model
+    assert (user, bool(endpoint.url), bool(endpoint.model)) == ("goal", True, True)
+    restored = replace(found["dialogue"], user="agenda", user_model=without["dialogue"].user_model)
+    assert {**found, "dialogue": restored} == without
+
+
+@pytest.mark.parametrize("configs", [["smollm2"], ["paper-8b"], ["paper-8b", "2x24gb"]])
+def test_what_trains_for_long_saves_often_however_few_steps_there_are(configs: list[str]) -> None:
+    from transformers import TrainerState
+
+    sections = params.merged(configs)
+    bootstrap, train = sections["bootstrap"], sections["train"]
+    recipes = list(train.policies.values())
+    if bootstrap.demonstrated:
+        recipes.append(bootstrap.recipe(bootstrap.pretraining))
+    for recipe in recipes:
+        state = TrainerState()
+        # transformers refuses bf16 where no GPU is
+        on_cpu = replace(recipe, trl={**recipe.trl, "use_cpu": True})
+        state.compute_steps(arguments(on_cpu, Path("work"), 0, watched=False), 40)
+        assert 1 <= state.save_steps <= 10
+
+
+def test_each_search_of_the_papers_run_fills_the_engine() -> None:
+    """Twice as many branches as slots: at half of the branches or so it is the user's turn."""
+    sections = params.merged(["paper-8b"])
+    harvest, slots = sections["harvest"], sections["engine"].max_num_seqs
+    assert harvest.calls >= slots
+    for search in harvest.searches.values():
+        assert harvest.limits(search).dialogues * search.beam >= 2 * slots
 
 
 def test_the_file_as_it_comes_is_the_default() -> None:

@@ -35,12 +35,15 @@ def test_a_report_is_written_and_its_figures_logged_by_dotted_names(
     assert written == {"josh": {"reward": 0.5, "gain": None}}
 
 
-@pytest.mark.parametrize(("options", "read"), [([], 400), (["--cached", "0.75"], 100)])
+@pytest.mark.parametrize(
+    ("options", "share", "read"), [([], None, 400), (["--cached", "0.75"], 0.75, 100)]
+)
 def test_the_cost_of_a_harvest_is_computed_from_its_finished_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], read: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], share: float, read: int
 ) -> None:
     found = SearchSummary(2, 0, 1, 1, 0.5, 9, 9, prompt_tokens=800, completion_tokens=60)
     reports.write(tmp_path / "r1.json", {"josh": asdict(found)})
     cost.main([str(tmp_path / "r1.json"), "--price", "3", *options])
     josh = json.loads(capsys.readouterr().out)["josh"]
+    assert josh["cached_share"] == share
     assert (josh["written_tokens_a_dialogue"], josh["read_tokens_a_dialogue"]) == (30, read)

@@ -7,7 +7,7 @@ arXiv 2210.03629. :func:`render` and :func:`parse` are a pure pair around any ch
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
@@ -137,7 +137,7 @@ class ReactPolicy:
             message=message,
             prompt_tokens=sum(answer.prompt_tokens for answer in answers),
             completion_tokens=sum(answer.completion_tokens for answer in answers),
-            cached_tokens=sum(answer.cached_tokens for answer in answers),
+            cached_tokens=_sum(answer.cached_tokens for answer in answers),
             seconds=sum(answer.seconds for answer in answers),
         )
 
@@ -157,6 +157,12 @@ def _next_command(text: str, position: int) -> _Command | None:
     while start > position and text[start - 1] in _DECORATION:
         start -= 1
     return _Command(next(filter(None, found.groups())), start, found.end())
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """The sum of those that are known; None if none is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class _Parsed(NamedTuple):

@@ -129,6 +129,7 @@ def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):
         "--port=8123",
         f"--kv-cache-memory-bytes={2**29}",
         "--enable-prefix-caching",
+        "--enable-prompt-tokens-details",
         "--tensor-parallel-size=2",
         "--generation-config=vllm",
         "--no-trust-remote-code",

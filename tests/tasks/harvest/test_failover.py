@@ -124,9 +124,3 @@ def test_an_evaluation_with_too_many_unscored_dialogues_fails_and_goes_on(
     assert not [again for again in server.asked[asked:] if again in server.asked[:asked]]
     for split in ("val", "test"):
         assert [result.error for result in arms[split]["base"].results] == [None]
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_the_tolerated_share_is_a_share(share: float) -> None:
-    with pytest.raises(ValueError, match="max_faults"):
-        replace(EVALUATE, max_faults=share)

@@ -160,12 +160,6 @@ def test_a_margin_without_its_benchmark_is_an_error():
         decide(MARGIN, GAIN, {})
 
 
-@pytest.mark.parametrize("margin", [0.0, 1.0, -0.1])
-def test_a_margin_is_a_share(margin):
-    with pytest.raises(ValueError, match=r"margins\.bfcl"):
-        GateConfig("trained", "success", {"bfcl": margin})
-
-
 def bench(items):
     quiz = [Item(str(n), "all", ({"role": "user", "content": "?"},)) for n in range(items)]
     return Benchmark("quiz", quiz, SingleTurn(lambda _i, _m: Score(1.0), lambda _i: assistant("")))

@@ -1,0 +1,110 @@
+"""The disk space that a run takes, against what is free: a line before the run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import paths
+from tasks.train.memory import BYTES, GIB, parameters
+from tasks.train.recipe import TrainConfig
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+KNOB = "free some, or let DVC link in place of copying: dvc config cache.type hardlink,symlink"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """GiB on the disk at the end of a run, without the environment, trees and journals.
+
+    Attributes:
+        base: GiB of the base policy; later rounds start from links.
+        arms: GiB of the trained arms of all rounds: whole models, beside their LoRA if they have
+            one.
+        registry: GiB of the version in MLflow's registry; a LoRA brings its base along.
+        checkpoints: GiB of the largest checkpoint, which is there while its arm is trained.
+    """
+
+    base: float
+    arms: float
+    registry: float
+    checkpoints: float
+
+    @property
+    def total(self) -> float:
+        return sum(float(part) for part in asdict(self).values())
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {value:.0f}" for name, value in asdict(self).items())
+        return f"{self.total:.0f} GiB ({parts})"
+
+
+def warning(sections: Mapping[str, Any]) -> str:
+    """What is said before a run with a pretrained model that the disk has no room for; else "".
+
+    A model of the Hub is not looked up: it is known once bootstrap has fetched it.
+    """
+    bootstrap = sections.get("bootstrap")
+    if bootstrap is None or bootstrap.kind != "pretrained":
+        return ""
+    places = (Path(bootstrap.pretrained), paths.MODELS / "base")
+    found = [place for place in places if (place / "config.json").is_file()]
+    return too_much(disk_of(sections, str(found[0]))) if found else ""
+
+
+def disk_of(sections: Mapping[str, Any], model: str) -> Disk:
+    """The estimate for a folder with a ``config.json``, or a model of the Hub.
+
+    Raises:
+        OSError: the model does not exist.
+    """
+    from transformers import AutoConfig
+
+    name, _, revision = model.partition("@")
+    config = AutoConfig.from_pretrained(name, revision=revision or "main").get_text_config()
+    return _estimate(config, sections["train"], len(sections["rounds"]), _copies())
+
+
+def too_much(needed: Disk) -> str:
+    """A line that names the knob, if less is free here than is needed; else ""."""
+    free = shutil.disk_usage(".").free / GIB
+    if needed.total <= free:
+        return ""
+    return f"disk: a run from nothing takes about {needed}, and {free:.0f} are free: {KNOB}"
+
+
+def _estimate(config: PretrainedConfig, train: TrainConfig, rounds: int, copies: int) -> Disk:
+    """The space that a run takes.
+
+    Args:
+        config: Configuration of the base model.
+        train: The section ``train``.
+        rounds: Number of rounds.
+        copies: How often DVC keeps a file: 2, in its cache and in the workspace, or 1 as a link.
+    """
+    size = BYTES[str(config.dtype or "float32").removeprefix("torch.")]
+    counts = {name: parameters(config, recipe) for name, recipe in train.policies.items()}
+    base = size * next((one.linear + one.other for one in counts.values()), 0)
+    # A LoRA is saved in float32. A checkpoint has two moments beside each trained weight.
+    lora = {n: 4.0 * counts[n].trained if r.lora else 0.0 for n, r in train.policies.items()}
+    checkpoint = max((12.0 * one.trained for one in counts.values()), default=0.0)
+    registry = base * (2 if any(lora.values()) else 1) + max(lora.values(), default=0.0)
+    return Disk(
+        base=copies * base / GIB,
+        arms=copies * rounds * sum(base + adapter for adapter in lora.values()) / GIB,
+        registry=registry / GIB,
+        checkpoints=checkpoint / GIB,
+    )
+
+
+def _copies() -> int:
+    """How often DVC keeps a file; where it may copy, it is taken to."""
+    from dvc.config import Config
+
+    kinds = Config(".dvc").get("cache", {}).get("type") or ["copy"]
+    return 1 if "copy" not in kinds else 2
