@@ -46,7 +46,9 @@ def adapter(options: Namespace) -> dict[str, Any]:
     _random_lora(folder, lora)
     prompts = _prompts(options)
     base, answers = _asked(_engine(options), prompts, lora)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(options.device)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, trust_remote_code=False
+    ).to(options.device)
     to_base = _gap(model, prompts, answers)
     merged = PeftModel.from_pretrained(model, lora).merge_and_unload()
     to_merged = _gap(merged, prompts, answers)
@@ -80,7 +82,7 @@ def _random_lora(model: Path, out: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
+    base = AutoModelForCausalLM.from_pretrained(model, dtype="auto", trust_remote_code=False)
     config = LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False, **LORA)
     get_peft_model(base, config).save_pretrained(out)
 
@@ -89,7 +91,7 @@ def _prompts(options: Namespace) -> list[list[int]]:
     """Goals of scenarios, as a user's first message."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(options.folder / "model")
+    tokenizer = AutoTokenizer.from_pretrained(options.folder / "model", trust_remote_code=False)
     return [
         tokenizer.apply_chat_template(
             [{"role": "user", "content": " ".join(one.instructions)}],

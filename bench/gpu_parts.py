@@ -69,7 +69,7 @@ def model(options: Namespace) -> Figures:
         _make(TINY if options.small else LARGE, data, out)
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(out).get_text_config()
+    config = AutoConfig.from_pretrained(out, trust_remote_code=False).get_text_config()
     weights = sum(path.stat().st_size for path in out.glob("*.safetensors"))
     return {
         "layers": config.num_hidden_layers,
@@ -121,7 +121,7 @@ def training(options: Namespace) -> Figures:
         Recipe("sft", "demonstrations", _trl(options, steps), LORA),
         Dataset.from_list(rows),
         str(start),
-        AutoTokenizer.from_pretrained(start),
+        AutoTokenizer.from_pretrained(start, trust_remote_code=False),
         options.folder / "trained",
         work=options.folder / "work",
         seed=0,

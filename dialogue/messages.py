@@ -53,9 +53,11 @@ def checked(completion: Completion) -> Completion:
         value = getattr(completion, name)
         _require(isinstance(value, str), name, value)
         value.encode()
-    for name in ("prompt_tokens", "completion_tokens", "cached_tokens"):
-        value = getattr(completion, name, 0)
+    for name in ("prompt_tokens", "completion_tokens"):
+        value = getattr(completion, name)
         _require(_is_count(value), name, value)
+    cached = getattr(completion, "cached_tokens", None)
+    _require(cached is None or _is_count(cached), "cached_tokens", cached)
     for value in completion.token_ids:
         _require(_is_count(value), "token_ids", value)
     for value in completion.logprobs:

@@ -66,7 +66,9 @@ def disk_of(sections: Mapping[str, Any], model: str) -> Disk:
     from transformers import AutoConfig
 
     name, _, revision = model.partition("@")
-    config = AutoConfig.from_pretrained(name, revision=revision or "main").get_text_config()
+    config = AutoConfig.from_pretrained(
+        name, revision=revision or "main", trust_remote_code=False
+    ).get_text_config()
     return _estimate(config, sections["train"], len(sections["rounds"]), _copies())
 
 

@@ -188,6 +188,7 @@ MAY_BE_ZERO = {
     "evaluate.temperature",
     "evaluate.traces",
     "fetch.synthetic.seed",
+    "harvest.branches",
     "harvest.max_faults",
     "harvest.searches.josh.patience",
     "harvest.searches.josh.seed",

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from flows import params
-from flows.params.__main__ import main
 from flows.tools import disk
 
 LLAMA = Path("configs/models/llama-3-8b").resolve()
@@ -46,15 +45,13 @@ def test_models_are_counted_twice_by_a_dvc_that_copies_and_once_by_one_that_link
 
 @pytest.mark.usefixtures("workspace")
 def test_a_run_is_warned_of_before_it_starts(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     params.change([f"bootstrap.pretrained={LLAMA}"], ["default", "paper-8b"])
     free(500, monkeypatch)
-    assert main(["check"]) == 0
-    assert capsys.readouterr().err == ""
+    assert not disk.warning(params.check())
     free(80, monkeypatch)
-    assert main(["check"]) == 0
-    [line] = capsys.readouterr().err.splitlines()
+    [line] = disk.warning(params.check()).splitlines()
     assert "and 80 are free" in line
     assert "dvc config cache.type" in line
 
