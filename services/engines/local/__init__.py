@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dialogue.errors import Fault
@@ -11,6 +12,7 @@ from dialogue.protocols import Completion, Message, Tool
 from dialogue.strict_json import loads
 from dialogue.tool_text import parse
 from services.engines.config import EngineConfig
+from services.engines.local.tokens import tokens_of
 from services.engines.loop import EngineLoop, Sample
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class LocalPolicy:
     ) -> None:
         self._loop = loop
         self._tokenizer = tokenizer
+        self._tokens = tokens_of(tokenizer)
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
 
@@ -59,15 +62,18 @@ class LocalPolicy:
         )
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
-        rendered: list[int] = self._tokenizer.apply_chat_template(
+        # All of the template is rendered: a message's text may depend on later messages.
+        rendered: Any = self._tokenizer.apply_chat_template(
             [with_decoded_arguments(message) for message in messages],
             tools=list(tools) or None,
             add_generation_prompt=True,
             return_dict=False,
+            tokenize=self._tokens is None,
             # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
         )
-        return rendered
+        ids: list[int] = self._tokens(rendered) if self._tokens else rendered
+        return ids
 
     def _text(self, sample: Sample) -> str:
         # No stop strings are ever set, so "stop" means that the last token ended the message. The
@@ -90,10 +96,17 @@ def with_decoded_arguments(message: Message) -> Message:
 
 def _decoded(call: dict[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    try:
-        arguments = loads(function["arguments"])
-    except ValueError:
-        return call
-    if not isinstance(arguments, dict):
+    arguments = _object(function["arguments"])
+    if arguments is None:
         return call
     return {**call, "function": {**function, "arguments": arguments}}
+
+
+# A dialogue's calls are rendered at each of its turns; templates cannot change what they are given.
+@lru_cache(4096)
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
