@@ -115,6 +115,7 @@ def _asked(
 
     llm = LLM(
         **vllm_settings.arguments(config, Path(config.model)),
+        trust_remote_code=False,
         skip_tokenizer_init=True,
         enable_lora=True,
         max_lora_rank=LORA["r"],

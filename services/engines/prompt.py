@@ -6,7 +6,7 @@ A model is trained on the text that it reads and writes in dialogues, whatever i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from dialogue.strict_json import loads
@@ -48,10 +48,16 @@ def show_alike(tokenizer: PreTrainedTokenizerBase) -> None:
 
 def _decoded(call: Mapping[str, Any]) -> Mapping[str, Any]:
     function = call["function"]
+    arguments = function["arguments"]
+    decoded = _object(arguments) if isinstance(arguments, str) else None
+    return call if decoded is None else {**call, "function": {**function, "arguments": decoded}}
+
+
+# A dialogue's calls are rendered at each of its turns; templates cannot change what they are given.
+@lru_cache(4096)
+def _object(text: str) -> Mapping[str, Any] | None:
     try:
-        arguments = loads(function["arguments"])
-    except (TypeError, ValueError):  # an object already, or malformed
-        return call
-    if not isinstance(arguments, dict):
-        return call
-    return {**call, "function": {**function, "arguments": arguments}}
+        value = loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -10,6 +10,7 @@ from dialogue.errors import Fault
 from dialogue.protocols import Completion, Message, Tool
 from dialogue.tool_text import parse
 from services.engines.config import EngineConfig
+from services.engines.local.tokens import tokens_of
 from services.engines.loop import EngineLoop, Sample
 from services.engines.prompt import rendered
 
@@ -25,6 +26,7 @@ class LocalPolicy:
     ) -> None:
         self._loop = loop
         self._tokenizer = tokenizer
+        self._tokens = tokens_of(tokenizer)
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
 
@@ -59,15 +61,18 @@ class LocalPolicy:
         )
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
-        ids: list[int] = rendered(
+        # All of the template is rendered: a message's text may depend on later messages.
+        shown = rendered(
             self._tokenizer,
             messages,
             tools,
             add_generation_prompt=True,
             return_dict=False,
+            tokenize=self._tokens is None,
             # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
         )
+        ids: list[int] = self._tokens(shown) if self._tokens else shown
         return ids
 
     def _text(self, sample: Sample) -> str:
