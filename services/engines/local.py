@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dialogue.errors import Fault
 from dialogue.protocols import Completion, Message, Tool
-from dialogue.strict_json import loads
-from dialogue.tool_text import parse
 from services.engines.config import EngineConfig
+from services.engines.formats import open_format
+from services.engines.formats.history import for_template
 from services.engines.loop import EngineLoop, Sample
 
 if TYPE_CHECKING:
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 
 class LocalPolicy:
-    """Renders the chat template, samples, and reads tool calls from the text."""
+    """Renders the chat template, samples, and reads calls and thought from the text.
+
+    Raises:
+        EngineError: see :func:`services.engines.formats.open_format`.
+    """
 
     def __init__(
         self, loop: EngineLoop, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
     ) -> None:
         self._loop = loop
         self._tokenizer = tokenizer
+        self._format = open_format(config, tokenizer)
+        self._template_kwargs = config.chat_template_kwargs
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
 
@@ -44,7 +50,7 @@ class LocalPolicy:
         sample = await self._loop.sample(prompt, seed)
         if sample.finish_reason not in ("stop", "length"):
             raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
-        message = parse(self._text(sample))
+        message = self._format.read(self._text(sample), sample.token_ids, tools)
         called = sample.finish_reason == "stop" and "tool_calls" in message
         return Completion(
             message=message,
@@ -60,12 +66,13 @@ class LocalPolicy:
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
         rendered: list[int] = self._tokenizer.apply_chat_template(
-            [with_decoded_arguments(message) for message in messages],
+            [for_template(message) for message in messages],
             tools=list(tools) or None,
             add_generation_prompt=True,
             return_dict=False,
             # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
+            **self._template_kwargs,
         )
         return rendered
 
@@ -76,24 +83,3 @@ class LocalPolicy:
         ids = sample.token_ids[:-1] if ended else sample.token_ids
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
         return text
-
-
-def with_decoded_arguments(message: Message) -> Message:
-    """The message as chat templates expect it: arguments as objects, not as JSON text.
-
-    Arguments that are no JSON object stay text.
-    """
-    if not (calls := message.get("tool_calls")):
-        return message
-    return {**message, "tool_calls": [_decoded(call) for call in calls]}
-
-
-def _decoded(call: dict[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    try:
-        arguments = loads(function["arguments"])
-    except ValueError:
-        return call
-    if not isinstance(arguments, dict):
-        return call
-    return {**call, "function": {**function, "arguments": arguments}}
