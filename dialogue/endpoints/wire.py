@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from dialogue.protocols import Completion, Message, Tool
 from dialogue.strict_json import dumps, loads
 from dialogue.tool_text import FunctionCall, assistant
 
-Reader = Callable[[str, Sequence[int], Sequence[Tool]], Message]
-"""What makes a message of a model's text, its token ids (may be none) and the request's tools."""
+
+class Reader(Protocol):
+    """Makes a message of a model's text, its token ids (may be none) and the request's tools."""
+
+    def __call__(self, text: str, token_ids: Sequence[int], tools: Sequence[Tool]) -> Message: ...
+
 
 _FINISHED = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
@@ -70,7 +75,7 @@ def completion(
     usage = body.get("usage") or {}
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
     token_ids = tuple(choice.get("token_ids") or ())
-    reader = text_tools and (lambda text: text_tools(text, token_ids, tools))
+    reader = partial(text_tools, token_ids=token_ids, tools=tools) if text_tools else None
     return Completion(
         message=_message(choice["message"], reader),
         finish_reason=_finish_reason(choice.get("finish_reason") or "stop"),

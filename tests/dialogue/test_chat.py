@@ -88,7 +88,7 @@ def test_native_tool_calls_get_ids_by_position() -> None:
 def test_text_tools_are_parsed_here() -> None:
     text = '<tool_call>\n{"name": "search_hotel", "arguments": {"area": "north"}}\n</tool_call>'
     with serving(Reply(said(text)), Reply(said(text))) as server:
-        parsed, raw = ask(server, text_tools=lambda text, _ids, _tools: parse(text)), ask(server)
+        parsed, raw = ask(server, text_tools=lambda text, **_: parse(text)), ask(server)
     assert parsed is not None
     assert raw is not None
     assert calls_of(parsed.message) == [("search_hotel", '{"area": "north"}')]

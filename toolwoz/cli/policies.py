@@ -87,7 +87,7 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
         yield NamedPolicy(ReactPolicy(client) if args.agent == "react" else client, configuration)
 
 
-def _read(text: str, _token_ids: Sequence[int], _tools: Sequence[Tool]) -> Message:
+def _read(text: str, token_ids: Sequence[int], tools: Sequence[Tool]) -> Message:  # noqa: ARG001
     return parse(text)
 
 
