@@ -109,16 +109,13 @@ def _asked(
     # The models in float32 want memory beside it.
     config = replace(config, kv_cache_gb=config.kv_cache_gb or 2.0)
     os.environ.update({**ENVIRONMENT, **vllm_settings.environment(config)})
-    from vllm import LLM, SamplingParams
+    from vllm import LLM, EngineArgs, SamplingParams
     from vllm.inputs import TokensPrompt
     from vllm.lora.request import LoRARequest
 
-    llm = LLM(
-        **vllm_settings.arguments(config, Path(config.model)),
-        trust_remote_code=False,
-        skip_tokenizer_init=True,
-        enable_lora=True,
-        max_lora_rank=LORA["r"],
+    settings = vllm_settings.arguments(config, Path(config.model))
+    llm = LLM.from_engine_args(
+        EngineArgs(**settings, skip_tokenizer_init=True, enable_lora=True, max_lora_rank=LORA["r"])
     )
     sampling = SamplingParams(
         temperature=0.0, max_tokens=config.max_tokens, logprobs=0, detokenize=False

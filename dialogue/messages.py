@@ -12,8 +12,8 @@ from dialogue.protocols import Completion, Message
 
 _MOST = 2**53
 """Above every count and token id, and exact in every format that may hold them."""
-_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_END_OF_THOUGHT = "</think>"
+THINK, END_OF_THINK = "<think>", "</think>"
+_THOUGHT = re.compile(rf"{THINK}(.*?)(?:{END_OF_THINK}|\Z)", re.DOTALL)
 
 
 class ToolCall(NamedTuple):
@@ -84,14 +84,33 @@ def _is_number(value: object) -> bool:
     return isfinite(value) and abs(value) < _MOST
 
 
-def spoken(text: str) -> str:
-    """What a model says aloud: its text without ``<think>`` blocks, be they closed or cut off.
+class Parted(NamedTuple):
+    """A text's thought, "" if it has none, and the rest of it."""
 
-    A chat template may have opened the first one, in the prompt. A text without thought is as it
-    was.
+    thought: str
+    rest: str
+
+
+def part_thought(text: str, *, opened: bool = False) -> Parted:
+    """Take the ``<think>`` blocks, closed or cut off, out of a text; one without is as it was.
+
+    Args:
+        text: What the model wrote.
+        opened: Whether the prompt ends inside a block. A text with a lone end of a block was so,
+            too.
     """
-    aloud = _THOUGHT.sub("", text).rpartition(_END_OF_THOUGHT)[2]
-    return text if aloud == text else aloud.strip()
+    blocks: list[str] = _THOUGHT.findall(text)
+    unclosed, end, rest = _THOUGHT.sub("", text).rpartition(END_OF_THINK)
+    if opened and not (end or blocks):
+        unclosed, rest = text, ""
+    thought = "\n".join(filter(None, map(str.strip, [*unclosed.split(END_OF_THINK), *blocks])))
+    changed = opened or end or blocks
+    return Parted(thought, rest.strip() if changed else text)
+
+
+def spoken(text: str) -> str:
+    """What a model says aloud: its text without its thought."""
+    return part_thought(text).rest
 
 
 def is_silent(message: Message) -> bool:

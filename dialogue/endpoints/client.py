@@ -64,7 +64,7 @@ class ChatClient:
         max_tokens: Most tokens of one message.
         timeout: Seconds that one answer may take, to its last byte; 10 for a connection.
         retry: How long to wait when the servers are busy or away.
-        text_tools: The server has no tool parser: the model's text is parsed here instead.
+        text_tools: Reads the model's text where the server has no tool parser; None: it has one.
         logprobs: Ask for the log-probabilities of the sampled tokens.
         extra: Further fields of the request, such as ``top_p`` or vLLM's ``return_token_ids``.
 
@@ -82,7 +82,7 @@ class ChatClient:
         max_tokens: int = 512,
         timeout: float = 120.0,
         retry: Retry = PATIENT,
-        text_tools: bool = False,
+        text_tools: wire.Reader | None = None,
         logprobs: bool = False,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
@@ -136,7 +136,7 @@ class ChatClient:
                 self._settings["max_completion_tokens"] = payload.pop("max_tokens")
                 self._settings.pop("max_tokens", None)
                 response = await self._send(url, {**payload, **self._settings})
-            return self._read(response, began)
+            return self._read(response, tools, began)
 
         return await self._retry.outlast(lambda: self._servers.ask(dialogue, attempt))
 
@@ -164,7 +164,7 @@ class ChatClient:
         after = retry_after(response.headers.get("retry-after", ""))
         return _Response(url, response.status_code, response.reason_phrase, after, bytes(body))
 
-    def _read(self, response: _Response, began: float) -> Completion | None:
+    def _read(self, response: _Response, tools: Sequence[Tool], began: float) -> Completion | None:
         """The answer that a response holds."""
         status = response.status
         if full_context.is_full(status, _error_text(response)):
@@ -175,7 +175,7 @@ class ChatClient:
             advice = _ADVICE.get(status, "see the server's log")
             raise EndpointError(f"{self._describe(response)} ({advice})")
         try:
-            completion = wire.completion(json.loads(response.body), text_tools=self._text_tools)
+            completion = wire.completion(json.loads(response.body), tools, self._text_tools)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise EndpointGarbled(
                 f"no chat completion ({error!r:.200}): {self._describe(response)}"

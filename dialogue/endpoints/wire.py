@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
-from dialogue.messages import checked, spoken
-from dialogue.protocols import Completion, Message
-from dialogue.strict_json import dumps, loads
-from dialogue.tool_text import FunctionCall, assistant, parse
+from dialogue.messages import checked, part_thought
+from dialogue.protocols import Completion, Message, Tool
+from dialogue.strict_json import dumps, loads, utf8
+from dialogue.tool_text import FunctionCall, assistant
+
+
+class Reader(Protocol):
+    """Makes a message of a model's text, its token ids (may be none) and the request's tools."""
+
+    def __call__(self, text: str, token_ids: Sequence[int], tools: Sequence[Tool]) -> Message: ...
+
 
 _FINISHED = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
@@ -50,12 +58,15 @@ def sendable(messages: Sequence[Message]) -> list[Message]:
     return sent
 
 
-def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
+def completion(
+    body: Mapping[str, Any], tools: Sequence[Tool] = (), text_tools: Reader | None = None
+) -> Completion:
     """The message in the body of an answer, and its bookkeeping.
 
     Args:
         body: What the server answered.
-        text_tools: Tool calls that stand in the text are read from it.
+        tools: Tools of the request.
+        text_tools: Reads the message from the text; None: the server has done so.
 
     Raises:
         LookupError, TypeError, AttributeError, ValueError: it is no chat completion, one that an
@@ -66,14 +77,16 @@ def completion(body: Mapping[str, Any], *, text_tools: bool) -> Completion:
     choice = body["choices"][0]
     usage = body.get("usage") or {}
     logprobs = (choice.get("logprobs") or {}).get("content") or ()
+    token_ids = tuple(choice.get("token_ids") or ())
+    reader = partial(text_tools, token_ids=token_ids, tools=tools) if text_tools else None
     answer = Completion(
-        message=_message(choice["message"], text_tools),
+        message=_message(choice["message"], reader),
         finish_reason=_finish_reason(choice.get("finish_reason") or "stop"),
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
         model=body.get("model") or "",
-        token_ids=tuple(choice.get("token_ids") or ()),
+        token_ids=token_ids,
         logprobs=tuple(token["logprob"] for token in logprobs),
     )
     return checked(answer)
@@ -94,13 +107,19 @@ def _finish_reason(said: str) -> str:
     return reason
 
 
-def _message(received: Mapping[str, Any], text_tools: bool) -> Message:
+def _message(received: Mapping[str, Any], reader: Callable[[str], Message] | None) -> Message:
     content = _spoken_parts(received.get("content"))
     functions = [call["function"] for call in received.get("tool_calls") or ()]
-    if text_tools and not functions:
-        return parse(content)
+    if reader and not functions:
+        return reader(content)
     # Servers invent an id a call; ours are by position, so that equal answers are equal.
-    return assistant(spoken(content), [_call(function) for function in functions])
+    thought, aloud = part_thought(content)
+    message = assistant(aloud, [_call(function) for function in functions])
+    # vLLM's newer name is the second.
+    apart = received.get("reasoning_content") or received.get("reasoning") or thought
+    if apart and isinstance(apart, str):
+        message["reasoning_content"] = utf8(apart)
+    return message
 
 
 def _spoken_parts(content: object) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Lt
 
@@ -42,6 +43,18 @@ class EngineSettings:
             that already runs.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: Whether calls are read from the model's text, as the endpoint has no parser.
+        tool_parser: Parser that reads calls from the model's text. ``hermes``: JSON in
+            ``<tool_call>`` tags. ``json``: these, and messages that are wholly calls in JSON, bare,
+            fenced or in ``<tools>``. Any other: vLLM's of this name, which needs vLLM here.
+            ``auto``: the one that reads what the chat template writes.
+        reasoning_parser: Parser that takes the model's thought out of its text. ``none``: thought
+            stays in the text. ``auto``: ``<think>`` blocks, or vLLM's for a template that marks
+            thought otherwise. Any other: vLLM's of this name.
+        chat_template_kwargs: Further arguments of the chat template, as ``{enable_thinking:
+            false}``.
+        tokenizer: Folder of the tokenizer of a model at an endpoint with `text_tools`, for
+            ``auto`` and for vLLM's parsers; "" leaves ``auto`` with ``hermes``. Other backends
+            take the model's own.
         timeout: Seconds to wait for an answer of an endpoint, to its last byte.
         port: Port of the server on loopback; 0 for any free port.
         start_timeout: Seconds to wait for a server to start.
@@ -60,6 +73,10 @@ class EngineSettings:
     urls: tuple[str, ...] = ()
     api_key_env: str = ""
     text_tools: bool = False
+    tool_parser: str = "auto"
+    reasoning_parser: str = "auto"
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: str = ""
     timeout: Duration = 120.0
     port: Annotated[Count, Lt(2**16)] = 0
     start_timeout: Duration = 600.0

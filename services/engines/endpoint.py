@@ -21,6 +21,7 @@ from dialogue.errors import EndpointBusy, EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
 from services import endpoint_model as remote
 from services.engines.config import EngineConfig
+from services.engines.formats import Format, open_format
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,11 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
             "engine.backend is endpoint, but engine.urls is empty: give the addresses of running "
             "servers, as http://127.0.0.1:8000/v1, or set engine.backend to server"
         )
+    if not config.text_tools and (config.tool_parser, config.reasoning_parser) != ("auto", "auto"):
+        raise EngineError(
+            "engine.tool_parser and engine.reasoning_parser read text, but the endpoint is asked "
+            "for messages: set engine.text_tools to true, or both to auto"
+        )
     config = replace(config, model=remote.name_of(Path(config.model)) or config.model)
     key = api_key(config.api_key_env)
     with log.open("a") as file:
@@ -100,7 +106,13 @@ def open_model(settings: ModelEndpoint, setting: str) -> Iterator[Policy]:
 def connected(
     config: EngineConfig, urls: Sequence[str], key: str = "", extra: Mapping[str, Any] | None = None
 ) -> Iterator[Policy]:
-    """A policy of these servers."""
+    """A policy of these servers.
+
+    Raises:
+        EngineError: see :func:`services.engines.formats.open_format`.
+    """
+    kwargs = dict(config.chat_template_kwargs)
+    more = {"chat_template_kwargs": kwargs} if kwargs else {}
     with _event_loop() as loop:
         client = ChatClient(
             urls,
@@ -109,14 +121,22 @@ def connected(
             temperature=config.temperature,
             max_tokens=config.max_tokens,
             timeout=config.timeout,
-            text_tools=config.text_tools,
-            extra={"top_p": config.top_p, **(extra or {})},
+            text_tools=_format(config).read if config.text_tools else None,
+            extra={"top_p": config.top_p, **more, **(extra or {})},
         )
         try:
             yield EndpointPolicy(loop, client)
         finally:
             closing = client.__aexit__(None, None, None)
             asyncio.run_coroutine_threadsafe(closing, loop).result()
+
+
+def _format(config: EngineConfig) -> Format:
+    if not config.tokenizer:
+        return open_format(config, None)
+    from transformers import AutoTokenizer
+
+    return open_format(config, AutoTokenizer.from_pretrained(config.tokenizer))
 
 
 def check(url: str, model: str, key: str = "") -> str:

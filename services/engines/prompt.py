@@ -5,6 +5,7 @@ A model is trained on the text that it reads and writes in dialogues, whatever i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,21 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+_NUMBER = re.compile(r"call_(\d+)")
+
+
 def shown(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message as chat templates expect it: arguments as objects, and no key without a value.
 
     Arguments that are no JSON object stay text. A table fills missing keys with None, and a
-    template may ask whether there is a key.
+    template may ask whether there is a key. Mistral's templates refuse ids of less than nine
+    characters.
     """
     given = {name: value for name, value in message.items() if value is not None}
     if calls := given.get("tool_calls"):
         given["tool_calls"] = [_decoded(call) for call in calls]
+    if identity := given.get("tool_call_id"):
+        given["tool_call_id"] = _identity(identity)
     return given
 
 
@@ -47,10 +54,16 @@ def show_alike(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _decoded(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    call = {**call, "id": _identity(call["id"])} if call.get("id") else call
     function = call["function"]
     arguments = function["arguments"]
     decoded = _object(arguments) if isinstance(arguments, str) else None
     return call if decoded is None else {**call, "function": {**function, "arguments": decoded}}
+
+
+def _identity(identity: str) -> str:
+    found = _NUMBER.fullmatch(identity)
+    return f"call{int(found[1]):05}" if found else identity
 
 
 # A dialogue's calls are rendered at each of its turns; templates cannot change what they are given.

@@ -73,9 +73,16 @@ class WatchedPolicy:
 
 
 def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
-    """A policy on a server that this process started."""
-    # The server has no tool parser: calls are read from the text, as for the other engines.
-    return connected(replace(config, text_tools=True), [url], extra=VLLM_FIELDS)
+    """A policy on a server that this process started.
+
+    Raises:
+        EngineError: see :func:`services.engines.formats.open_format`.
+    """
+    # The server has no parsers, which lose malformed calls: texts are read here, as those of the
+    # engines in this process.
+    folder = config.model if Path(config.model).is_dir() else ""
+    config = replace(config, text_tools=True, tokenizer=config.tokenizer or folder)
+    return connected(config, [url], extra=VLLM_FIELDS)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from dialogue.endpoints.retries import Retry
 from dialogue.endpoints.wire import sendable
 from dialogue.errors import EndpointError
 from dialogue.protocols import Completion, Message
-from dialogue.tool_text import FunctionCall, assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of, parse
 from tests.helpers.chat_server import Server, said, serving
 from tests.helpers.http_server import Reply
 
@@ -88,12 +88,22 @@ def test_native_tool_calls_get_ids_by_position() -> None:
 def test_text_tools_are_parsed_here() -> None:
     text = '<tool_call>\n{"name": "search_hotel", "arguments": {"area": "north"}}\n</tool_call>'
     with serving(Reply(said(text)), Reply(said(text))) as server:
-        parsed, raw = ask(server, text_tools=True), ask(server)
+        parsed, raw = ask(server, text_tools=lambda text, **_: parse(text)), ask(server)
     assert parsed is not None
     assert raw is not None
     assert calls_of(parsed.message) == [("search_hotel", '{"area": "north"}')]
     assert raw.message["content"] == text
     assert server.requests[0]["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_thought_that_the_server_set_apart_is_kept_apart(field: str) -> None:
+    body = said("which area?")
+    body["choices"][0]["message"][field] = "hm"
+    with serving(Reply(body)) as server:
+        completion = ask(server)
+    assert completion is not None
+    assert completion.message == {**assistant("which area?"), "reasoning_content": "hm"}
 
 
 def test_log_probabilities_and_token_ids() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dialogue.endpoints.client import ChatClient
 from dialogue.endpoints.settings import clean_key
-from dialogue.protocols import Policy
+from dialogue.protocols import Message, Policy, Tool
+from dialogue.tool_text import parse
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.noisy import Noisy
 from toolwoz.agents.oracle import Oracle
@@ -74,7 +75,7 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
         api_key=read_key(args.api_key_file),
         temperature=args.temperature,
         max_tokens=args.max_tokens,
-        text_tools=args.agent == "hermes",
+        text_tools=_read if args.agent == "hermes" else None,
     )
     configuration = {
         "policy": args.model,
@@ -84,6 +85,10 @@ async def open_policy(args: argparse.Namespace, world: World) -> AsyncIterator[N
     }
     async with client:
         yield NamedPolicy(ReactPolicy(client) if args.agent == "react" else client, configuration)
+
+
+def _read(text: str, token_ids: Sequence[int], tools: Sequence[Tool]) -> Message:  # noqa: ARG001
+    return parse(text)
 
 
 def read_key(path: Path | None) -> str:

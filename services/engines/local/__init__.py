@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dialogue.errors import Fault
 from dialogue.protocols import Completion, Message, Tool
-from dialogue.tool_text import parse
 from services.engines.config import EngineConfig
+from services.engines.formats import open_format
 from services.engines.local.tokens import tokens_of
 from services.engines.loop import EngineLoop, Sample
 from services.engines.prompt import rendered
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class LocalPolicy:
-    """Renders the chat template, samples, and reads tool calls from the text."""
+    """Renders the chat template, samples, and reads calls and thought from the text.
+
+    Raises:
+        EngineError: see :func:`services.engines.formats.open_format`.
+    """
 
     def __init__(
         self, loop: EngineLoop, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
@@ -27,6 +31,8 @@ class LocalPolicy:
         self._loop = loop
         self._tokenizer = tokenizer
         self._tokens = tokens_of(tokenizer)
+        self._format = open_format(config, tokenizer)
+        self._template_kwargs = config.chat_template_kwargs
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
 
@@ -46,7 +52,7 @@ class LocalPolicy:
         sample = await self._loop.sample(prompt, seed)
         if sample.finish_reason not in ("stop", "length"):
             raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
-        message = parse(self._text(sample))
+        message = self._format.read(self._text(sample), sample.token_ids, tools)
         called = sample.finish_reason == "stop" and "tool_calls" in message
         return Completion(
             message=message,
@@ -71,6 +77,7 @@ class LocalPolicy:
             tokenize=self._tokens is None,
             # The policy returns None for a prompt that is too long; a warning would only repeat it.
             tokenizer_kwargs={"verbose": False},
+            **self._template_kwargs,
         )
         ids: list[int] = self._tokens(shown) if self._tokens else shown
         return ids

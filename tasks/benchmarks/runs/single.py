@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from services.engines import EngineConfig
 from tasks.benchmarks.runs.runner import choose, run
@@ -13,6 +14,8 @@ from tasks.benchmarks.scores.scored_file import read_configuration
 from tasks.benchmarks.shape import Benchmark
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
+_FORMAT = ("tool_parser", "reasoning_parser", "chat_template_kwargs", "tokenizer")
+"""Settings that a run's configuration names where they differ from the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> M
                 concurrency=plan.concurrency,
                 seed=plan.seed,
                 out=out,
-                configuration={field: getattr(config, field) for field in _SAMPLING},
+                configuration=_configuration(config),
             )
         )
     metrics = summarise(benchmark, results)
@@ -66,3 +69,9 @@ def play(benchmark: Benchmark, plan: Plan, engine: EngineConfig, out: Path) -> M
     if not metrics.items:
         raise ValueError(f"nothing could be scored: {results[0].error}")
     return metrics
+
+
+def _configuration(config: EngineConfig) -> dict[str, Any]:
+    plain = EngineConfig(config.backend)
+    formats = [name for name in _FORMAT if getattr(config, name) != getattr(plain, name)]
+    return {name: getattr(config, name) for name in (*_SAMPLING, *formats)}

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dialogue.errors import EngineError
+from dialogue.tool_text import calls_of
 from services.engines import EngineConfig, open_engine
 from tests.helpers.model_server import model_server
 
@@ -49,6 +50,43 @@ def test_settings_reach_the_server(tmp_path):
     ):
         asyncio.run(policy([user("a")], [], seed=5))
     assert {**settings, "seed": 5}.items() <= asked[0].items()
+
+
+CALL = '{"name": "search_hotel", "arguments": {"area": "north"}}'
+
+
+def test_texts_are_read_by_the_parser_that_is_named(tmp_path, tiny_model):
+    settings = {"text_tools": True, "tool_parser": "json", "tokenizer": str(tiny_model)}
+    with (
+        model_server() as (url, asked),
+        open_engine(config(url, **settings), log=tmp_path / "log") as policy,
+    ):
+        answers = [
+            asyncio.run(policy([user(text)], [], seed=1))
+            for text in (CALL, f"<think>{CALL}</think>the north?")
+        ]
+    assert calls_of(answers[0].message) == [("search_hotel", '{"area": "north"}')]
+    assert answers[1].message == {
+        "role": "assistant",
+        "content": "the north?",
+        "reasoning_content": CALL,
+    }
+    assert "chat_template_kwargs" not in asked[0]
+
+
+def test_arguments_of_the_chat_template_reach_the_server(tmp_path):
+    kwargs = {"enable_thinking": False}
+    with (
+        model_server() as (url, asked),
+        open_engine(config(url, chat_template_kwargs=kwargs), log=tmp_path / "log") as policy,
+    ):
+        asyncio.run(policy([user("a")], [], seed=5))
+    assert asked[0]["chat_template_kwargs"] == kwargs
+
+
+def test_a_parser_for_messages_that_are_no_text_is_refused(tmp_path):
+    said = fails(config("http://127.0.0.1:9/v1", tool_parser="json"), tmp_path)
+    assert "set engine.text_tools to true" in said
 
 
 def test_the_key_comes_from_the_environment_and_stays_out_of_the_log(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Mapping, Sequence
 
@@ -48,11 +49,15 @@ def tokenizer(tiny_model):
 
 @pytest.fixture
 def ask(tokenizer):
-    def ask(text, messages, *, finish_reason="stop"):
+    def ask(text, messages, *, finish_reason="stop", template=None, **settings):
         engine = Says(tokenizer(text, add_special_tokens=False).input_ids, finish_reason)
-        config = EngineConfig("vllm", model="folder/tiny", max_tokens=16, max_model_len=128)
+        config = EngineConfig(
+            "vllm", model="folder/tiny", max_tokens=16, max_model_len=128, **settings
+        )
+        spoken = copy.copy(tokenizer)
+        spoken.chat_template = template or tokenizer.chat_template
         with EngineLoop(lambda: engine) as loop:
-            policy = LocalPolicy(loop, tokenizer, config)
+            policy = LocalPolicy(loop, spoken, config)
             completion = asyncio.run(policy(messages, [], seed=0))
         return completion, engine.prompts
 
@@ -115,6 +120,32 @@ def test_templates_see_arguments_as_objects_unless_they_are_none(text, seen):
     assert call["function"]["arguments"] == seen
     assert message == _with_arguments(text)
     assert shown(shown({**message, "tool_call_id": None})) == shown(message)
+
+
+def test_ids_are_long_enough_for_mistral():
+    call = shown(_with_arguments("{}"))["tool_calls"][0]
+    result = shown({"role": "tool", "tool_call_id": "call_0", "content": "[]"})
+    assert call["id"] == result["tool_call_id"] == "call00000"
+    assert shown({"role": "tool", "tool_call_id": "x"})["tool_call_id"] == "x"
+
+
+def test_thought_is_neither_said_nor_done(ask):
+    call = '<tool_call>{"name": "search_hotel", "arguments": {}}</tool_call>'
+    completion, _ = ask(f"<think>{call}?</think>the north, or seven?<|end|>", [USER])
+    assert completion.message == {
+        "role": "assistant",
+        "content": "the north, or seven?",
+        "reasoning_content": f"{call}?",
+    }
+    assert completion.finish_reason == "stop"
+
+
+def test_further_arguments_reach_the_chat_template(ask):
+    template = "{{ mood }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    _, [prompt] = ask("x<|end|>", [USER], template=template, chat_template_kwargs={"mood": "cheap"})
+    _, [plain] = ask("x<|end|>", [USER], template=template)
+    assert len(prompt) > len(plain)
+    assert prompt[-len(plain) :] == plain
 
 
 def test_the_prompt_repeats_the_text_the_model_wrote(ask, tokenizer):
