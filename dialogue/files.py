@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from typing import IO
 
 _BLOCK = 1 << 20
 MAX_UNPACKED = 2 << 30
@@ -53,14 +52,14 @@ def sync(folder: Path) -> None:
         _sync(path)
 
 
-def read_bounded(stream: IO[bytes]) -> bytes:
-    """All that a stream unpacks to; a few kilobytes may unpack to more than the memory holds.
+def read_bounded(read: Callable[[int], bytes]) -> bytes:
+    """All that `read` gives: a few kilobytes may unpack to more than the memory holds.
 
     Raises:
         ValueError: it is more than :data:`MAX_UNPACKED`; only a block more than that was read.
     """
     parts, size = [], 0
-    while part := stream.read(_BLOCK):
+    while part := read(_BLOCK):
         size += len(part)
         if size > MAX_UNPACKED:
             raise ValueError(f"a file in it unpacks to more than {MAX_UNPACKED:,} bytes")
@@ -68,8 +67,8 @@ def read_bounded(stream: IO[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def tar_files(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file of a tar archive; the stream is its unpacked content.
+def tar_files(read: Callable[[int], bytes]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of a tar archive; `read` is of its unpacked content.
 
     Raises:
         ValueError: the archive is larger than :data:`MAX_UNPACKED`, has more members than
@@ -79,7 +78,7 @@ def tar_files(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     """
     # Unpacked in one go: this bounds the headers too, and tarfile reads a compressed archive in
     # blocks of 10 kB, three times slower.
-    with tarfile.open(fileobj=io.BytesIO(read_bounded(stream)), mode="r:") as archive:
+    with tarfile.open(fileobj=io.BytesIO(read_bounded(read)), mode="r:") as archive:
         for number, member in enumerate(archive, 1):
             require_few(number)
             if member.isdir():

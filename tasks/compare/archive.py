@@ -41,7 +41,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     try:
         with gzip.open(archive) as stream:
-            for name, content in tar_files(stream):
+            for name, content in tar_files(stream.read):
                 place = folder / name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)

@@ -136,17 +136,17 @@ def _zip_members(archive: Path) -> Iterator[CorpusFile]:
 
 def _zip_read(archive: Path, name: str) -> bytes:
     with zipfile.ZipFile(archive) as opened, opened.open(name) as stream:
-        return read_bounded(stream)
+        return read_bounded(stream.read)
 
 
 def _gzip_read(archive: Path) -> bytes:
     with gzip.open(archive) as stream:
-        return read_bounded(stream)
+        return read_bounded(stream.read)
 
 
 def _only_member(archive: Path) -> bytes:
     with bz2.open(archive) as stream:
-        for _, content in tar_files(stream):
+        for _, content in tar_files(stream.read):
             return content
     raise tarfile.TarError("it holds no file")
 
