@@ -11,8 +11,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Any, Send], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Any, Send], Awaitable[None]]
 """An application of ASGI: scope, receive, send."""
 
 
@@ -24,7 +25,7 @@ class OwnPages:
         self._origins = origins
         self._hosts = {origin.partition("://")[2] for origin in origins}
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
         """Answer as the application, or with 403; a refused websocket is never opened."""
         asked = {name.decode(): value.decode("latin-1") for name, value in scope.get("headers", ())}
         if scope["type"] == "lifespan" or self._is_own(scope, asked):
