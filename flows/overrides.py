@@ -13,14 +13,29 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Source = Literal["synthetic", "multiwoz21", "multiwoz22", "multiwoz24"]
-ELSEWHERE = re.compile(r"\b(api_key_env|urls?)\b|\\|\$\{")
-"""Keys that say where a model is asked, and which variable's content it is sent; an escape that
-could spell one; and an interpolation, which DVC resolves, of variables of the environment too."""
+SENDS = ("api_key_env", "urls?", "report_to", "push_to_hub", r"hub_\w+", r"trackio_\w+")
+"""Keys that say where models are asked and what is sent, with which secret."""
+PLACES = (
+    *("source", "pretrained", "recording", "accelerate", r"\w+_dir", "resume_from_checkpoint"),
+    *("chat_template_path", "base_model_name_or_path"),
+)
+"""Keys whose values are files and folders, of any place of the machine, or models of the Hub."""
+RUNS = (
+    *("server_args", "deepspeed", "fsdp_config", "accelerator_config", "model_init_kwargs"),
+    *("auto_mapping", "megatron_core", "megatron_config"),
+)
+"""Keys whose values name code, or files that do: options of vLLM, accelerate, and modules."""
+REFUSED = re.compile(rf"\b({'|'.join((*SENDS, *PLACES, *RUNS))})\b|\\|\$\{{")
+"""Those keys, wherever they stand; an escape that could spell one; and an interpolation, which DVC
+resolves, of variables of the environment too."""
 
 
 def _stays_here(assignment: str) -> str:
-    if ELSEWHERE.search(assignment):
-        raise ValueError(f"{assignment}: only params.yaml says where and how models are asked")
+    if found := REFUSED.search(assignment):
+        raise ValueError(
+            f"{assignment}: {found[0]} is not for this form: only params.yaml says what is read "
+            "from elsewhere, is sent elsewhere, or runs code"
+        )
     return assignment
 
 

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tasks.register.packing import REQUIRED
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +30,9 @@ UNIMPORTED = {"accelerate": "the command of a training", "sqlalchemy": "a bound 
 """Declared for another reason than an import."""
 DEVELOPMENT = {"pillow", "websockets"}
 """Packages of the extra dev that flows.tools.screens takes the pictures of the docs with."""
+WITHOUT_HASHES = {"cpu": {"torch"}, "gpu": set(), "smollm2": set()}
+"""Lock -> packages that it gives no hashes of. The CPU build of torch is no file of the public
+registry: it is one of a local folder, for one Python, or of PyTorch's own index."""
 
 
 def imported(packages: tuple[str, ...]) -> set[str]:
@@ -67,3 +72,22 @@ def test_the_extra_pipeline_declares_nothing_that_is_not_used() -> None:
 
 def test_a_registered_model_requires_what_the_pipeline_declares() -> None:
     assert set(REQUIRED) <= declared(EXTRAS["pipeline"])
+
+
+@pytest.mark.parametrize("lock", WITHOUT_HASHES)
+def test_every_package_of_a_lock_has_one_version_and_its_hashes(lock: str) -> None:
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text().replace(" \\\n", " ")
+    lines = [line.split() for line in text.splitlines()]
+    found = {words[0].partition("==")[0] for words in lines}
+    assert all(re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!]+", words[0]) for words in lines)
+    assert len(found) == len(lines) >= len(EXTRAS.get(lock, ()))
+    bare = {words[0].partition("==")[0] for words in lines if not words[1:]}
+    assert bare == WITHOUT_HASHES[lock]
+    hashes = [word for words in lines for word in words[1:] if word.startswith("--hash")]
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes)
+
+
+def test_a_setup_verifies_the_hashes() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--verify-hashes --requirements requirements/$(EXTRA).lock" in makefile
+    assert "--generate-hashes" in makefile

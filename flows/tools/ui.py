@@ -132,9 +132,9 @@ def prefect_settings(port: int) -> dict[str, str]:
 
 
 def mlflow_command(port: int) -> list[str]:
-    """Arguments of `python -m` for the server of MLflow, which refuses other hosts and origins."""
+    """Arguments of `python -m` for the server of MLflow, which answers its own pages alone."""
     store = ["--backend-store-uri", tracking_uri(), "--workers", "1"]
-    own = ["--allowed-hosts", ",".join(_hosts(port))]  # by default any address of a local network
+    own = ["--app-name", "own-pages", "--allowed-hosts", ",".join(_hosts(port))]
     return ["mlflow", "server", "--host", HOST, "--port", str(port), *store, *own]
 
 

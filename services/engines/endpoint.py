@@ -136,7 +136,8 @@ def _format(config: EngineConfig) -> Format:
         return open_format(config, None)
     from transformers import AutoTokenizer
 
-    return open_format(config, AutoTokenizer.from_pretrained(config.tokenizer))
+    tokenizer = AutoTokenizer.from_pretrained(config.tokenizer, trust_remote_code=False)
+    return open_format(config, tokenizer)
 
 
 def check(url: str, model: str, key: str = "") -> str:

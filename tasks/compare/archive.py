@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dialogue.files import tar_files
 from tasks.benchmarks.scores.scored_file import RUN, SCORED
 from toolwoz.evaluation.runs.results_file import NAME
 from toolwoz.world.scenario import SCENARIOS
@@ -33,17 +36,14 @@ def unpack(archive: Path, folder: Path) -> None:
     """Extract the results into a folder.
 
     Raises:
-        ValueError: the file is no such archive, or has entries outside the folder.
+        ValueError: the file is no such archive, has members that are no plain files of the folder,
+            or unpacks to too much (:func:`dialogue.files.tar_files`).
     """
-    # `extractall(filter="data")` needs Python 3.11.4
     try:
-        with tarfile.open(archive, "r:gz") as file:
-            for member in file:
-                place = folder / member.name
-                content = file.extractfile(member) if member.isfile() else None
-                if content is None or not place.resolve().is_relative_to(folder.resolve()):
-                    raise ValueError(f"{archive} holds no results: {member.name} is in it")
+        with gzip.open(archive) as stream:
+            for name, content in tar_files(stream.read):
+                place = folder / name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(content.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
+                place.write_bytes(content)
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise ValueError(f"{archive} holds no results: {error}") from error

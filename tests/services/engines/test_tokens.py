@@ -24,8 +24,8 @@ from tokenizers import (
 from transformers import MistralCommonBackend, PreTrainedTokenizerFast
 
 from dialogue.protocols import Message
-from services.engines.local import with_decoded_arguments
 from services.engines.local.tokens import Remembered, overlap, pieces, safe_cuts, tokens_of
+from services.engines.prompt import shown
 from tasks.bootstrap import embedded
 from tests.helpers.tiny import TINY
 
@@ -132,7 +132,7 @@ def prompts(template: str) -> list[str]:
         tokenizer_object=Tokenizer(models.BPE()), bos_token="<s>", eos_token="</s>"
     )
     dialogues = [
-        [with_decoded_arguments(message) for message in dialogue(seed, rounds)]
+        [shown(message) for message in dialogue(seed, rounds)]
         for seed in range(4)
         for rounds in range(4)
     ]

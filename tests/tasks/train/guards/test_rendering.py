@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import AutoTokenizer
 from trl import chat_template_utils
 
+from services.engines import local
 from services.engines.config import EngineConfig
 from services.engines.local import LocalPolicy
 from services.engines.loop import Sample
@@ -65,8 +66,16 @@ ANSWERS = {
 }
 
 
+class Silent:
+    """A format that reads nothing, as not each of these templates writes what can be read."""
+
+    def read(self, _text, _token_ids, _tools):
+        return {"role": "assistant", "content": ""}
+
+
 @pytest.fixture(params=TEMPLATES)
-def tokenizer(request, tiny_model):
+def tokenizer(request, tiny_model, monkeypatch):
+    monkeypatch.setattr(local, "open_format", lambda *_: Silent())
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     assert (TEMPLATES[request.param] == EMBEDDED) == (request.param == "embedded")
     tokenizer.chat_template = TEMPLATES[request.param]
