@@ -121,3 +121,12 @@ def test_the_alarm_benchmark_scores_its_golden_answers_one_and_empty_ones_zero(
     for policy, score in ((right, 1.0), (mute, 0.0)):
         results = asyncio.run(run(benchmark, benchmark.items, policy, concurrency=2))
         assert [(one.score, one.error) for one in results] == [(score, None)] * 3
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    named = re.findall(r"\| `([a-z_/]+\.py)::(test_\w+)` \|$", page, re.MULTILINE)
+    rows = [row for row in page.splitlines() if row.startswith("| ") and "promised |" not in row]
+    assert len(named) == len(rows) > 30
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), (file, test)
