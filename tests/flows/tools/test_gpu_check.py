@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import gpu_check
+from bench.gpu_check import __main__ as gpu_check
 
 SMALL = ["--device", "cpu", "--small", "--patience", "10"]
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run every part; the status is 1 if one failed."""
     options = _parser().parse_args(arguments)
     if options.part:
-        from bench.gpu_parts import PARTS
+        from bench.gpu_check.parts import PARTS
 
         found = PARTS[options.part](options)
         (options.folder / f"{options.part}.json").write_text(json.dumps(found))

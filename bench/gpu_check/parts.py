@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bench.gpu_engine import GIB, LORA, adapter, harvest
+from bench.gpu_check.engine import GIB, LORA, adapter, harvest
 from flows.params import load_section
 from tasks.bootstrap.embedded import EmbeddedConfig, build_tokenizer
 from tasks.bootstrap.job import demonstrations
