@@ -17,6 +17,7 @@ from toolwoz.world.scenario import Goal
 from toolwoz.world.values import (
     BOOKING_FLAGS,
     FLAG_SLOTS,
+    MULTIWOZ_EMPTY,
     NUMBER_SLOTS,
     TIME_SLOTS,
     as_text,
@@ -78,12 +79,12 @@ def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
         booked = dialogue.booked.get(domain)
         if part.get("book") and booked:
             key = ENTITY_KEY[domain]
+            named = booked.get(key, "") not in MULTIWOZ_EMPTY
             yield Goal(
                 id=f"book_{domain}",
                 tool=f"book_{domain}",
                 arguments=_slots(domain, part, "book"),
-                # Three dialogues of 2.1 end in a booking without an entity.
-                entity={key: booked[key]} if key in booked else {},
+                entity={key: booked[key]} if named else {},
                 first_try=_slots(domain, part, "fail_book"),
             )
 
