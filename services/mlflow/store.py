@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from dialogue.endpoints.proxies import is_proxied
+from dialogue.endpoints.proxies import bypass_loopback, is_proxied
 from dialogue.files import replacing
 from services.mlflow import provenance
 
@@ -33,6 +33,7 @@ def tracking_uri() -> str:
         TrackingError: the file cannot be made, or no server answers at the address or at that of
             the registry, which the last stage asks.
     """
+    bypass_loopback()
     for variable in ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
         _require_server(variable, os.environ.get(variable, ""))
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
