@@ -20,7 +20,10 @@ TRAINS = [
     {"trainID": "TR2", "leaveAt": "19:30", "arriveBy": "20:00", **DAY},
     {"trainID": "TR4", "leaveAt": "17:30", "arriveBy": "18:05", **DAY},
 ]
-HOTELS = [{"name": name, "area": "north"} for name in ("acorn house", "bridge inn", "the o'hara")]
+HOTELS = [
+    {"name": name, "area": "north", "postcode": "cb13jx"}
+    for name in ("acorn house", "bridge inn", "the o'hara")
+]
 STAY = {"stay": "2", "day": "monday", "people": "3"}
 ROWS = {"train": TRAINS, "hotel": HOTELS, "restaurant": [{"name": "x"}], "attraction": HOTELS}
 
@@ -130,9 +133,9 @@ BARE = {"reference": "CD34"}
         ([NAMED, BARE], {"name": "bridge inn"}, {"name": "bridge inn"}),
         ([BARE], {"name": "bridge inn"}, {"name": "bridge inn"}),
         ([BARE, NAMED], {"name": "bridge inn"}, {"name": "acorn house"}),
-        ([NAMED, BARE], {"name": "not mentioned"}, {}),
-        ([NAMED, BARE], {"name": ""}, {}),
-        ([NAMED, BARE], {}, {}),
+        ([NAMED, BARE], {"name": "not mentioned"}, {"name": "cb13jx"}),
+        ([NAMED, BARE], {"name": ""}, {"name": "cb13jx"}),
+        ([NAMED, BARE], {}, {"name": "cb13jx"}),
         ([], {"name": "bridge inn"}, None),
     ],
 )

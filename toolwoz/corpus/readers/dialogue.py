@@ -67,7 +67,7 @@ def last_booked(state: Any) -> dict[str, Mapping[str, str]]:
     Raises:
         TypeError: a part of the state has another shape; the message names it.
     """
-    booked = {}
+    booked: dict[str, Mapping[str, str]] = {}
     for domain, key in ENTITY_KEY.items():
         part = _part(state, "metadata", domain)
         bookings = _part(part, f"metadata.{domain}", "book").get("booked")
