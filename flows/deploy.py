@@ -22,6 +22,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 
+from dialogue.endpoints.proxies import bypass_loopback, require_usable
 from dialogue.progress import any_terminal
 from flows import pipeline
 from flows.server import one_at_a_time, runtime
@@ -124,7 +125,9 @@ def main() -> int:
     if not runtime.listens(api):
         print(f"no Prefect server at {api}: start one with `make ui`", file=sys.stderr)
         return 1
+    bypass_loopback()
     try:
+        require_usable()
         if switch:
             print("\n".join(switch_schedules(switch == "on")))
             return 0

@@ -23,6 +23,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import WithJsonSchema
 
+from dialogue.endpoints.proxies import bypass_loopback, require_usable
 from dialogue.progress import any_terminal
 from flows import params
 from flows.overrides import Overrides, RoundOverrides
@@ -184,7 +185,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.pipeline")
     parser.add_argument("targets", nargs="*", help="stages to bring up to date; all if none")
     targets = parser.parse_args().targets
+    bypass_loopback()
     try:
+        require_usable()
         outcomes = pipeline(tuple(targets))
     except (StageFailedError, ValueError) as error:
         print(error, file=sys.stderr)

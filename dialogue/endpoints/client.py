@@ -36,6 +36,8 @@ _OTHER_LIMIT = re.compile(
     re.IGNORECASE,
 )
 """How OpenAI's reasoning models and their like refuse ``max_tokens``."""
+_NO_PARSER = re.compile(r"tool[-_ ]call[-_ ]parser", re.IGNORECASE)
+"""How vLLM and LMDeploy without a parser of tool calls refuse tools; each names its option."""
 _TOLD = 20_000
 """Bytes of a refusal that are read: expressions look for its reason there."""
 _LARGEST = 64 * 2**20
@@ -93,6 +95,9 @@ class ChatClient:
         addresses = [urls] if isinstance(urls, str) else list(urls)
         self._servers = Balancer(addresses)
         self._text_tools = text_tools
+        # Servers without a parser of tool calls differ: shown "none", some leave the tools out of
+        # the prompt (SGLang, TensorRT-LLM); the others refuse anything else (vLLM).
+        self._tool_choice = "auto"
         self._settings = {
             "model": model,
             "temperature": temperature,
@@ -132,10 +137,12 @@ class ChatClient:
             began = time.perf_counter()
             payload = self._payload(messages, tools, seed)
             response = await self._send(url, payload)
-            if "max_tokens" in payload and _wants_other_limit(response):
-                self._settings["max_completion_tokens"] = payload.pop("max_tokens")
-                self._settings.pop("max_tokens", None)
-                response = await self._send(url, {**payload, **self._settings})
+            while response.status == 400:
+                self._learn(_text(response))
+                refused, payload = payload, self._payload(messages, tools, seed)
+                if payload == refused:
+                    break
+                response = await self._send(url, payload)
             return self._read(response, tools, began)
 
         return await self._retry.outlast(lambda: self._servers.ask(dialogue, attempt))
@@ -189,9 +196,15 @@ class ChatClient:
         payload = {**self._settings, "messages": wire.sendable(messages), "seed": seed}
         if tools:
             payload["tools"] = list(tools)
-            # "none" makes a server render the tools into the prompt, and leave the answer alone.
-            payload["tool_choice"] = "none" if self._text_tools else "auto"
+            payload["tool_choice"] = self._tool_choice
         return payload
+
+    def _learn(self, refusal: str) -> None:
+        """Take on the form of request that a refusal asks for, if it is one that we know."""
+        if _OTHER_LIMIT.search(refusal) and "max_tokens" in self._settings:
+            self._settings["max_completion_tokens"] = self._settings.pop("max_tokens")
+        if self._text_tools and _NO_PARSER.search(refusal):
+            self._tool_choice = "none"
 
     def _describe(self, response: _Response) -> str:
         text = f"{response.reason}: {_text(response)}"
@@ -228,12 +241,6 @@ def opening(messages: Sequence[Message]) -> str:
     """What the messages of one dialogue, forks included, have in common: up to the first user's."""
     first = next((i for i, one in enumerate(messages) if one["role"] == "user"), len(messages))
     return json.dumps([one.get("content") for one in messages[: first + 1]])
-
-
-def _wants_other_limit(response: _Response) -> bool:
-    """Whether the server refuses ``max_tokens`` since it knows ``max_completion_tokens`` only."""
-    text = _text(response)
-    return response.status == 400 and bool(_OTHER_LIMIT.search(text))
 
 
 def _error_text(response: _Response) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(url: str) -> bool:
@@ -31,6 +34,29 @@ def is_proxied(url: str) -> bool:
         and bool(proxies.get(address.scheme) or proxies.get("all"))
         and not proxy_bypass(address.hostname or "")
     )
+
+
+def bypass_loopback() -> None:
+    """Name this machine in NO_PROXY, for clients of other packages, here and in children.
+
+    httpx and requests read the lower-case name first, and then ignore the other.
+    """
+    if not getproxies().keys() - {"no"}:
+        return
+    named = [part.strip() for part in getproxies().get("no", "").split(",") if part.strip()]
+    if "*" not in named:
+        names = ",".join(dict.fromkeys((*named, *_HERE)))
+        os.environ.update(no_proxy=names, NO_PROXY=names)
+
+
+def require_usable() -> None:
+    """Refuse proxies that httpx cannot use: its clients fail then, whatever they are to ask.
+
+    Raises:
+        ValueError: see :func:`usable`.
+    """
+    with usable():
+        httpx.Client().close()
 
 
 def answers(url: str) -> bool:

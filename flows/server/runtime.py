@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
-from dialogue.endpoints.proxies import answers
+from dialogue.endpoints.proxies import answers, bypass_loopback
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,7 @@ def is_tracked() -> bool:
             return False
         os.environ["PREFECT_API_URL"] = api
     if mode != "off":
+        bypass_loopback()
         _send_our_logs()
     return mode != "off"
 

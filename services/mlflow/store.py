@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from dialogue.endpoints.proxies import is_proxied
+from dialogue.endpoints.proxies import bypass_loopback, is_proxied
 from dialogue.files import replacing
 from services.mlflow import provenance
 
@@ -32,6 +32,7 @@ def tracking_uri() -> str:
     Raises:
         TrackingError: the file cannot be made, or no server answers at the address.
     """
+    bypass_loopback()
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         _require_server("MLFLOW_TRACKING_URI", uri)
         return uri

@@ -18,7 +18,7 @@ from dialogue.errors import EndpointError
 from dialogue.protocols import Completion, Message
 from dialogue.tool_text import FunctionCall, assistant, calls_of, parse
 from tests.helpers.chat_server import Server, said, serving
-from tests.helpers.http_server import Reply
+from tests.helpers.http_server import Reply, Request, answering
 
 USER: Message = {"role": "user", "content": "A hotel, please."}
 TOOL = {"type": "function", "function": {"name": "search_hotel", "parameters": {}}}
@@ -93,7 +93,42 @@ def test_text_tools_are_parsed_here() -> None:
     assert raw is not None
     assert calls_of(parsed.message) == [("search_hotel", '{"area": "north"}')]
     assert raw.message["content"] == text
-    assert server.requests[0]["tool_choice"] == "none"
+
+
+NO_PARSER = (
+    '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    "Please launch the api_server with --tool-call-parser if you want to use tool.",
+)
+
+
+@pytest.mark.parametrize("refusal", ["", *NO_PARSER])
+def test_a_server_without_a_parser_shows_the_tools(refusal: str) -> None:
+    """Whether it leaves them out at "none", as some, or refuses all else, as others."""
+
+    def shown(request: Request) -> Reply:
+        if "tools" in request.body and refusal and request.body["tool_choice"] != "none":
+            return Reply({"error": {"message": refusal}}, 400)
+        has_tools = "tools" in request.body and (refusal or request.body["tool_choice"] != "none")
+        return Reply(said("shown" if has_tools else "not shown"))
+
+    async def together(url: str) -> list[str]:
+        async with ChatClient(url, "m", text_tools=True, retry=ONCE) as client:
+            asked = (client([USER], tools, seed=1) for tools in ([TOOL], [TOOL], []))
+            answers = [*await asyncio.gather(*asked), await client([USER], [TOOL], seed=2)]
+            return [one.message["content"] if one else "" for one in answers]
+
+    with answering(shown) as address:
+        found = asyncio.run(together(f"{address}/v1"))
+    assert found == ["shown", "shown", "not shown", "shown"]
+
+
+def test_a_server_that_should_have_a_parser_is_refused() -> None:
+    with (
+        serving(Reply(NO_PARSER[0], 400)) as server,
+        pytest.raises(EndpointError, match="requires"),
+    ):
+        ask(server)
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])

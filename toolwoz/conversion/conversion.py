@@ -81,7 +81,8 @@ def to_scenario(dialogue: Dialogue, world: World) -> Scenario | Dropped:
 
 def _scenario(dialogue: Dialogue, world: World) -> Scenario:
     goal: Mapping[str, Any] = dialogue.goal
-    goals = parity_goals(dialogue) if world.mode == "parity" else v2_goals(dialogue, world.database)
+    read = parity_goals if world.mode == "parity" else v2_goals
+    goals = read(dialogue, world.database)
     return Scenario(
         id=dialogue.id,
         split=dialogue.split,

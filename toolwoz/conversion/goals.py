@@ -13,10 +13,12 @@ from typing import Any, Final
 from toolwoz.corpus.readers.dialogue import Dialogue
 from toolwoz.world.database import Database
 from toolwoz.world.domains import DOMAINS, ENTITY_KEY
+from toolwoz.world.index import positions
 from toolwoz.world.scenario import Goal
 from toolwoz.world.values import (
     BOOKING_FLAGS,
     FLAG_SLOTS,
+    MULTIWOZ_EMPTY,
     NUMBER_SLOTS,
     TIME_SLOTS,
     as_text,
@@ -33,6 +35,9 @@ _SPOKEN: Final = {
     "place to dine": "restaurant",
     "places to go": "attraction",
 }
+_MISTAKEN: Final = {"hotel": "postcode", "train": "arriveBy", "restaurant": "location"}
+"""The column that the published environment takes for the key of an entity: its columns have the
+names of others there."""
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
@@ -60,7 +65,7 @@ def requests(goal: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {d: tuple(goal[d]["reqt"]) for d in domains(goal) if goal[d].get("reqt")}
 
 
-def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
+def parity_goals(dialogue: Dialogue, database: Database) -> Iterator[Goal]:
     """The goal calls of mode parity: values as written, a booking only where the human made one.
 
     Raises:
@@ -77,15 +82,27 @@ def parity_goals(dialogue: Dialogue) -> Iterator[Goal]:
             )
         booked = dialogue.booked.get(domain)
         if part.get("book") and booked:
-            key = ENTITY_KEY[domain]
             yield Goal(
                 id=f"book_{domain}",
                 tool=f"book_{domain}",
                 arguments=_slots(domain, part, "book"),
-                # Three dialogues of 2.1 end in a booking without an entity.
-                entity={key: booked[key]} if key in booked else {},
+                entity=_published_entity(database, domain, booked, _slots(domain, part, "info")),
                 first_try=_slots(domain, part, "fail_book"),
             )
+
+
+def _published_entity(
+    database: Database, domain: str, booked: Mapping[str, str], wanted: Mapping[str, str]
+) -> dict[str, str]:
+    """The entity that a booking names; else a value of the first row that the goal finds."""
+    key = ENTITY_KEY[domain]
+    if booked.get(key, "") not in MULTIWOZ_EMPTY:
+        return {key: booked[key]}
+    said = {slot: value for slot, value in wanted.items() if value not in MULTIWOZ_EMPTY}
+    first = next(positions(database.exact_mask(domain, said)), None) if said else None
+    row = {} if first is None else database.rows[domain][first]
+    mistaken = row.get(_MISTAKEN[domain])
+    return {} if mistaken is None else {key: str(mistaken)}
 
 
 def v2_goals(dialogue: Dialogue, database: Database) -> Iterator[Goal]:

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from dialogue.records import RecordError, seal, unseal
 from josh.tree.tree_json import to_bytes
 from tests.helpers.fakes import Luck
-from tests.josh.harvesting.test_journal import KEY, SCENARIOS, run, whole
+from tests.josh.harvesting.journals import KEY, SCENARIOS, run
 
-__all__ = ["whole"]
 PUT_IN = [b"", b"\n", b"\0" * 9, b"7", b'"', b"\xff", b"[" * 3000]
 Spoil = Callable[[dict[str, Any]], object]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import subprocess
 import sys
@@ -16,45 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogue.endpoints.retries import Retry
 from dialogue.records import RecordError, unseal
 from dialogue.seeds import call_seed
 from josh.harvesting.journal import Journal, journal_key
-from josh.harvesting.scheduler import harvest_all
 from josh.search.config import JoshConfig
 from josh.tree.store import read_trees
-from josh.tree.tree import Tree
 from josh.tree.tree_json import to_bytes
 from tests.helpers.fakes import FakeEpisode, Luck, Message
-
-SCENARIOS = ("s0", "s1", "s2")
-CONFIG = JoshConfig(beam=4, turns=4, refill=True)
-KEY = journal_key(CONFIG, SCENARIOS, policy="luck")
-
-
-async def start(_scenario: str, _opening: Sequence[Message] | None) -> FakeEpisode:
-    return FakeEpisode(frozenset("abc"))
-
-
-def run(folder: Path, policy: Any, start: Any = start) -> list[Tree]:
-    async def all_trees() -> list[Tree]:
-        with Journal(folder, KEY) as journal:
-            trees = harvest_all(
-                SCENARIOS, start, policy, CONFIG, journal=journal, retry=Retry(patience=0)
-            )
-            return [tree async for tree in trees]
-
-    return asyncio.run(all_trees())
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[bytes]]:
-    """The journal of a harvest nobody killed, and its trees."""
-    folder, policy = tmp_path_factory.mktemp("whole"), Luck()
-    trees = [to_bytes(tree) for tree in run(folder, policy)]
-    with Journal(folder, KEY) as journal:
-        assert journal.earlier > len(policy.asked) > 40
-    return (folder / f"{KEY}.jsonl").read_bytes(), trees
+from tests.josh.harvesting.journals import CONFIG, KEY, SCENARIOS, run, start
 
 
 def answered(journal: bytes) -> set[int]:

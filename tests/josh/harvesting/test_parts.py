@@ -14,7 +14,7 @@ from josh.harvesting.scheduler import harvest_all
 from josh.tree.tree import Tree
 from josh.tree.tree_json import to_bytes
 from tests.helpers.fakes import Luck
-from tests.josh.harvesting.test_journal import CONFIG, KEY, SCENARIOS, run, start
+from tests.josh.harvesting.journals import CONFIG, KEY, SCENARIOS, run, start
 
 
 def explore(folder: Path, part: str, scenarios: tuple[str, ...], policy: Luck) -> list[Tree]:

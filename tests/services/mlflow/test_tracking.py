@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +20,7 @@ from services.mlflow import provenance, tracking
 from services.mlflow import store as mlflow_store
 from services.processes import reaped
 from tests.helpers.http_server import free_port
+from tests.helpers.mlflow_runs import runs
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,6 @@ class TrainConfig:
 
 
 CONFIGS = {"train": TrainConfig(seed=3, optimiser=Optimiser(lr=0.1))}
-
-
-def runs() -> list[Any]:
-    import mlflow
-
-    experiment = mlflow_store.connect()
-    return list(mlflow.MlflowClient().search_runs([experiment], order_by=["start_time ASC"]))
 
 
 def test_stages_of_one_pipeline_meet_under_one_parent(

@@ -12,8 +12,8 @@ from services.mlflow import store, tracking, variables
 from tasks.train.logs.curves import outlive_mlflow
 from tasks.train.recipe import Recipe
 from tasks.train.trainers import arguments
-from tests.services.mlflow.test_tracking import runs
-from tests.tasks.train.logs.test_curves import trainer
+from tests.helpers.mlflow_runs import runs
+from tests.tasks.train.logs.line import trainer
 
 STAGES = ("fetch", "convert")
 

@@ -1,4 +1,4 @@
-"""Three points in which the published environment is easily read otherwise, on small databases."""
+"""Points in which the published environment is easily read otherwise, on small databases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from tests.toolwoz.world.moves import Played
 from toolwoz.conversion.conversion import to_scenario
 from toolwoz.corpus.multiwoz import Dialogue
+from toolwoz.corpus.readers.dialogue import last_booked
 from toolwoz.world.database import Database
 from toolwoz.world.scenario import Goal, Scenario
 from toolwoz.world.world import World
@@ -19,7 +20,10 @@ TRAINS = [
     {"trainID": "TR2", "leaveAt": "19:30", "arriveBy": "20:00", **DAY},
     {"trainID": "TR4", "leaveAt": "17:30", "arriveBy": "18:05", **DAY},
 ]
-HOTELS = [{"name": name, "area": "north"} for name in ("acorn house", "bridge inn", "the o'hara")]
+HOTELS = [
+    {"name": name, "area": "north", "postcode": "cb13jx"}
+    for name in ("acorn house", "bridge inn", "the o'hara")
+]
 STAY = {"stay": "2", "day": "monday", "people": "3"}
 ROWS = {"train": TRAINS, "hotel": HOTELS, "restaurant": [{"name": "x"}], "attraction": HOTELS}
 
@@ -117,3 +121,33 @@ def test_the_booked_entity_is_kept_as_the_corpus_has_it(
     assert played.wins(f"book_{domain}", people="3", **{key: entity})
     assert not played.wins(f"book_{domain}", people="3", **{key: "acorn house"})
     assert not played.wins(f"book_{domain}", people="3")
+
+
+NAMED = {"name": "acorn house", "reference": "AB12"}
+BARE = {"reference": "CD34"}
+
+
+@pytest.mark.parametrize(
+    ("bookings", "believed", "entity"),
+    [
+        ([NAMED, BARE], {"name": "bridge inn"}, {"name": "bridge inn"}),
+        ([BARE], {"name": "bridge inn"}, {"name": "bridge inn"}),
+        ([BARE, NAMED], {"name": "bridge inn"}, {"name": "acorn house"}),
+        ([NAMED, BARE], {"name": "not mentioned"}, {"name": "cb13jx"}),
+        ([NAMED, BARE], {"name": ""}, {"name": "cb13jx"}),
+        ([NAMED, BARE], {}, {"name": "cb13jx"}),
+        ([], {"name": "bridge inn"}, None),
+    ],
+)
+def test_a_booking_of_a_reference_alone_is_of_the_entity_believed_in(
+    world: World,
+    bookings: list[dict[str, str]],
+    believed: dict[str, str],
+    entity: dict[str, str] | None,
+) -> None:
+    """In 2.1, MUL0744 ends in one, and believes in "holiday inn cambridge", which is no row."""
+    state = {"hotel": {"book": {"booked": bookings}, "semi": believed}}
+    goal = {"hotel": {"info": {"area": "north"}, "book": {"people": "3"}}}
+    scenario = to_scenario(Dialogue("X", "test", goal, (), last_booked(state)), world)
+    assert isinstance(scenario, Scenario)
+    assert [goal.entity for goal in scenario.goals[1:]] == ([] if entity is None else [entity])

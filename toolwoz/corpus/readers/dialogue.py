@@ -62,16 +62,19 @@ def from_record(
 def last_booked(state: Any) -> dict[str, Mapping[str, str]]:
     """Per domain, the last booking of a belief state.
 
+    One that holds only a reference is of the entity that the state believes in, as published.
+
     Raises:
         TypeError: a part of the state has another shape; the message names it.
     """
-    booked = {}
+    booked: dict[str, Mapping[str, str]] = {}
     for domain, key in ENTITY_KEY.items():
-        book = _part(_part(state, "metadata", domain), f"metadata.{domain}", "book")
-        bookings = book.get("booked")
+        part = _part(state, "metadata", domain)
+        bookings = _part(part, f"metadata.{domain}", "book").get("booked")
         if isinstance(bookings, list) and bookings and isinstance(bookings[-1], Mapping):
-            booked[domain] = bookings[-1]
-            if not isinstance(bookings[-1].get(key, ""), str):
+            believed = _part(part, f"metadata.{domain}", "semi").get(key)
+            booked[domain] = {**({key: believed} if believed else {}), **bookings[-1]}
+            if not isinstance(booked[domain].get(key, ""), str):
                 raise TypeError(f"metadata.{domain}.book.booked has a {key} that is no text")
     return booked
 

@@ -6,12 +6,12 @@ import logging
 from pathlib import Path
 
 import pytest
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback
 
 from services.mlflow import store as mlflow_store
 from tasks.train.logs.curves import Curves, outlive_mlflow
 from tests.helpers.http_server import free_port
-from tests.tasks.train.logs.line import Line
+from tests.tasks.train.logs.line import trainer
 
 
 class Death(TrainerCallback):
@@ -23,13 +23,6 @@ class Death(TrainerCallback):
     def on_step_begin(self, _args: object, state: object, _control: object, **_: object) -> None:
         if state.global_step == 2:  # type: ignore[attr-defined]
             self.patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-
-
-def trainer(folder: Path, report_to: str) -> Trainer:
-    options = {"max_steps": 5, "logging_steps": 1, "save_steps": 2, "use_cpu": True}
-    args = TrainingArguments(str(folder), report_to=report_to, disable_tqdm=True, **options)
-    rows = [{"x": float(i)} for i in range(1, 9)]
-    return Trainer(Line(), args, train_dataset=rows)
 
 
 def test_a_training_outlives_mlflow(
