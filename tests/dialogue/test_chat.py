@@ -85,10 +85,14 @@ def test_native_tool_calls_get_ids_by_position() -> None:
     )
 
 
+def read(text: str, **_: object) -> Message:
+    return parse(text)
+
+
 def test_text_tools_are_parsed_here() -> None:
     text = '<tool_call>\n{"name": "search_hotel", "arguments": {"area": "north"}}\n</tool_call>'
     with serving(Reply(said(text)), Reply(said(text))) as server:
-        parsed, raw = ask(server, text_tools=lambda text, **_: parse(text)), ask(server)
+        parsed, raw = ask(server, text_tools=read), ask(server)
     assert parsed is not None
     assert raw is not None
     assert calls_of(parsed.message) == [("search_hotel", '{"area": "north"}')]
@@ -112,7 +116,7 @@ def test_a_server_without_a_parser_shows_the_tools(refusal: str) -> None:
         return Reply(said("shown" if has_tools else "not shown"))
 
     async def together(url: str) -> list[str]:
-        async with ChatClient(url, "m", text_tools=True, retry=ONCE) as client:
+        async with ChatClient(url, "m", text_tools=read, retry=ONCE) as client:
             asked = (client([USER], tools, seed=1) for tools in ([TOOL], [TOOL], []))
             answers = [*await asyncio.gather(*asked), await client([USER], [TOOL], seed=2)]
             return [one.message["content"] if one else "" for one in answers]
