@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Source = Literal["synthetic", "multiwoz21", "multiwoz22", "multiwoz24"]
-ELSEWHERE = re.compile(r"\b(api_key_env|urls?)\b|\\|\$\{")
-"""Keys that say where a model is asked, and which variable's content it is sent; an escape that
-could spell one; and an interpolation, which DVC resolves, of variables of the environment too."""
+ELSEWHERE = re.compile(r"^engine\.vllm\b|\b(api_key_env|urls?)\b|\\|\$\{")
+"""Keys that say where a model is asked, and which variable's content it is sent; vLLM's own
+arguments, some of which open files and ports; an escape that could spell a key; and an
+interpolation, which DVC resolves, of variables of the environment too."""
 
 
 def _stays_here(assignment: str) -> str:

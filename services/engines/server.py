@@ -98,6 +98,7 @@ def _served(
         yield config.urls[0], None
         return
     folder = model_folder(config)
+    vllm_settings.require_known(config.vllm)
     port = _port(config.port)
     environment = {**os.environ, **vllm_settings.environment(config)}
     with running(command(config, folder, port), environment, log) as process:
@@ -113,7 +114,7 @@ def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
         "host": "127.0.0.1",
         "port": port,
     }
-    return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings), *config.server_args]
+    return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings)]
 
 
 @contextmanager

@@ -63,7 +63,10 @@ def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     os.environ.update({**ENVIRONMENT, **vllm_settings.environment(config)})
     with records_in(log, "vllm"), _torch_as_it_was():
         try:
+            vllm_settings.require_known(config.vllm)
             loop = EngineLoop(lambda: start(config, folder))
+        except EngineError:
+            raise
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise EngineError(
                 f"vLLM did not start with {folder}: {error}\n{last_words(log)}\n"

@@ -53,6 +53,8 @@ def test_every_field_is_a_valid_change_of_the_projects_params() -> None:
         ("others", ("harvest",)),
         ("others", ("temperature=1",)),
         ("others", ("engine.api_key_env=HOME",)),
+        ("others", ("engine.vllm={hf_overrides: {}}",)),
+        ("others", ("engine.vllm.download_dir=/",)),
         ("others", ("engine.urls=[http://elsewhere/v1]",)),
         ("others", ("dialogue.user_model.url=http://elsewhere/v1",)),
         ("others", ("benchmarks.judge={url: http://elsewhere/v1, model: m}",)),
