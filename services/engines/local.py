@@ -21,9 +21,14 @@ class LocalPolicy:
     """Renders the chat template, samples, and reads tool calls from the text."""
 
     def __init__(
-        self, loop: EngineLoop, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
+        self,
+        loop: EngineLoop,
+        tokenizer: PreTrainedTokenizerBase,
+        config: EngineConfig,
+        adapter: str = "",
     ) -> None:
         self._loop = loop
+        self._adapter = adapter
         self._tokenizer = tokenizer
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
@@ -41,7 +46,7 @@ class LocalPolicy:
         prompt = self._render(messages, tools)
         if len(prompt) > self._longest_prompt:
             return None
-        sample = await self._loop.sample(prompt, seed)
+        sample = await self._loop.sample(prompt, seed, self._adapter)
         if sample.finish_reason not in ("stop", "length"):
             raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
         message = parse(self._text(sample))
