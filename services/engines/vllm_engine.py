@@ -96,6 +96,7 @@ def open_policies(
     with records_in(log, "vllm"), _torch_as_it_was():
         try:
             vllm_settings.require_known(config.vllm)
+            vllm_settings.require_one_engine(config.vllm)
             loop = EngineLoop(lambda: start(config, folder, adapters))
         except EngineError:
             raise

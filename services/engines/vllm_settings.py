@@ -122,6 +122,19 @@ def require_known(given: Mapping[str, Any]) -> None:
         raise EngineError(f"engine.vllm: vLLM has no engine argument {', '.join(unknown)}{hint}")
 
 
+def require_one_engine(given: Mapping[str, Any]) -> None:
+    """Refuse more than one engine where the engine is this process: vLLM would hang.
+
+    Raises:
+        EngineError: the message says what to do.
+    """
+    if given.get("data_parallel_size", 1) != 1:
+        raise EngineError(
+            "engine.vllm.data_parallel_size: an engine in this process is one engine; set "
+            "engine.backend to server"
+        )
+
+
 def flags(settings: Mapping[str, Any]) -> list[str]:
     """Fields of EngineArgs as options of the command line."""
     return [flag for name, value in settings.items() for flag in _flags(name, value)]

@@ -11,7 +11,15 @@ import pytest
 
 from dialogue.errors import EngineError
 from services.engines import EngineConfig, open_engine
-from services.engines.vllm_settings import OURS, SET_ELSEWHERE, UNSAFE, arguments, flags
+from services.engines.server import command
+from services.engines.vllm_settings import (
+    OURS,
+    SET_ELSEWHERE,
+    UNSAFE,
+    arguments,
+    flags,
+    require_one_engine,
+)
 
 SETTINGS = EngineConfig("vllm", model="models/tiny")
 
@@ -46,6 +54,13 @@ def test_the_command_line_reads_as_it_was_given() -> None:
     assert parsed == {"hf_overrides": '{"a b": "$(id)"}', "kernel_sizes": [1, 2], "off": False}
     with pytest.raises(EngineError, match="option of its own"):
         flags({"ignore_patterns": ["--trust-remote-code"]})
+
+
+def test_several_engines_are_a_servers(tmp_path: Path) -> None:
+    several = replace(SETTINGS, backend="server", vllm={"data_parallel_size": 2})
+    assert "--data-parallel-size=2" in command(several, tmp_path, 8123)
+    with pytest.raises(EngineError, match="backend to server"):
+        require_one_engine(several.vllm)
 
 
 @pytest.mark.vllm
