@@ -48,7 +48,7 @@ class Noted:
         self.offline: dict[str, float] = {}
         self.seconds_in_steps = 0.0
 
-    def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
+    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:  # noqa: ARG002
         self.asked.append((key, prompt, seed))
         self.waiting += 1
         self.engine.add(key, prompt, seed)

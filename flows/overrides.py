@@ -21,10 +21,17 @@ PLACES = (
 )
 """Keys whose values are files and folders, of any place of the machine, or models of the Hub."""
 RUNS = (
-    *("server_args", "deepspeed", "fsdp_config", "accelerator_config", "model_init_kwargs"),
+    *(
+        r"vllm(?=\s*[.:=\"'])",
+        "deepspeed",
+        "fsdp_config",
+        "accelerator_config",
+        "model_init_kwargs",
+    ),
     *("auto_mapping", "megatron_core", "megatron_config"),
 )
-"""Keys whose values name code, or files that do: options of vLLM, accelerate, and modules."""
+"""Keys whose values name code, or files that do: options of vLLM, accelerate, and modules. As a
+value, vllm is a backend."""
 REFUSED = re.compile(rf"\b({'|'.join((*SENDS, *PLACES, *RUNS))})\b|\\|\$\{{")
 """Those keys, wherever they stand; an escape that could spell one; and an interpolation, which DVC
 resolves, of variables of the environment too."""

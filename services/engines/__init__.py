@@ -9,17 +9,17 @@ A policy may be called from any number of event loops in turn, by any number of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+from dialogue.errors import EngineError
 from dialogue.protocols import Policy
+from services.engines.adapters import Adapter
 from services.engines.config import Backend, EngineConfig, EngineSettings
 
-__all__ = ["EngineConfig", "EngineSettings", "open_engine"]
-
-Opener = Callable[[EngineConfig, Path], AbstractContextManager[Policy]]
+__all__ = ["EngineConfig", "EngineSettings", "open_adapters", "open_engine", "serves_adapters"]
 
 # By name, because a backend's packages are imported only where it is used.
 BACKENDS: Mapping[Backend, str] = {
@@ -44,8 +44,37 @@ def open_engine(config: EngineConfig, *, log: Path) -> Iterator[Policy]:
     Raises:
         EngineError: it cannot start; the message has the last lines of its log and what to do.
     """
+    with open_adapters(config, (), log=log) as [policy]:
+        yield policy
+
+
+@contextmanager
+def open_adapters(
+    config: EngineConfig, adapters: Sequence[Adapter], *, log: Path
+) -> Iterator[Sequence[Policy]]:
+    """The policies of an engine's model and of adapters that it serves on this model, in order.
+
+    Args:
+        config: As for :func:`open_engine`; see :func:`serves_adapters`.
+        adapters: LoRAs that were trained on `config.model`.
+        log: As for :func:`open_engine`.
+
+    Raises:
+        EngineError: as :func:`open_engine`, or the backend serves no adapters.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
-    opener: Opener = import_module(BACKENDS[config.backend]).open_policy
-    with opener(config, log) as policy:
-        yield policy
+    if adapters and not serves_adapters(config):
+        raise EngineError(f"engine.backend {config.backend} serves no adapters here")
+    module = import_module(BACKENDS[config.backend])
+    if config.backend in ("vllm", "server"):
+        with module.open_policies(config, log, adapters) as policies:
+            yield policies
+        return
+    with module.open_policy(config, log) as policy:
+        yield [policy]
+
+
+def serves_adapters(config: EngineSettings) -> bool:
+    """Whether the engine, which is then vLLM started here, takes adapters."""
+    return config.backend == "vllm" or (config.backend == "server" and not config.urls)

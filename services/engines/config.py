@@ -13,6 +13,7 @@ from annotated_types import Gt, Lt
 from dialogue.bounds import Amount, Count, Duration, Positive, Share
 from dialogue.errors import EngineError
 from services import own_code
+from services.engines import vllm_settings
 
 __all__ = ["Backend", "EngineConfig", "model_folder"]
 
@@ -58,7 +59,8 @@ class EngineSettings:
         timeout: Seconds to wait for an answer of an endpoint, to its last byte.
         port: Port of the server on loopback; 0 for any free port.
         start_timeout: Seconds to wait for a server to start.
-        server_args: Further arguments of the server, as ``--tensor-parallel-size=2``.
+        vllm: Further fields of vLLM's ``EngineArgs``, by its own names, in process and for the
+            server: ``{tensor_parallel_size: 2, gpu_memory_utilization: 0.5}``.
         recording: File that ``recorded`` plays back for any model; "" for the model's own.
     """
 
@@ -80,8 +82,11 @@ class EngineSettings:
     timeout: Duration = 120.0
     port: Annotated[Count, Lt(2**16)] = 0
     start_timeout: Duration = 600.0
-    server_args: tuple[str, ...] = ()
+    vllm: Mapping[str, Any] = field(default_factory=dict)
     recording: str = ""
+
+    def __post_init__(self) -> None:
+        vllm_settings.require_free(self.vllm)
 
     @property
     def cores(self) -> int:

@@ -38,8 +38,8 @@ class Sample:
 class TokenEngine(Protocol):
     """An engine in this process. All its methods are called from one thread."""
 
-    def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
-        """Add a request to the batch."""
+    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
+        """Add a request to the batch, for the base or, by its name, an adapter."""
         ...
 
     def abort(self, key: int) -> None:
@@ -58,6 +58,7 @@ class _Request:
     key: int
     prompt: Sequence[int]
     seed: int
+    adapter: str
     answer: Future[Sample]
 
 
@@ -97,13 +98,13 @@ class EngineLoop:
         self._thread.submit(self._engine.close).result()
         self._thread.shutdown()
 
-    async def sample(self, prompt: Sequence[int], seed: int) -> Sample:
+    async def sample(self, prompt: Sequence[int], seed: int, adapter: str = "") -> Sample:
         """Sample an answer. A caller that is cancelled takes its request out of the batch.
 
         Raises:
             EngineError: the engine is closed, or died.
         """
-        request = _Request(next(self._keys), prompt, seed, Future())
+        request = _Request(next(self._keys), prompt, seed, adapter, Future())
         with self._lock:
             if self._closed_because:
                 raise EngineError(self._closed_because)
@@ -125,7 +126,7 @@ class EngineLoop:
         try:
             while (request := self._inbox.get(block=not self._waiting)) is not None:
                 self._waiting[request.key] = request
-                self._engine.add(request.key, request.prompt, request.seed)
+                self._engine.add(request.key, request.prompt, request.seed, request.adapter)
         except Empty:
             return True
         return False

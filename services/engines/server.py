@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ import httpx
 from dialogue.errors import EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
 from services.engines import vllm_settings
+from services.engines.adapters import Adapter
+from services.engines.adapters import arguments as lora_arguments
 from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
 from services.engines.engine_log import last_words
@@ -30,10 +32,14 @@ _LOOK_EVERY = 1.0
 
 
 @contextmanager
-def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
-    """See :func:`services.engines.open_engine`."""
-    with _served(config, log) as (url, process), reading(config, url) as policy:
-        yield WatchedPolicy(policy, process, config.model, log) if process else policy
+def open_policies(
+    config: EngineConfig, log: Path, adapters: Sequence[Adapter] = ()
+) -> Iterator[Sequence[Policy]]:
+    """See :func:`services.engines.open_adapters`."""
+    served = [replace(config, model=one.name, tokenizer=str(one.policy)) for one in adapters]
+    with _served(config, log, adapters) as (url, process), ExitStack() as stack:
+        read = [stack.enter_context(reading(one, url)) for one in (config, *served)]
+        yield [WatchedPolicy(one, process, config.model, log) if process else one for one in read]
 
 
 class WatchedPolicy:
@@ -98,21 +104,24 @@ def serving(config: EngineConfig, log: Path) -> Iterator[str]:
 
 @contextmanager
 def _served(
-    config: EngineConfig, log: Path
+    config: EngineConfig, log: Path, adapters: Sequence[Adapter] = ()
 ) -> Iterator[tuple[str, subprocess.Popen[bytes] | None]]:
     """A server's URL and, if it was started here, its process."""
     if config.urls:
         yield config.urls[0], None
         return
     folder = model_folder(config)
+    vllm_settings.require_known(config.vllm)
     port = _port(config.port)
     environment = {**os.environ, **vllm_settings.environment(config)}
-    with running(command(config, folder, port), environment, log) as process:
+    with running(command(config, folder, port, adapters), environment, log) as process:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
         yield f"http://127.0.0.1:{port}/v1", process
 
 
-def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
+def command(
+    config: EngineConfig, folder: Path, port: int, adapters: Sequence[Adapter] = ()
+) -> list[str]:
     """The server's command line."""
     settings = {
         **vllm_settings.arguments(config, folder),
@@ -120,8 +129,10 @@ def command(config: EngineConfig, folder: Path, port: int) -> list[str]:
         "host": "127.0.0.1",
         "port": port,
         "enable_prompt_tokens_details": True,  # else the cached share is unknown
+        **lora_arguments(adapters),
+        "lora_modules": [f"{one.name}={one.folder}" for one in adapters] or None,
     }
-    return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings), *config.server_args]
+    return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings)]
 
 
 @contextmanager

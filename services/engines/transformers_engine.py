@@ -40,7 +40,9 @@ class TransformersEngine:
         self._ends = ends_alone(model)
         self._waiting: deque[Waiting] = deque()
 
-    def add(self, key: int, prompt: Sequence[int], seed: int) -> None:
+    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
+        if adapter:
+            raise NotImplementedError("transformers serves merged weights")
         self._waiting.append(Waiting(key, prompt, seed))
 
     def abort(self, key: int) -> None:

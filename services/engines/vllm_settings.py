@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from services.engines.config import EngineConfig
+from dialogue.errors import EngineError
+
+if TYPE_CHECKING:
+    from services.engines.config import EngineConfig
 
 ON_CPU: Mapping[str, Any] = {
     # Compiling takes two minutes on two cores, each time: vLLM's cache of it does not load on CPUs.
@@ -19,6 +25,29 @@ ON_CPU: Mapping[str, Any] = {
     # generators cannot: "CPU Generator does not use offset".
     "enable_chunked_prefill": False,
 }
+
+SET_ELSEWHERE: Mapping[str, str] = {
+    "model": "bootstrap",
+    "dtype": "engine.dtype",
+    "max_model_len": "engine.max_model_len",
+    "max_num_seqs": "engine.max_num_seqs",
+    "kv_cache_memory_bytes": "engine.kv_cache_gb",
+}
+"""Field -> the key of params.yaml that sets it."""
+OURS = frozenset((
+    "aggregate_engine_logging", "default_mm_loras", "disable_log_stats", "enable_lora",
+    "generation_config", "hf_config_path", "max_lora_rank", "max_loras", "model_weights",
+    "override_generation_config", "seed", "served_model_name", "skip_tokenizer_init", "tokenizer",
+    "use_tqdm_on_load",
+))  # fmt: skip
+"""Fields on which the results rest: where answers end, what is sampled, which weights are read."""
+UNSAFE = frozenset((
+    "allowed_local_media_path", "allowed_media_domains", "auto_map", "ec_transfer_config",
+    "hf_token", "io_processor_plugin", "kv_transfer_config", "log_config_file", "logging_config",
+    "logits_processors", "model_class_overrides", "reasoning_parser_plugin", "scheduler_cls",
+    "trust_remote_code", "weight_transfer_config", "worker_cls", "worker_extension_cls",
+))  # fmt: skip
+"""Fields that name code to run or files to open, also where they stand inside another's value."""
 
 
 def arguments(config: EngineConfig, folder: Path) -> dict[str, Any]:
@@ -38,6 +67,7 @@ def arguments(config: EngineConfig, folder: Path) -> dict[str, Any]:
         "enable_prefix_caching": True,
         **(memory if config.kv_cache_gb else {}),
         **(ON_CPU if runs_on_cpu() else {}),
+        **config.vllm,
     }
 
 
@@ -60,12 +90,83 @@ def runs_on_cpu() -> bool:
         return True
 
 
+def require_free(given: Mapping[str, Any]) -> None:
+    """Refuse fields that are not free to set, without an import of vLLM.
+
+    Raises:
+        ValueError: the message names one and says why.
+    """
+    for name in given:
+        if name in SET_ELSEWHERE:
+            raise ValueError(f"vllm.{name}: {SET_ELSEWHERE[name]} sets it")
+        if name in OURS:
+            raise ValueError(f"vllm.{name}: the pipeline sets it, as results rest on it")
+    if unsafe := sorted(UNSAFE & set(_names(given))):
+        raise ValueError(f"vllm: {unsafe[0]} is refused: it names code to run or files to open")
+
+
+def require_known(given: Mapping[str, Any]) -> None:
+    """Refuse fields that the installed vLLM does not have.
+
+    Raises:
+        EngineError: the message names them.
+    """
+    if not given:
+        return
+    from vllm import EngineArgs
+
+    known = {field.name for field in fields(EngineArgs) if not field.name.startswith("_")}
+    if unknown := sorted(set(given) - known):
+        close = get_close_matches(unknown[0], known)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise EngineError(f"engine.vllm: vLLM has no engine argument {', '.join(unknown)}{hint}")
+
+
+def require_one_engine(given: Mapping[str, Any]) -> None:
+    """Refuse more than one engine where the engine is this process: vLLM would hang.
+
+    Raises:
+        EngineError: the message says what to do.
+    """
+    if given.get("data_parallel_size", 1) != 1:
+        raise EngineError(
+            "engine.vllm.data_parallel_size: an engine in this process is one engine; set "
+            "engine.backend to server"
+        )
+
+
 def flags(settings: Mapping[str, Any]) -> list[str]:
     """Fields of EngineArgs as options of the command line."""
-    return [_flag(name.replace("_", "-"), value) for name, value in settings.items()]
+    return [flag for name, value in settings.items() for flag in _flags(name, value)]
 
 
-def _flag(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name}={value}"
+def _flags(name: str, value: Any) -> list[str]:
+    option = f"--{name.replace('_', '-')}"
+    match value:
+        case None:
+            return []
+        case bool():
+            return [option if value else f"--no-{option[2:]}"]
+        case Mapping():
+            return [f"{option}={json.dumps(value)}"]
+        case list() | tuple():
+            return [option, *_items(name, value)]
+    return [f"{option}={value}"]
+
+
+def _items(name: str, values: Sequence[Any]) -> Iterator[str]:
+    for one in values:
+        if str(one).startswith("-"):
+            raise EngineError(f"engine.vllm.{name}: {one!r} would be an option of its own")
+        yield str(one)
+
+
+def _names(value: Any) -> Iterator[str]:
+    """All keys of a JSON value, at any depth."""
+    if isinstance(value, Mapping):
+        yield from value
+        for inner in value.values():
+            yield from _names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _names(inner)

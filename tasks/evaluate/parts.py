@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from dialogue.files import sync
-from services.engines import open_engine
+from services.engines import open_adapters, serves_adapters
+from services.engines.adapters import Adapter, find
 from services.engines.endpoint import open_model
 from services.shards import Shard, SpoiledError
 from tasks.evaluate.job import Job, PolicyRuns
@@ -57,9 +59,10 @@ def play_part(job: Job, shard: Shard) -> None:
     for name in job.models:
         if job.is_played(name):
             log.info("%s was evaluated in the round before", name)
-        elif any((scenarios := _missing(job, name, shard)).values()):
-            log.info("evaluating %s", name)
-            results = _play(job, name, scenarios, shard)
+    for policies in shared(job, [name for name in job.models if not job.is_played(name)]):
+        missing = {name: _missing(job, name, shard) for name in policies}
+        left = {name: one for name, one in missing.items() if any(one.values())}
+        for name, results in _play(job, policies, left, shard) if left else ():
             if unscored := sum(not result.scored for result in results):
                 spoiled.append(f"{unscored} of {len(results)} dialogues of {name}")
     if spoiled:
@@ -96,35 +99,59 @@ def _missing(job: Job, name: str, shard: Shard) -> dict[Split, list[Scenario]]:
     return found
 
 
+def shared(job: Job, names: Sequence[str]) -> list[Mapping[str, Adapter | None]]:
+    """Policies by the engine that plays them: name -> adapter, None for the engine's own model.
+
+    An engine has the policies that are LoRAs of one model, and this model itself; any other policy
+    has an engine for itself.
+
+    Raises:
+        ValueError: a LoRA's base has other weights than the LoRA was trained on.
+    """
+    engines: dict[Path, dict[str, Adapter | None]] = {}
+    for name in names:
+        folder = job.models[name]
+        adapter = find(folder) if serves_adapters(job.engine) else None
+        base = adapter.base if adapter else folder
+        engines.setdefault(base.resolve(), {})[name] = adapter
+    return list(engines.values())
+
+
 def _play(
     job: Job,
-    name: str,
-    scenarios: Mapping[Split, Sequence[Scenario]],
+    policies: Mapping[str, Adapter | None],
+    missing: Mapping[str, Mapping[Split, Sequence[Scenario]]],
     shard: Shard,
-) -> list[Result]:
-    """Play these scenarios of a part with one model, all from one engine."""
+) -> Iterator[tuple[str, list[Result]]]:
+    """Play these scenarios of a part with each policy, all from one engine."""
     world = job.dialogue.world(job.corpus)
-    engine = job.engine.of(job.models[name], job.config.temperature)
-    log_file = job.logs / f"evaluate-{job.out.name}-{name}{shard.name and '-'}{shard.name}.log"
-    everything = [scenario for chosen in scenarios.values() for scenario in chosen]
-    folder = job.folder(name) / PARTS / (shard.name or "whole")
-    played: list[Result] = []
+    first = next(iter(missing))
+    log_file = job.logs / f"evaluate-{job.out.name}-{first}{shard.name and '-'}{shard.name}.log"
+    adapters = {name: one for name in missing if (one := policies[name])}
+    model = next((one.base for one in adapters.values()), job.models[first])
+    engine = job.engine.of(model, job.config.temperature)
+    each = [one for chosen in missing.values() for part in chosen.values() for one in part]
     with (
-        job.dialogue.open_users(everything, open_model) as users,
-        open_engine(engine, log=log_file) as policy,
+        job.dialogue.open_users(each, open_model) as users,
+        open_adapters(engine, list(adapters.values()), log=log_file) as [base, *others],
     ):
-        for split, chosen in scenarios.items():
-            dialogues = run(
-                policy,
-                chosen,
-                lambda scenario, seed: job.dialogue.start(scenario, world, users, seed),
-                concurrency=job.config.concurrency,
-                seed=job.config.seed,
-                out=folder / split,
-                configuration=job.configuration(name),
-            )
-            played += asyncio.run(dialogues)
-    return played
+        adapted = dict(zip(adapters, others, strict=True))
+        for name, scenarios in missing.items():
+            log.info("evaluating %s", name)
+            folder = job.folder(name) / PARTS / (shard.name or "whole")
+            played: list[Result] = []
+            for split, chosen in scenarios.items():
+                dialogues = run(
+                    adapted.get(name, base),
+                    chosen,
+                    lambda scenario, seed: job.dialogue.start(scenario, world, users, seed),
+                    concurrency=job.config.concurrency,
+                    seed=job.config.seed,
+                    out=folder / split,
+                    configuration=job.configuration(name),
+                )
+                played += asyncio.run(dialogues)
+            yield name, played
 
 
 def _collect(job: Job, name: str) -> dict[Split, PolicyRun]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services import endpoint_model
+from services.engines.adapters import FOLDER as ADAPTER
 from tasks.rounds.sequence import EVALUATION
 
 
@@ -42,12 +43,15 @@ def start_from(policy: Path, out: Path) -> None:
 def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
     """Store the policy that a round accepted with its results, which the next round reuses.
 
+    It is the whole model: of a LoRA, which is served on a base of this round, the merged weights.
+
     Args:
         policy: Folder of the trained model.
         results: Folder of its results, by split.
         out: Folder of the round's policy, as ``models/r1``.
     """
     _link(policy, out)
+    shutil.rmtree(out / ADAPTER, ignore_errors=True)
     for split, folder in results.items():
         shutil.copytree(folder, out / EVALUATION / split)
 

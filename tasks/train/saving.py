@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from services.engines.adapters import FOLDER, write_base
+
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
-
-ADAPTER = "adapter"
-"""Folder inside the model's folder with the LoRA, which PEFT loads."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +34,7 @@ def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> Non
         shutil.rmtree(partial, ignore_errors=True)
         _write(accelerator.unwrap_model(trainer.model), weights, partial)
         tokenizer.save_pretrained(partial)
+        _note_base(tokenizer, partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     accelerator.wait_for_everyone()
@@ -44,10 +44,26 @@ def _write(model: Any, weights: Any, out: Path) -> None:
     if not hasattr(model, "peft_config"):
         model.save_pretrained(out, state_dict=weights)
         return
-    adapter = out / ADAPTER
+    adapter = out / FOLDER
     model.save_pretrained(adapter, state_dict=weights)
     (adapter / "README.md").unlink(missing_ok=True)  # a form to fill in
     merge(adapter).save_pretrained(out)
+
+
+def _note_base(tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    """Let engines serve a LoRA on its base, if that is in a folder and reads dialogues alike."""
+    from peft import PeftConfig
+    from transformers import AutoTokenizer
+
+    if not (out / FOLDER).is_dir():
+        return
+    named = PeftConfig.from_pretrained(out / FOLDER).base_model_name_or_path
+    base = Path(named or "")
+    if not named or not (base / "config.json").is_file():
+        return
+    before = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    if before.chat_template == tokenizer.chat_template and len(before) == len(tokenizer):
+        write_base(base, out)
 
 
 def merge(adapter: Path) -> PreTrainedModel:

@@ -26,9 +26,14 @@ class LocalPolicy:
     """
 
     def __init__(
-        self, loop: EngineLoop, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
+        self,
+        loop: EngineLoop,
+        tokenizer: PreTrainedTokenizerBase,
+        config: EngineConfig,
+        adapter: str = "",
     ) -> None:
         self._loop = loop
+        self._adapter = adapter
         self._tokenizer = tokenizer
         self._tokens = tokens_of(tokenizer)
         self._format = open_format(config, tokenizer)
@@ -49,7 +54,7 @@ class LocalPolicy:
         prompt = self._render(messages, tools)
         if len(prompt) > self._longest_prompt:
             return None
-        sample = await self._loop.sample(prompt, seed)
+        sample = await self._loop.sample(prompt, seed, self._adapter)
         if sample.finish_reason not in ("stop", "length"):
             raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
         message = self._format.read(self._text(sample), sample.token_ids, tools)

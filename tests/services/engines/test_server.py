@@ -121,7 +121,7 @@ def test_a_port_in_use_is_named(tiny_model, tmp_path):
 
 
 def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):
-    settings = replace(CONFIG, kv_cache_gb=0.5, server_args=("--tensor-parallel-size=2",))
+    settings = replace(CONFIG, kv_cache_gb=0.5, vllm={"tensor_parallel_size": 2})
     line = command(settings, tmp_path, 8123)
     assert {
         f"--model={tmp_path}",

@@ -14,13 +14,15 @@ import httpx
 import pytest
 
 from services.engines import EngineConfig
-from services.engines.server import serving
+from services.engines.server import command, running, wait_until_healthy
+from services.engines.vllm_settings import environment
 from services.mlflow import tracking
 from tasks.bootstrap.embedded import build_model, build_tokenizer
 from tasks.register.job import RegisterConfig, register_policy
 from tasks.register.packing import EXAMPLE
 from tasks.train.job import Arm, Holdout, TrainConfig, train_arm
 from tests.helpers import tiny
+from tests.helpers.http_server import free_port
 from tests.helpers.tiny import TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -182,14 +184,18 @@ def test_vllm_loads_it(published: Published, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_vllm_server_with_a_tool_parser_answers_with_the_call(
     published: Published, tmp_path: Path
 ) -> None:
-    parser = ("--enable-auto-tool-choice", "--tool-call-parser=hermes")
     config = EngineConfig(
         "server", model=str(published.model), max_model_len=256, kv_cache_gb=0.1,
-        dtype="float32", threads=1, server_args=parser,
+        dtype="float32", threads=1,
     )  # fmt: skip
     body = {"model": config.model, "messages": ASKED, "tools": TOOLS, "temperature": 0}
-    with serving(config, tmp_path / "server.log") as url:
-        response = httpx.post(f"{url}/chat/completions", json=body, timeout=60)
+    port, log = free_port(), tmp_path / "server.log"
+    parser = ("--enable-auto-tool-choice", "--tool-call-parser=hermes")
+    line = [*command(config, published.model, port), *parser]
+    with running(line, {**os.environ, **environment(config)}, log) as process:
+        wait_until_healthy(process, f"http://127.0.0.1:{port}/health", config, log)
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        response = httpx.post(url, json=body, timeout=60)
     [choice] = response.json()["choices"]
     [call] = choice["message"]["tool_calls"]
     assert {**call["function"], "arguments": json.loads(call["function"]["arguments"])} == {

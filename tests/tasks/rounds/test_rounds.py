@@ -84,7 +84,7 @@ def test_an_accepted_policy_takes_its_results_along_and_starts_the_next_round(
     start_from(accepted, start)
     assert (accepted / "evaluation/val/results.jsonl").read_text() == "won"
     files = {path.relative_to(start).as_posix() for path in start.rglob("*") if path.is_file()}
-    assert files == {"config.json", "model.safetensors", "adapter/adapter_config.json"}
+    assert files == {"config.json", "model.safetensors"}  # of a LoRA, the merged weights
     assert (start / "model.safetensors").samefile(arm / "model.safetensors")  # no second copy
 
     accept(arm, {}, accepted)  # again, as after a kill

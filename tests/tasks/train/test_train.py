@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from services.engines.adapters import find
 from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.train.rows import read_rows
 from tasks.train.saving import survives_bfloat16
@@ -102,6 +103,9 @@ def test_a_lora_is_merged_into_its_base_and_kept_beside_it(place, datasets, tmp_
     train_arm(config(lora=lora), "arm", place, datasets, work=tmp_path / "work")
     out = place / "trained" / "arm"
     assert not (out / "adapter_config.json").exists()
+    served = find(out)  # engines serve it on what it was trained on
+    assert served
+    assert served.base == place / "start"
     merged = AutoModelForCausalLM.from_pretrained(out)
     base = AutoModelForCausalLM.from_pretrained(place / "start")
     ids = torch.tensor([[5, 6, 7, 8]])
