@@ -25,7 +25,7 @@ class Death(TrainerCallback):
             self.patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
 
 
-def trainer(folder: Path, report_to: str) -> Trainer:
+def trainer(folder: Path, report_to: str | list[str]) -> Trainer:
     options = {"max_steps": 5, "logging_steps": 1, "save_steps": 2, "use_cpu": True}
     args = TrainingArguments(str(folder), report_to=report_to, disable_tqdm=True, **options)
     rows = [{"x": float(i)} for i in range(1, 9)]
@@ -54,3 +54,20 @@ def test_a_training_that_logs_nowhere_stays_so(tmp_path: Path) -> None:
     training = trainer(tmp_path, "none")
     outlive_mlflow(training)
     assert not any(isinstance(one, Curves) for one in training.callback_handler.callbacks)
+
+
+def test_weights_and_biases_is_logged_to_beside_mlflow(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb", reason="the extra wandb is not installed")
+    import mlflow
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(mlflow_root))
+    experiment = mlflow_store.connect()
+    training = trainer(mlflow_root / "work", ["mlflow", "wandb"])
+    outlive_mlflow(training)
+    with mlflow.start_run(experiment_id=experiment) as run:
+        training.train()
+    assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")) == 5
+    assert list(mlflow_root.glob("wandb/offline-run-*/*.wandb"))
