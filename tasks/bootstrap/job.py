@@ -22,8 +22,10 @@ from dialogue.seeds import stable_seed
 from services import endpoint_model
 from services.fingerprint import key
 from services.mlflow import tracking
+from tasks.bootstrap import card
 from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.bootstrap.pretrained import fetch_pretrained, load_smollm2
+from tasks.train.guards.options import require
 from tasks.train.job import Recipe, Trained, fit
 from toolwoz.agents.expert import Expert
 from toolwoz.agents.shortcut import Shortcut
@@ -111,12 +113,14 @@ def make_base(
         What ``pretraining`` and ``finetuning`` took; nothing for a model taken as it is.
 
     Raises:
-        ValueError: the train split has too few scenarios.
+        ValueError: the train split has too few scenarios, or an option of TRL cannot work here.
         tasks.bootstrap.pretrained.PretrainedError: the model is not to be had.
     """
     if config.kind == "endpoint":
         endpoint_model.write(out, config.pretrained)
         return {}
+    if why := card.unseen():
+        log.warning("%s", why)
     if config.kind == "pretrained":
         fetch_pretrained(config.pretrained, out)
         return {}
@@ -126,6 +130,8 @@ def make_base(
             "bootstrap.pretraining.scenarios is 0: an embedded model knows nothing before it; "
             "4000 of MultiWOZ or of the synthetic corpus make one that serves its users"
         )
+    for training in (config.pretraining, config.finetuning):
+        require(config.recipe(training))
     world = dialogue.world(corpus)
     shown = take_last(corpus, "train", config.demonstrated)
     first, later = shown[:count], shown[count:]

@@ -14,6 +14,7 @@ from services import endpoint_model, own_code
 from services.heartbeat import heartbeat
 from tasks.train import checkpoints
 from tasks.train.guards.guards import check
+from tasks.train.guards.options import require
 from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
 from tasks.train.launch import launch, require_own_processes
@@ -70,12 +71,14 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
     """Train one arm on its set in `datasets`, below the round's folder, as ``arms/r1``.
 
     Raises:
-        TrainError: there is no such arm, or the model needs code of its own; and as :func:`fit`.
+        TrainError: there is no such arm, an option cannot work here, or the model needs code of
+            its own; and as :func:`fit`.
         FileNotFoundError: there is no model to start from.
     """
     if arm not in config.policies:
         known = ", ".join(config.policies)
         raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {known}")
+    require(config.policies[arm])
     if config.accelerate:
         return Trained(**launch(config, arm, round, datasets, work))
     recipe = config.policies[arm]

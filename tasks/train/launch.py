@@ -11,9 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from services.processes import reaped
+from tasks.train.guards.options import DEEPSPEED, require_package
 from tasks.train.recipe import TrainConfig, TrainError
 
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -42,11 +44,15 @@ def launch(
     """Train an arm in the processes of ``config.accelerate``; returns what `Trained` holds.
 
     Raises:
-        TrainError: there is no such configuration, or the first process's own error.
+        TrainError: there is no such configuration, or DeepSpeed, which it asks for, is missing;
+            or the first process's own error.
         OSError: the processes ended without a result.
     """
     if not Path(config.accelerate).is_file():
         raise TrainError(f"train.accelerate: there is no file {config.accelerate}")
+    asked = yaml.safe_load(Path(config.accelerate).read_text(encoding="utf-8"))
+    if asked.get("distributed_type") == "DEEPSPEED":
+        require_package(DEEPSPEED, f"train.accelerate: {config.accelerate}")
     work.mkdir(parents=True, exist_ok=True)
     job, result = work / "job.json", work / "result.json"
     result.unlink(missing_ok=True)

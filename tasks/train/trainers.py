@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.engines.prompt import show_alike
+from tasks.train.guards.options import require
 from tasks.train.recipe import Holdout, Method, Options, Recipe, TrainError
 from tasks.train.rows import columns
 
@@ -42,15 +42,13 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         watched: Whether rows are held out for evaluation.
 
     Raises:
-        TrainError: TRL does not know an option, or refuses it with another one, or one would run
-            a model's own code.
+        TrainError: TRL does not know an option, or refuses it with another one; and as
+            :func:`tasks.train.guards.options.require`.
     """
     import trl
     from transformers.integrations import is_mlflow_available
 
-    of_the_model = recipe.trl.get("model_init_kwargs") or {}
-    if recipe.trl.get("trust_remote_code") or of_the_model.get("trust_remote_code"):
-        raise TrainError("params.yaml: trl.trust_remote_code: no code of a model is ever run here")
+    require(recipe)
     config = getattr(trl, TRAINERS[recipe.method][0])
     options = {
         "output_dir": str(work),
@@ -130,22 +128,9 @@ def lora_config(recipe: Recipe) -> Any:
 
 
 def quantization_config(recipe: Recipe) -> Any:
-    """transformers' ``BitsAndBytesConfig`` for QLoRA; None without quantization.
-
-    Raises:
-        TrainError: the recipe has no LoRA, or GPU or bitsandbytes is missing.
-    """
+    """transformers' ``BitsAndBytesConfig`` for QLoRA; None without quantization."""
     if not recipe.quantization:
         return None
-    if not recipe.lora:
-        raise TrainError("quantization needs a lora: weights in 4 or 8 bits cannot be trained")
-    import torch
-
-    if not torch.cuda.is_available() or find_spec("bitsandbytes") is None:
-        raise TrainError(
-            "quantization (QLoRA) needs an NVIDIA GPU and the package bitsandbytes, which "
-            "`make setup EXTRA=gpu` installs: set quantization: {} to train the LoRA without"
-        )
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(**recipe.quantization)

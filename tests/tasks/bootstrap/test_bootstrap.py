@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from flows import params
 from tasks.bootstrap import job as bootstrap
 from tasks.bootstrap.job import BootstrapConfig, Imitation
+from tasks.train.recipe import TrainError
 from tests.helpers.recording import write_corpus
 from toolwoz.users.dialogues import DialogueConfig
 
@@ -175,3 +176,13 @@ def test_only_demonstrations_take_scenarios_from_the_harvest(
     toy: BootstrapConfig, kind: str, shown: int
 ) -> None:
     assert replace(toy, kind=kind).demonstrated == shown
+
+
+def test_an_option_that_cannot_work_is_refused_before_anything_is_demonstrated(
+    toy: BootstrapConfig, dialogue: DialogueConfig, tmp_path: Path
+) -> None:
+    later = replace(toy.finetuning, trl={"push_to_hub": True})
+    with pytest.raises(TrainError, match="push_to_hub"):
+        bootstrap.make_base(
+            replace(toy, finetuning=later), dialogue, tmp_path, tmp_path / "out", work=tmp_path
+        )

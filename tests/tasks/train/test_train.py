@@ -303,5 +303,5 @@ def test_qlora_needs_a_lora_and_a_gpu(place, datasets, tmp_path):
     if torch.cuda.is_available():
         return
     one = config(quantization=four_bits, lora={"r": 2})
-    with pytest.raises(TrainError, match="needs an NVIDIA GPU and the package bitsandbytes"):
+    with pytest.raises(TrainError, match="needs an NVIDIA GPU"):
         train_arm(one, "arm", place, datasets, work=tmp_path / "work")

@@ -20,7 +20,7 @@ class Line(torch.nn.Module):
         return {"loss": ((self.slope * x - 2 * x) ** 2).mean()}
 
 
-def trainer(folder: Path, report_to: str) -> Trainer:
+def trainer(folder: Path, report_to: str | list[str]) -> Trainer:
     """Five steps, logged each, with two checkpoints in the folder."""
     options = {"max_steps": 5, "logging_steps": 1, "save_steps": 2, "use_cpu": True}
     args = TrainingArguments(str(folder), report_to=report_to, disable_tqdm=True, **options)

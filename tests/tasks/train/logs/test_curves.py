@@ -47,3 +47,20 @@ def test_a_training_that_logs_nowhere_stays_so(tmp_path: Path) -> None:
     training = trainer(tmp_path, "none")
     outlive_mlflow(training)
     assert not any(isinstance(one, Curves) for one in training.callback_handler.callbacks)
+
+
+def test_weights_and_biases_is_logged_to_beside_mlflow(
+    mlflow_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb", reason="the extra wandb is not installed")
+    import mlflow
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(mlflow_root))
+    experiment = mlflow_store.connect()
+    training = trainer(mlflow_root / "work", ["mlflow", "wandb"])
+    outlive_mlflow(training)
+    with mlflow.start_run(experiment_id=experiment) as run:
+        training.train()
+    assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")) == 5
+    assert list(mlflow_root.glob("wandb/offline-run-*/*.wandb"))
