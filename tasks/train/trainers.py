@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.engines.prompt import show_alike
-from tasks.train.guards.options import require
 from tasks.train.recipe import Holdout, Method, Options, Recipe, TrainError
 from tasks.train.rows import columns
 
@@ -42,13 +41,11 @@ def arguments(recipe: Recipe, work: Path, seed: int, *, watched: bool) -> Any:
         watched: Whether rows are held out for evaluation.
 
     Raises:
-        TrainError: TRL does not know an option, or refuses it with another one; and as
-            :func:`tasks.train.guards.options.require`.
+        TrainError: TRL does not know an option, or refuses it with another one.
     """
     import trl
     from transformers.integrations import is_mlflow_available
 
-    require(recipe)
     config = getattr(trl, TRAINERS[recipe.method][0])
     options = {
         "output_dir": str(work),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench.gpu_parts import machine
 
+from bench.gpu_check.parts import machine
 from tasks.bootstrap import card
 
 

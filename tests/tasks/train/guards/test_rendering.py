@@ -85,7 +85,7 @@ def tokenizer(request, tiny_model, monkeypatch):
 class Heard:
     """A loop of an engine that keeps the prompt."""
 
-    async def sample(self, prompt, _seed):
+    async def sample(self, prompt, _seed, *_adapter):
         self.prompt = prompt
         return Sample((0,))
 
