@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from io import TextIOWrapper
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -124,8 +123,9 @@ def any_terminal() -> None:
 
     Python does so for stderr; a command's first act is to ask for it for stdout.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    # No isinstance: colorama, which DVC starts, puts a wrapper around the stream.
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")
 
 
 async def play_all(

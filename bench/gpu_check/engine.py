@@ -123,10 +123,13 @@ def _asked(
     asked = [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts]
     requests = (None, LoRARequest("check", 1, str(lora)))
     without, with_lora = (
-        [_answer(one.outputs[0]) for one in llm.generate(asked, sampling, lora_request=request)]
+        # Its bar divides by a time that may be 0.
+        llm.generate(asked, sampling, use_tqdm=False, lora_request=request)
         for request in requests
     )
-    return without, with_lora
+    return [_answer(one.outputs[0]) for one in without], [
+        _answer(one.outputs[0]) for one in with_lora
+    ]
 
 
 def _answer(output: Any) -> Answer:

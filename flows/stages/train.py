@@ -10,19 +10,20 @@ from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import skip_if_stopped
 from tasks.rounds.sequence import number
-from tasks.train.job import TrainConfig, train_arm
+from tasks.train.job import Options, TrainConfig, train_arm
 
 
 @flow
-def train(config: TrainConfig, round: str, arm: str) -> None:
+def train(config: TrainConfig, template_kwargs: Options, round: str, arm: str) -> None:
     datasets, arms = paths.DATASETS / round, paths.ARMS / round
     report_file = paths.report(f"train/{round}", arm)
     if skip_if_stopped(datasets, arms / config.place(arm), report_file):
         return
     work = paths.WORK / "train" / round / arm
-    record = asdict(task(train_arm)(config, arm, arms, datasets, work=work))
+    done = task(train_arm)(config, arm, arms, datasets, work=work, template_kwargs=template_kwargs)
+    record = asdict(done)
     report(report_file, record, {"train": {arm: record}}, step=number(round))
 
 
 if __name__ == "__main__":
-    main(train, "train", items=["round", "arm"])
+    main(train, "train", "engine.chat_template_kwargs", items=["round", "arm"])

@@ -48,9 +48,14 @@ def rendered(
     return template(tokenizer, list(map(shown, messages)), tools=tools or None, **options)
 
 
-def show_alike(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Make `tokenizer` render whatever a library gives it by :func:`rendered`."""
-    tokenizer.apply_chat_template = partial(rendered, tokenizer)
+def show_alike(tokenizer: PreTrainedTokenizerBase, kwargs: Mapping[str, Any]) -> None:
+    """Make `tokenizer` render whatever a library gives it by :func:`rendered`.
+
+    Args:
+        tokenizer: Tokenizer with the chat template.
+        kwargs: Further arguments of the template, as ``engine.chat_template_kwargs``.
+    """
+    tokenizer.apply_chat_template = partial(rendered, tokenizer, **kwargs)
 
 
 def _decoded(call: Mapping[str, Any]) -> Mapping[str, Any]:

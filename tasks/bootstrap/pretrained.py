@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from services import own_code
 from services.heartbeat import heartbeat
+from tasks.bootstrap.template import names_tools, shortcomings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -93,7 +94,7 @@ def fetch_pretrained(model: str, out: Path) -> None:
 def teach_tools(folder: Path) -> None:
     """Give a model of Llama 3's format a chat template with tools, if its own leaves them out.
 
-    A model of another format keeps its own, with a warning: training would refuse it.
+    A model of another format keeps its own. A warning says what it cannot do, in a line.
 
     Raises:
         PretrainedError: there is no tokenizer that transformers can read without code of its own.
@@ -107,32 +108,14 @@ def teach_tools(folder: Path) -> None:
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise PretrainedError(f"bootstrap.pretrained: no tokenizer in {folder}: {first}") from error
-    if _renders_tools(tokenizer):
-        return
-    if set(tokenizer.get_vocab()) >= LLAMA3_TOKENS:
+    if not names_tools(tokenizer) and set(tokenizer.get_vocab()) >= LLAMA3_TOKENS:
         text = LLAMA3_TEMPLATE.read_text(encoding="utf-8")
         (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
         log.info(
             "its chat template renders no tools: it got tasks/bootstrap/templates/llama3.jinja"
         )
-    else:
-        log.warning(
-            "its chat template renders no tools: put one that does, as those of "
-            "tasks/bootstrap/templates, into the folder that bootstrap.pretrained names, as "
-            "chat_template.jinja"
-        )
-
-
-def _renders_tools(tokenizer: PreTrainedTokenizerBase) -> bool:
-    if not tokenizer.chat_template:
-        return False
-    function = {"name": "a_tool", "description": "", "parameters": {"properties": {}}}
-    rendered = tokenizer.apply_chat_template(
-        [{"role": "user", "content": ""}],
-        tools=[{"type": "function", "function": function}],
-        tokenize=False,
-    )
-    return "a_tool" in rendered
+    elif faults := shortcomings(tokenizer):
+        log.warning("bootstrap.pretrained: its chat template %s", "; it ".join(faults))
 
 
 def _download(model: str, out: Path) -> None:

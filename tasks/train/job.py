@@ -19,10 +19,20 @@ from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
 from tasks.train.launch import launch, require_own_processes
 from tasks.train.memory import GIB, estimate
-from tasks.train.recipe import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError
+from tasks.train.recipe import (
+    NOTHING,
+    Arm,
+    Continued,
+    Holdout,
+    Options,
+    Recipe,
+    TrainConfig,
+    TrainError,
+)
 from tasks.train.rows import hold_out, read_rows
 from tasks.train.saving import save
 from tasks.train.trainers import arguments, build_trainer
+from tasks.train.turns import as_trained
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,6 +42,7 @@ __all__ = [
     "Arm",
     "Continued",
     "Holdout",
+    "Options",
     "Recipe",
     "TrainConfig",
     "TrainError",
@@ -67,8 +78,18 @@ class Trained:
     best_loss: float | None
 
 
-def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, work: Path) -> Trained:
+def train_arm(
+    config: TrainConfig,
+    arm: str,
+    round: Path,
+    datasets: Path,
+    *,
+    work: Path,
+    template_kwargs: Options = NOTHING,
+) -> Trained:
     """Train one arm on its set in `datasets`, below the round's folder, as ``arms/r1``.
+
+    The chat template gets `template_kwargs`, as the engine that played the dialogues.
 
     Raises:
         TrainError: there is no such arm, an option cannot work here, or the model needs code of
@@ -80,7 +101,7 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {known}")
     require(config.policies[arm])
     if config.accelerate:
-        return Trained(**launch(config, arm, round, datasets, work))
+        return Trained(**launch(config, arm, round, datasets, work, template_kwargs))
     recipe = config.policies[arm]
     start = round / config.origin(arm)
     if name := endpoint_model.name_of(start):
@@ -104,6 +125,7 @@ def train_arm(config: TrainConfig, arm: str, round: Path, datasets: Path, *, wor
         seed=config.seed,
         holdout=config.holdout,
         max_rewritten=config.max_rewritten,
+        template_kwargs=template_kwargs,
     )
 
 
@@ -118,6 +140,7 @@ def fit(
     seed: int,
     holdout: Holdout = NO_HOLDOUT,
     max_rewritten: float = 1.0,
+    template_kwargs: Options = NOTHING,
 ) -> Trained:
     """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
 
@@ -132,18 +155,24 @@ def fit(
     if len(rows) == 0:
         raise TrainError(f"the set {recipe.dataset!r} has no rows: harvest more scenarios")
     start = policy if isinstance(policy, str) else policy.config.to_json_string()
+    recipe, rows = as_trained(recipe, rows, tokenizer, template_kwargs)
     settings = {"recipe": asdict(recipe), "seed": seed, "holdout": asdict(holdout)}
+    settings["template_kwargs"] = dict(template_kwargs)
     place = checkpoints.place(work, rows, start, **settings)
     rows, held_out = hold_out(rows, holdout.share, seed)
     args = arguments(recipe, place, seed, watched=held_out is not None)
     config, ends = _facts(policy, tokenizer, args)
+    masked = getattr(args, "assistant_only_loss", False)
+    renderer = Renderer(tokenizer, masked=masked, kwargs=template_kwargs)
     longest = _guard(
-        recipe, [*rows, *(held_out or ())], tokenizer, args, config, ends, max_rewritten
+        recipe, [*rows, *(held_out or ())], renderer, args, config, ends, max_rewritten
     )
     _tell_memory(recipe, args, config, longest)
     # KTO and DPO may ask the reference for its log-probabilities here, row by row
     with heartbeat(lambda: "getting the rows and the model ready"):
-        trainer = build_trainer(recipe, args, rows, held_out, policy, tokenizer, holdout)
+        trainer = build_trainer(
+            recipe, args, rows, held_out, policy, tokenizer, holdout, template_kwargs
+        )
     from tasks.train.logs.losses import mean_loss
 
     checkpoint = checkpoints.last(place)
@@ -168,14 +197,13 @@ def fit(
 def _guard(
     recipe: Recipe,
     rows: list[Any],
-    tokenizer: PreTrainedTokenizerBase,
+    renderer: Renderer,
     args: Any,
     config: PretrainedConfig,
     ends: frozenset[int],
     max_rewritten: float,
 ) -> int:
     """Every guard on every row; returns the length of the longest, in tokens."""
-    renderer = Renderer(tokenizer, masked=getattr(args, "assistant_only_loss", False))
     try:
         texts = render(rows, renderer)
         context = config.max_position_embeddings

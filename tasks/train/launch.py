@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from services.processes import reaped
 from tasks.train.guards.options import DEEPSPEED, require_package
-from tasks.train.recipe import TrainConfig, TrainError
+from tasks.train.recipe import NOTHING, Options, TrainConfig, TrainError
 
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """Where MPI and Slurm say how many processes there are; accelerate believes it before its own."""
@@ -39,7 +39,12 @@ def require_own_processes(environment: Mapping[str, str]) -> None:
 
 
 def launch(
-    config: TrainConfig, arm: str, round: Path, datasets: Path, work: Path
+    config: TrainConfig,
+    arm: str,
+    round: Path,
+    datasets: Path,
+    work: Path,
+    template_kwargs: Options = NOTHING,
 ) -> dict[str, Any]:
     """Train an arm in the processes of ``config.accelerate``; returns what `Trained` holds.
 
@@ -57,7 +62,8 @@ def launch(
     job, result = work / "job.json", work / "result.json"
     result.unlink(missing_ok=True)
     places = {"round": str(round), "datasets": str(datasets), "work": str(work / "processes")}
-    job.write_text(json.dumps({"config": asdict(config), "arm": arm, **places}, default=dict))
+    asked = {"arm": arm, "template_kwargs": template_kwargs, **places}
+    job.write_text(json.dumps({"config": asdict(config), **asked}, default=dict))
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     command += ["--config_file", config.accelerate, "-m", "tasks.train.process", str(job)]
     status = _run(command, {**os.environ, **_tracking()})

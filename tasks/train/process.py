@@ -21,7 +21,13 @@ def main(path: Path) -> int:
     config = config_of(job["config"])
     places = [Path(job[name]) for name in ("round", "datasets")]
     try:
-        trained = train_arm(config, job["arm"], *places, work=Path(job["work"]))
+        trained = train_arm(
+            config,
+            job["arm"],
+            *places,
+            work=Path(job["work"]),
+            template_kwargs=job["template_kwargs"],
+        )
     except (ValueError, OSError) as error:
         _answer(path, {"error": str(error)})
         return 1

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from annotated_types import Lt
@@ -15,6 +16,7 @@ from services.names import require_names
 
 Method = Literal["sft", "kto", "dpo"]
 Options = Mapping[str, Any]
+NOTHING: Options = MappingProxyType({})
 
 START, TRAINED, CONTINUED = "start", "trained", "continued"
 """Folders of a round: the policy it starts from, its arms, and those that start from an arm."""

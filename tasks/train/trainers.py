@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.engines.prompt import show_alike
-from tasks.train.recipe import Holdout, Method, Options, Recipe, TrainError
+from tasks.train.recipe import NOTHING, Holdout, Method, Options, Recipe, TrainError
 from tasks.train.rows import columns
 
 if TYPE_CHECKING:
@@ -76,10 +76,11 @@ def build_trainer(
     policy: PreTrainedModel | str,
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
+    template_kwargs: Options = NOTHING,
 ) -> Trainer:
     """TRL's trainer of the recipe's method, which makes its own reference model.
 
-    `tokenizer` renders what TRL gives it as engines do, from here on.
+    `tokenizer` renders what TRL gives it as engines do, from here on, with those arguments.
     """
     import trl
     from transformers import EarlyStoppingCallback
@@ -89,7 +90,7 @@ def build_trainer(
     from tasks.train.logs.lines import log_progress
     from tasks.train.logs.losses import AtEverySave
 
-    show_alike(tokenizer)
+    show_alike(tokenizer, template_kwargs)
     callbacks = [AtEverySave(), FiniteGradients()]
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))

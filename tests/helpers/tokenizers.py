@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SPECIAL = re.compile(r"<[|\uff5c]?[\w\u2581:/]+[|\uff5c]?>|\[/?[A-Z_]+\]")
 
 
-def byte_tokenizer(template: str, *special: str) -> PreTrainedTokenizerBase:
+def byte_tokenizer(template: str, *special: str, eos: str = "</s>") -> PreTrainedTokenizerBase:
     """A tokenizer with a token a byte, and one for all that looks special in the template."""
     vocabulary = sorted(pre_tokenizers.ByteLevel.alphabet())
     bytes_ = Tokenizer(models.BPE({one: i for i, one in enumerate(vocabulary)}, []))
@@ -24,7 +24,7 @@ def byte_tokenizer(template: str, *special: str) -> PreTrainedTokenizerBase:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bytes_,
         bos_token="<s>",
-        eos_token="</s>",
+        eos_token=eos,
         additional_special_tokens=sorted({*_SPECIAL.findall(template), *special}),
     )
     tokenizer.chat_template = template

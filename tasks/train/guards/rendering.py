@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import TemplateError
+
 from services.engines.prompt import rendered
-from tasks.train.recipe import TrainError
+from tasks.train.recipe import NOTHING, Options, TrainError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -58,11 +60,15 @@ class Renderer:
     Args:
         tokenizer: Tokenizer with the template.
         masked: Whether the loss is on the assistant's tokens only (``assistant_only_loss``).
+        kwargs: Further arguments of the template, as ``engine.chat_template_kwargs``.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, masked: bool) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, *, masked: bool, kwargs: Options = NOTHING
+    ) -> None:
         self.tokenizer = tokenizer
         self.masked = masked
+        self._kwargs = kwargs
         self._template = _training_template(tokenizer) if masked else None
 
     def texts(self, row: Row, name: str) -> Iterator[Text]:
@@ -86,14 +92,24 @@ class Renderer:
                 sampled[index : index + 1],
             )
 
+    def turns(self, text: Text) -> Iterator[tuple[int, Sequence[int]]]:
+        """Positions of a dialogue's answers, each with the tokens that the engine reads before."""
+        for position, message in enumerate(text.messages):
+            if message["role"] == "assistant":
+                yield position, self.asked(text.messages[:position], text.tools)
+
     def asked(self, messages: Any, tools: str) -> list[int]:
         """The tokens that the engine reads before it answers: by the model's own template."""
         return list(self._apply(messages, tools, add_generation_prompt=True)["input_ids"])
 
     def _apply(self, messages: Any, tools: str, **options: Any) -> Mapping[str, list[int]]:
-        encoded: Mapping[str, list[int]] = rendered(
-            self.tokenizer, messages, json.loads(tools), return_dict=True, **options
-        )
+        options |= {"return_dict": True, **self._kwargs}
+        try:
+            encoded: Mapping[str, list[int]] = rendered(
+                self.tokenizer, messages, json.loads(tools), **options
+            )
+        except TemplateError as error:
+            raise TrainError(f"the chat template refuses a dialogue: {error}") from error
         return encoded
 
     def _dialogue(self, messages: Any, tools: str, name: str, sampled: Any) -> Text:
@@ -116,7 +132,7 @@ def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
         return None
     try:
         template: str | None = get_training_chat_template(tokenizer)
-    except ValueError as error:
+    except (ValueError, TypeError, TemplateError) as error:  # it tries some messages of its own
         raise TrainError(
             "the chat template does not mark what the assistant says, so trl.assistant_only_loss "
             "cannot tell it apart: put {% generation %} and {% endgeneration %} around it in the "
