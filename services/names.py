@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+ADAPTER = "adapter"
+"""Folder inside a policy's folder with its LoRA, beside the merged weights."""
+
 
 def require_names(where: str, names: Iterable[str]) -> None:
     """Refuse what a shell or a path could take for more than a name.

@@ -21,7 +21,7 @@ import yaml
 from dialogue.progress import any_terminal
 from flows import params
 from flows.tools import disk
-from services import own_code
+from services.engines.models import own_code
 from tasks.train.memory import Memory, estimate
 from tasks.train.recipe import Recipe, TrainConfig, TrainError
 from tasks.train.trainers import arguments

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from dialogue.errors import EngineError
 from dialogue.protocols import Policy
-from services.engines.adapters import Adapter
 from services.engines.config import Backend, EngineConfig, EngineSettings
+from services.engines.models.adapters import Adapter
 
 __all__ = ["EngineConfig", "EngineSettings", "open_adapters", "open_engine", "serves_adapters"]
 

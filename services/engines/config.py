@@ -12,8 +12,8 @@ from annotated_types import Gt, Lt
 
 from dialogue.bounds import Amount, Count, Duration, Positive, Share
 from dialogue.errors import EngineError
-from services import own_code
 from services.engines import vllm_settings
+from services.engines.models import own_code
 
 __all__ = ["Backend", "EngineConfig", "model_folder"]
 

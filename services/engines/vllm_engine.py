@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import vllm_settings
-from services.engines.adapters import Adapter
-from services.engines.adapters import arguments as lora_arguments
 from services.engines.config import EngineConfig, model_folder
 from services.engines.engine_log import last_words, records_in
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
+from services.engines.models.adapters import Adapter
+from services.engines.models.adapters import arguments as lora_arguments
 
 if TYPE_CHECKING:
     from vllm import RequestOutput

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services import own_code
+from services.engines.models import own_code
 from services.heartbeat import heartbeat
 from tasks.bootstrap.template import names_tools, shortcomings
 

@@ -10,10 +10,10 @@ from jinja2 import TemplateError
 
 from dialogue.protocols import Message
 from dialogue.tool_text import assistant, calls_of
-from services.engines.formats.choice import tool_parser
-from services.engines.formats.json_calls import parse
-from services.engines.formats.probe import CALL, TOOL, Probe, probe
-from services.engines.prompt import rendered
+from services.engines.models.choice import tool_parser
+from services.engines.models.json_calls import parse
+from services.engines.models.probe import CALL, TOOL, Probe, probe
+from services.engines.models.prompt import rendered
 from tasks.train.turns import why_apart
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from dialogue.files import sync
 from services.engines import open_adapters, serves_adapters
-from services.engines.adapters import Adapter, find
 from services.engines.endpoint import open_model
+from services.engines.models.adapters import Adapter, find
 from services.shards import Shard, SpoiledError
 from tasks.evaluate.job import Job, PolicyRuns
 from toolwoz.evaluation.policy_run import PolicyRun, read_policy_run

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services import endpoint_model
-from services.engines.adapters import FOLDER as ADAPTER
+from services.names import ADAPTER
 from tasks.rounds.sequence import EVALUATION
 
 

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import endpoint_model, own_code
+from services import endpoint_model
+from services.engines.models import own_code
 from services.heartbeat import heartbeat
 from tasks.train import checkpoints
 from tasks.train.guards.guards import check

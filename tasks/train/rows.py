@@ -28,7 +28,7 @@ def read_rows(path: Path, method: Method) -> Dataset:
     """Rows of an extracted set (JSONL): the columns of its trainer, and those of ORIGIN.
 
     ``tools`` and the ``arguments`` of a call stay JSON text until they are rendered
-    (``services.engines.prompt``): Arrow would give every tool the union of all parameters.
+    (``services.engines.models.prompt``): Arrow would give every tool the union of all parameters.
     """
     from datasets import Dataset
 

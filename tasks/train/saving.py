@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.engines.adapters import FOLDER, write_base
+from services.engines.models.adapters import write_base
+from services.names import ADAPTER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ def _write(model: Any, weights: Any, out: Path) -> None:
     if not hasattr(model, "peft_config"):
         model.save_pretrained(out, state_dict=weights)
         return
-    adapter = out / FOLDER
+    adapter = out / ADAPTER
     model.save_pretrained(adapter, state_dict=weights)
     (adapter / "README.md").unlink(missing_ok=True)  # a form to fill in
     merge(adapter).save_pretrained(out)
@@ -55,9 +56,9 @@ def _note_base(tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     from peft import PeftConfig
     from transformers import AutoTokenizer
 
-    if not (out / FOLDER).is_dir():
+    if not (out / ADAPTER).is_dir():
         return
-    named = PeftConfig.from_pretrained(out / FOLDER).base_model_name_or_path
+    named = PeftConfig.from_pretrained(out / ADAPTER).base_model_name_or_path
     base = Path(named or "")
     if not named or not (base / "config.json").is_file():
         return

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.engines.prompt import show_alike
+from services.engines.models.prompt import show_alike
 from tasks.train.recipe import NOTHING, Holdout, Method, Options, Recipe, TrainError
 from tasks.train.rows import columns
 

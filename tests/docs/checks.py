@@ -31,7 +31,7 @@ OTHERS_PACKAGES = {"addict", "cachebox", "deepdiff", "dvc-s3", "orderly-set"}
 dependency of the project."""
 SOURCES = {"multiwoz": "multiwoz21"}
 """What the Makefile makes of a name."""
-OURS = ("bench", "dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
+OURS = ("bench", "dialogue", "flows", "josh", "services", "tasks", "tests", "toolwoz", "worlds")
 
 
 class WrongCommandError(AssertionError):

@@ -29,7 +29,7 @@ PLUMBING = (
     "services/heartbeat.py",
     "services/mlflow/",
     "services/names.py",
-    "services/own_code.py",
+    "services/engines/models/own_code.py",
     "services/plot_table.py",
     "services/processes.py",
     "services/shards.py",

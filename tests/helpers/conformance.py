@@ -22,8 +22,8 @@ from dialogue.strict_json import loads
 from dialogue.tool_text import FunctionCall, assistant, calls_of
 from services.engines.config import EngineConfig
 from services.engines.formats import open_format
-from services.engines.formats.choice import tool_parser
-from services.engines.formats.probe import CALL, TOOL, probe
+from services.engines.models.choice import tool_parser
+from services.engines.models.probe import CALL, TOOL, probe
 from tasks.bootstrap.template import OURS, names_tools
 from tasks.train.guards.guards import check
 from tasks.train.guards.rendering import Renderer, Text

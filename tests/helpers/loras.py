@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from services.engines.adapters import FOLDER, write_base
+from services.engines.models.adapters import write_base
+from services.names import ADAPTER
 
 
 def write_lora(base: Path, policy: Path, *, seed: int, **options: Any) -> Path:
@@ -21,7 +22,7 @@ def write_lora(base: Path, policy: Path, *, seed: int, **options: Any) -> Path:
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.2)
-    model.save_pretrained(policy / FOLDER)
+    model.save_pretrained(policy / ADAPTER)
     model.merge_and_unload().save_pretrained(policy)
     AutoTokenizer.from_pretrained(base).save_pretrained(policy)
     write_base(base, policy)

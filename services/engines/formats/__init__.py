@@ -16,9 +16,9 @@ from dialogue.protocols import Message, Tool
 from dialogue.strict_json import loads
 from dialogue.tool_text import FunctionCall, calls_of
 from services.engines.config import EngineConfig
-from services.engines.formats import choice
 from services.engines.formats.parsers import Maker, Parsers
-from services.engines.formats.probe import CALL, TOOL, Probe, probe
+from services.engines.models import choice
+from services.engines.models.probe import CALL, TOOL, Probe, probe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

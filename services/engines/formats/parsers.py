@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dialogue import tool_text
 from dialogue.messages import Parted, part_thought
 from dialogue.protocols import Message, Tool
-from services.engines.formats import json_calls
-from services.engines.formats.choice import JOINT, THINK
-from services.engines.formats.probe import Probe
 from services.engines.formats.vllm_parsers import VllmParsers
+from services.engines.models import json_calls
+from services.engines.models.choice import JOINT, THINK
+from services.engines.models.probe import Probe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

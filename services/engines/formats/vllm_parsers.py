@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dialogue.errors import EngineError
 from dialogue.protocols import Tool
 from dialogue.tool_text import FunctionCall, malformed
-from services.engines.formats.probe import CALL
+from services.engines.models.probe import CALL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from services.engines.config import EngineConfig
 from services.engines.formats import open_format
 from services.engines.local.tokens import tokens_of
 from services.engines.loop import EngineLoop, Sample
-from services.engines.prompt import rendered
+from services.engines.models.prompt import rendered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
-from services.engines.prompt import rendered
+from services.engines.models.prompt import rendered
 from tasks.train.recipe import NOTHING, Options, TrainError
 
 if TYPE_CHECKING:

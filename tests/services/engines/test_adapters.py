@@ -14,7 +14,7 @@ import pytest
 from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import EngineConfig, open_adapters, open_engine
-from services.engines.adapters import Adapter, arguments, find
+from services.engines.models.adapters import Adapter, arguments, find
 from tests.helpers.loras import write_lora
 
 CONFIG = EngineConfig(

@@ -11,8 +11,9 @@ from dialogue.errors import EngineError
 from dialogue.messages import part_thought as part
 from dialogue.tool_text import calls_of, parse
 from services.engines.config import EngineConfig
-from services.engines.formats import choice, json_calls, open_format
-from services.engines.formats.probe import probe
+from services.engines.formats import open_format
+from services.engines.models import choice, json_calls
+from services.engines.models.probe import probe
 from tests.helpers.tokenizers import byte_tokenizer, trl_template
 
 CALL = '{"name": "search_hotel", "arguments": {"area": "Zürich"}}'

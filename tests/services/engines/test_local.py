@@ -14,7 +14,7 @@ from dialogue.errors import Fault
 from services.engines.config import EngineConfig
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
-from services.engines.prompt import shown
+from services.engines.models.prompt import shown
 
 USER = {"role": "user", "content": "a cheap hotel please"}
 

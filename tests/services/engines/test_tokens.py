@@ -25,7 +25,7 @@ from transformers import MistralCommonBackend, PreTrainedTokenizerFast
 
 from dialogue.protocols import Message
 from services.engines.local.tokens import Remembered, overlap, pieces, safe_cuts, tokens_of
-from services.engines.prompt import shown
+from services.engines.models.prompt import shown
 from tasks.bootstrap import embedded
 from tests.helpers.tiny import TINY
 

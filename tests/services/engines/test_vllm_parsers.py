@@ -11,7 +11,7 @@ from dialogue.errors import EngineError
 from dialogue.tool_text import calls_of
 from services.engines.config import EngineConfig
 from services.engines.formats import open_format
-from services.engines.formats.probe import TOOL, probe
+from services.engines.models.probe import TOOL, probe
 from tests.helpers.tokenizers import byte_tokenizer, trl_template
 
 pytest.importorskip("vllm")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.engines import EngineSettings
-from services.engines.adapters import find
+from services.engines.models.adapters import find
 from tasks.evaluate.job import EvaluateConfig, Job
 from tasks.evaluate.parts import shared
 from tests.helpers.loras import write_lora

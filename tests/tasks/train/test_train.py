@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from services.engines.adapters import find
+from services.engines.models.adapters import find
 from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
 from tasks.train.rows import read_rows
 from tasks.train.saving import survives_bfloat16

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from services.engines.formats.probe import TOOL
+from services.engines.models.probe import TOOL
 from tasks.train.guards.rendering import Renderer
 from tasks.train.recipe import Holdout, Recipe, TrainError
 from tasks.train.trainers import arguments, build_trainer

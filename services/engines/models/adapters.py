@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FOLDER = "adapter"
-"""Folder inside a policy's folder with its LoRA, beside the merged weights."""
+from services.names import ADAPTER
+
 BASE = "base.json"
 """File in it that says which weights the LoRA was trained on, by their SHA-256."""
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -39,7 +39,7 @@ class Adapter:
 
     @property
     def folder(self) -> Path:
-        return self.policy / FOLDER
+        return self.policy / ADAPTER
 
     @property
     def number(self) -> int:
@@ -50,7 +50,7 @@ class Adapter:
 def write_base(base: Path, policy: Path) -> None:
     """Note in a policy's folder which weights its LoRA was trained on."""
     note = json.dumps({"sha256": content(base)})
-    (policy / FOLDER / BASE).write_text(note + "\n", encoding="utf-8")
+    (policy / ADAPTER / BASE).write_text(note + "\n", encoding="utf-8")
 
 
 def find(policy: Path) -> Adapter | None:
@@ -59,7 +59,7 @@ def find(policy: Path) -> Adapter | None:
     Raises:
         ValueError: its base has other weights than it was trained on.
     """
-    folder = policy / FOLDER
+    folder = policy / ADAPTER
     if not (folder / BASE).is_file():
         return None
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))

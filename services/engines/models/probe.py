@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from dialogue.messages import THINK, spoken
 from dialogue.protocols import Message, Tool
 from dialogue.tool_text import FunctionCall, assistant
-from services.engines.prompt import rendered
+from services.engines.models.prompt import rendered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

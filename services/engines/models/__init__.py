@@ -1,0 +1,1 @@
+"""What engines and trainers share of a model: prompts, calls in its template, LoRAs."""
