@@ -64,8 +64,9 @@ def require(recipe: Recipe) -> None:
             a GPU or a LoRA that is not there.
     """
     of_the_model = recipe.trl.get("model_init_kwargs") or {}
-    if recipe.trl.get("trust_remote_code") or of_the_model.get("trust_remote_code"):
-        raise TrainError("params.yaml: trl.trust_remote_code: no code of a model is ever run here")
+    for name in ("trust_remote_code", "allow_all_kernels"):
+        if recipe.trl.get(name) or of_the_model.get(name):
+            raise TrainError(f"params.yaml: trl.{name}: no code of a model is ever run here")
     if recipe.trl.get("push_to_hub"):
         raise TrainError(
             "params.yaml: trl.push_to_hub would push every checkpoint: upload the registered "

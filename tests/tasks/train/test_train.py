@@ -278,7 +278,12 @@ def test_an_unknown_option_is_named(place, datasets, tmp_path):
 TRUSTS = {"trust_remote_code": True}
 
 
-@pytest.mark.parametrize("options", [TRUSTS, {"model_init_kwargs": TRUSTS}])
+KERNELS = {"allow_all_kernels": True}
+
+
+@pytest.mark.parametrize(
+    "options", [TRUSTS, {"model_init_kwargs": TRUSTS}, {"model_init_kwargs": KERNELS}]
+)
 def test_no_option_lets_a_models_code_run(place, datasets, tmp_path, options):
     trl = {**TRL, **options}
     with pytest.raises(TrainError, match="no code of a model is ever run"):

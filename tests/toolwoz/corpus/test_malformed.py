@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,3 +93,27 @@ def test_brackets_without_end(folder: Path, name: str) -> None:
     (folder / name).write_text('{"a": ' + "[" * 100_000)
     with pytest.raises(CorpusError, match=name):
         read_corpus(folder)
+
+
+def test_any_byte(folder: Path) -> None:
+    """Flipped, put in or left out, in any of the files."""
+    dice, names, seen = random.Random(0), sorted(one.name for one in folder.iterdir()), []
+    for number in range(300):
+        path = folder / names[number % len(names)]
+        whole = path.read_bytes()
+        content, at = bytearray(whole), dice.randrange(len(whole))
+        match dice.randrange(3):
+            case 0:
+                content[at] ^= 1 << dice.randrange(8)
+            case 1:
+                content.insert(at, dice.choice(b'\0\t\xff\xef[]{}:",-9'))
+            case 2:
+                del content[at]
+        path.write_bytes(content)
+        try:
+            convert(read_corpus(folder), "v2")
+        except CorpusError as error:
+            seen.append(str(error))
+        path.write_bytes(whole)
+    assert len(seen) > 50
+    assert all(str(folder) in error and "\n" not in error for error in seen)
