@@ -155,6 +155,7 @@ class Subjected:
         with TemporaryDirectory() as folder:
             base = Path(folder, "base")
             self.model().save_pretrained(base)
+            self.family.tokenizer().save_pretrained(base)
             for number, (method, lora) in enumerate(product(("sft", "kto", "dpo"), ({}, LORA))):
                 trl = MASKED if method == "sft" else TRL
                 trained = fit(
