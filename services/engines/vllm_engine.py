@@ -116,7 +116,7 @@ def open_policies(
             yield [policy(config.model), *(policy(one.policy, one.name) for one in adapters)]
 
 
-def start(config: EngineConfig, folder: Path, adapters: Sequence[Adapter]) -> VllmEngine:
+def start(config: EngineConfig, folder: Path, adapters: Sequence[Adapter] = ()) -> VllmEngine:
     """Load the model and its adapters; most of the time is the import of vLLM."""
     import torch
 

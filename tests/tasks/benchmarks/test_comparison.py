@@ -57,10 +57,9 @@ def test_a_run_equals_itself():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_a_model_compared_with_itself_hardly_ever_differs(seed):
+def test_a_model_compared_with_itself_hardly_ever_differs():
     """Two runs of one model at a temperature: items of all difficulties, answers by chance."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     found = 0
     for _ in range(100):
         chance = rng.beta(0.5, 0.5, 300)
