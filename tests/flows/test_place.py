@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from dvc.config import Config
 from dvc.repo import Repo
 from dvc.scm import SCMError
 
 from flows.params import ParamsError
 from flows.params.place import require_dvc_repository
 
+ROOT = Path(__file__).parents[2]
 PLACES = {
     "a download": ("", False, False),
     "a clone": (".", False, True),
@@ -73,3 +75,18 @@ def test_a_linked_folder_is_refused_and_the_advice_helps(
     require_dvc_repository()
     dvc("repro")
     assert Path("data/raw/x").resolve().is_relative_to(disk / "cache")
+
+
+def test_a_download_without_git_does_without_it(tmp_path: Path) -> None:
+    checkout, download = tmp_path / "checkout", tmp_path / "download"
+    (checkout / ".dvc").mkdir(parents=True)
+    download.mkdir()
+    for name in (".dvc/config", ".gitattributes"):
+        (checkout / name).write_bytes((ROOT / name).read_bytes())
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "a")):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    packed = subprocess.check_output(["git", "archive", "HEAD"], cwd=checkout)
+    subprocess.run(["tar", "x"], cwd=download, input=packed, check=True)
+    assert not Config(str(checkout / ".dvc"))["core"].get("no_scm")
+    assert Config(str(download / ".dvc"))["core"]["no_scm"]
