@@ -240,6 +240,8 @@ def test_an_interrupted_command_says_so() -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "toolwoz", "play", SCENARIO],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # a shell has what it starts in the background ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline().strip().startswith("user")
