@@ -24,8 +24,8 @@ class Disk:
 
     Attributes:
         base: GiB of the base policy; later rounds start from links.
-        arms: GiB of the trained arms of all rounds: whole models, beside their LoRA if they have
-            one.
+        arms: GiB of the trained arms of all rounds: whole models, with their LoRA if they have one;
+            it is merged in float32.
         registry: GiB of the version in MLflow's registry; a LoRA brings its base along.
         checkpoints: GiB of the largest checkpoint, which is there while its arm is trained.
     """
@@ -91,14 +91,16 @@ def _estimate(config: PretrainedConfig, train: TrainConfig, rounds: int, copies:
     """
     size = BYTES[str(config.dtype or "float32").removeprefix("torch.")]
     counts = {name: parameters(config, recipe) for name, recipe in train.policies.items()}
-    base = size * next((one.linear + one.other for one in counts.values()), 0)
-    # A LoRA is saved in float32. A checkpoint has two moments beside each trained weight.
-    lora = {n: 4.0 * counts[n].trained if r.lora else 0.0 for n, r in train.policies.items()}
+    weights = next((one.linear + one.other for one in counts.values()), 0)
+    base = size * weights
+    # A checkpoint has two moments beside each trained weight.
     checkpoint = max((12.0 * one.trained for one in counts.values()), default=0.0)
-    registry = base * (2 if any(lora.values()) else 1) + max(lora.values(), default=0.0)
+    merged = [4.0 * (weights + counts[n].trained) for n, r in train.policies.items() if r.lora]
+    whole = [base for r in train.policies.values() if not r.lora]
+    registry = max(merged) + base if merged else base
     return Disk(
         base=copies * base / GIB,
-        arms=copies * rounds * sum(base + adapter for adapter in lora.values()) / GIB,
+        arms=copies * rounds * sum([*merged, *whole]) / GIB,
         registry=registry / GIB,
         checkpoints=checkpoint / GIB,
     )

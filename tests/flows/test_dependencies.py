@@ -15,7 +15,6 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PACKAGES = ("dialogue", "flows", "josh", "services", "tasks", "toolwoz", "worlds")
 PLUMBING = (
     "dialogue/bounds.py",
-    "dialogue/files.py",
     "flows/__init__.py",
     "flows/params/",
     "flows/paths.py",
@@ -37,7 +36,6 @@ PLUMBING = (
     "services/telemetry.py",
     "tasks/rounds/sequence.py",
     "tasks/train/recipe.py",
-    "toolwoz/corpus/download.py",
 )
 """What every stage runs in: it says where results are and who hears of them, not what they are."""
 LOADED_BY_NAME = {"services/engines": ["harvest", "evaluate", "baseline", "benchmarks"]}
