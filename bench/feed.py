@@ -1,11 +1,10 @@
 """Calls a second that this side of an engine can feed: ``python -m bench.feed``.
 
 Plays dialogues of made-up words, with tool calls and answers, against engines in process that
-compute nothing: one that answers at once, and ideal ones that sleep so long that they generate
-5,000, 20,000 and 50,000 tokens a second. Each is fed by the whole rendering (every prompt
-tokenized anew) and by pieces, in turn. Prints JSON. Other work on the machine slows all, so calls
-are told by seconds of processor time, and the share of an ideal engine's tokens both by the clock
-and as what one core's processor time would feed.
+compute nothing: one answers at once, the others sleep to generate 5,000, 20,000 and 50,000 tokens a
+second. Each engine is measured twice: with every prompt tokenized whole, and with cached pieces.
+Prints JSON. Rates are per second of processor time, as other work on the machine slows the clock;
+the share of an engine's tokens is given by both.
 """
 
 from __future__ import annotations

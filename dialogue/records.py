@@ -32,7 +32,7 @@ Take = Callable[[int, Any], object]
 
 
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-_ANOTHER = "this is another file, or damaged: delete it to begin anew"
+_ANOTHER = "the file is of another kind, or damaged: delete it to start from nothing"
 
 
 class RecordError(ValueError):

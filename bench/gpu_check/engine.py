@@ -32,7 +32,7 @@ def harvest(options: Namespace) -> dict[str, Any]:
 
 
 def adapter(options: Namespace) -> dict[str, Any]:
-    """Greedy answers of vLLM with a random LoRA, beside the base's and the LoRA merged in float32.
+    """Compare vLLM's greedy answers with a random LoRA to those of the base and the merged model.
 
     ``gap_to_merged`` and ``gap_to_base`` are how far vLLM's log-probability of a token that it
     sampled with the LoRA is from that of the two in float32: means, in nats. ``served`` is whether
@@ -63,7 +63,7 @@ def adapter(options: Namespace) -> dict[str, Any]:
 
 
 def _engine(options: Namespace) -> EngineConfig:
-    """Of a card nearly all memory; of a CPU a little, and float32."""
+    """The engine's settings: nearly all memory of a card; on a CPU a little memory, and float32."""
     on_cpu = options.device == "cpu"
     return EngineConfig(
         "vllm",
@@ -106,7 +106,7 @@ def _asked(
     config: EngineConfig, prompts: Sequence[list[int]], lora: Path
 ) -> tuple[list[Answer], list[Answer]]:
     """The answers without and with the LoRA, of one vLLM."""
-    # The models in float32 want memory beside it.
+    # The float32 models need part of the memory.
     config = replace(config, kv_cache_gb=config.kv_cache_gb or 2.0)
     os.environ.update({**ENVIRONMENT, **vllm_settings.environment(config)})
     from vllm import LLM, EngineArgs, SamplingParams

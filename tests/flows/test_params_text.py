@@ -11,6 +11,7 @@ import pytest
 
 from flows import params
 from flows.params.document import NOTE, nested, read
+from tests.helpers.damage import damaged
 
 SYNTAX = "not YAML: .*; mend it there"
 UNREADABLE = [
@@ -80,17 +81,9 @@ def test_a_file_with_any_byte_wrong_is_read_or_refused(tmp_path: Path) -> None:
     assert len(sections) == len(params.SECTIONS)
     path, dice, faults = tmp_path / "params.yaml", random.Random(0), []
     for number in range(300):
-        content = bytearray(sections[number % len(sections)])
-        name = content.partition(b":")[0].decode()
-        at = dice.randrange(len(content))
-        match dice.randrange(3):
-            case 0:
-                content[at] ^= 1 << dice.randrange(8)
-            case 1:
-                content.insert(at, dice.choice(b"\0\t\xff\xef[]{}:\"'*&!#%@\n-"))
-            case 2:
-                del content[at]
-        path.write_bytes(content)
+        section = sections[number % len(sections)]
+        path.write_bytes(damaged(section, dice, b"\0\t\xff\xef[]{}:\"'*&!#%@\n-"))
+        name = section.partition(b":")[0].decode()
         try:
             params.load_section(name, path)
         except params.ParamsError as error:

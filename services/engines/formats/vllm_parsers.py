@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # They log a traceback for each malformed call, which is the environment's to judge.
+log = logging.getLogger(__name__)
+
 _LOGGERS = ("vllm.tool_parsers", "vllm.parser", "vllm.reasoning")
 _TAG = re.compile(r"(<[^>\s]+>|\[[A-Z_]+\]|functools\s*\[)")
 _JSON = re.compile(r'\s*\[?\s*\{\s*"name"\s*:')
@@ -114,7 +116,8 @@ class VllmParsers:
             thought, content, calls = parser.parse(
                 text, request, enable_auto_tools=True, model_output_token_ids=token_ids
             )
-        except Exception:  # a fault of the parser's own: the text is as the model wrote it
+        except Exception as error:  # a fault of the parser's own: the text is as the model wrote it
+            log.warning("vLLM's parser failed, its text is taken for speech: %r", error)
             return Parsed("", text, [])
         return Parsed(
             (thought or "").strip(),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.damage import damaged
 from toolwoz.conversion.conversion import convert
 from toolwoz.corpus.multiwoz import CorpusError, read_corpus
 from toolwoz.world.domains import DOMAINS
@@ -101,15 +102,7 @@ def test_any_byte(folder: Path) -> None:
     for number in range(300):
         path = folder / names[number % len(names)]
         whole = path.read_bytes()
-        content, at = bytearray(whole), dice.randrange(len(whole))
-        match dice.randrange(3):
-            case 0:
-                content[at] ^= 1 << dice.randrange(8)
-            case 1:
-                content.insert(at, dice.choice(b'\0\t\xff\xef[]{}:",-9'))
-            case 2:
-                del content[at]
-        path.write_bytes(content)
+        path.write_bytes(damaged(whole, dice, b'\0\t\xff\xef[]{}:",-9'))
         try:
             convert(read_corpus(folder), "v2")
         except CorpusError as error:
