@@ -33,14 +33,9 @@ from tasks.train.recipe import Recipe, TrainError
 from tasks.train.trainers import arguments
 from tasks.train.turns import as_trained
 from tests.helpers.families import FAMILIES, Family
+from tests.helpers.families_page import HEAD, write
 from tests.helpers.tiny import TRL
 
-PAGE = Path(__file__).parents[2] / "docs" / "models.md"
-BEGIN, END = "<!-- the table of families: written by a command -->\n", "<!-- its end -->"
-HEAD = (
-    "family", "template", "parser", "tools in the prompt", "a call", "two calls", "text and call",
-    "sampled = trained", "SFT of dialogues", "SFT, KTO, DPO; LoRA",
-)  # fmt: skip
 SLOW = ("a call", "two calls", "text and call")
 """Columns for which vLLM's parsers are needed, unless the parser is ours."""
 STEPS = HEAD[-1]
@@ -261,26 +256,10 @@ def whole_row(name: str) -> dict[str, str]:
     return {**row(name), STEPS: Subjected(FAMILIES[name]).steps()}
 
 
-def table(rows: Iterator[Mapping[str, str]]) -> str:
-    """The rows as Markdown."""
-    lines = [HEAD, ["---"] * len(HEAD), *([one[name] for name in HEAD] for one in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def documented() -> dict[str, dict[str, str]]:
-    """The rows of the page: family -> column -> cell."""
-    block = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
-    lines = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("|")]
-    rows = [dict(zip(HEAD, line, strict=True)) for line in lines[2:]]
-    return {one["family"]: one for one in rows}
-
-
 def main() -> None:
     """Write the table of the page anew."""
     logging.disable(logging.ERROR)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    block = table(map(whole_row, FAMILIES))
-    PAGE.write_text(f"{before}{BEGIN}\n{block}\n{END}{rest.partition(END)[2]}", "utf-8")
+    write(map(whole_row, FAMILIES))
 
 
 def _said(checked: Any) -> str:

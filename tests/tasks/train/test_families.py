@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.conformance import HEAD, STEPS, Subjected, documented, row
+from tests.helpers.conformance import STEPS, Subjected, row
 from tests.helpers.families import FAMILIES
+from tests.helpers.families_page import HEAD, documented
 
 
 def test_the_table_has_every_family():
