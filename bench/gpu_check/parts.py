@@ -18,7 +18,7 @@ from typing import Any
 from bench.gpu_check.engine import GIB, LORA, adapter, harvest
 from flows.params import load_section
 from tasks.bootstrap.card import driver, unseen
-from tasks.bootstrap.embedded import EmbeddedConfig, build_tokenizer
+from tasks.bootstrap.embedded import EmbeddedConfig, build_tokenizer, llama
 from tasks.bootstrap.job import demonstrations
 from tasks.bootstrap.pretrained import fetch_pretrained
 from tasks.convert import ConvertConfig, convert_corpus
@@ -79,25 +79,13 @@ def model(options: Namespace) -> Figures:
 def _make(size: EmbeddedConfig, data: Path, out: Path) -> None:
     """A Llama of random weights in bfloat16, with a tokenizer of the corpus."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+    from transformers import LlamaForCausalLM, set_seed
 
     scenarios = take(data, "train", 150)
     texts = [line for one in scenarios for line in (*one.human, *one.instructions)]
     tools = load_section("dialogue").world(data).tools
     tokenizer = build_tokenizer([*texts, *(json.dumps(tool) for tool in tools)], size)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden_size,
-        intermediate_size=size.intermediate_size,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.kv_heads,
-        max_position_embeddings=size.max_length,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        dtype="bfloat16",
-    )
+    config = llama(size, tokenizer, dtype="bfloat16")
     set_seed(0)
     torch.set_default_dtype(torch.bfloat16)
     LlamaForCausalLM(config).save_pretrained(out)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dialogue.bounds import Positive
 from tasks.bootstrap.induction import wire_induction
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TEMPLATE = Path(__file__).parent / "templates" / "embedded.jinja"
 PAD, END = "<|pad|>", "<|end|>"
@@ -109,28 +109,36 @@ def build_tokenizer(texts: Iterable[str], config: EmbeddedConfig) -> PreTrainedT
     )
 
 
+def llama(
+    config: EmbeddedConfig, tokenizer: PreTrainedTokenizerFast, **options: Any
+) -> LlamaConfig:
+    """The configuration of a Llama of that size, with further options of transformers."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.kv_heads,
+        max_position_embeddings=config.max_length,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **options,
+    )
+
+
 def build_model(
     config: EmbeddedConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> LlamaForCausalLM:
     """A new Llama for that tokenizer: random, but for the heads that copy."""
-    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+    from transformers import LlamaForCausalLM, set_seed
 
     set_seed(seed)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=config.hidden_size,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.kv_heads,
-            max_position_embeddings=config.max_length,
-            tie_word_embeddings=True,
-            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    rope = {"rope_type": "default", "rope_theta": ROPE_THETA}
+    shape = llama(config, tokenizer, tie_word_embeddings=True, rope_parameters=rope)
+    model = LlamaForCausalLM(shape)
     wire_induction(model, seed)
     return model
