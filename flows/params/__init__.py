@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
@@ -35,7 +35,16 @@ from flows.params.document import (
 )
 from flows.params.faults import describe
 
-__all__ = ["ParamsError", "Section", "change", "check", "load", "load_section", "merged"]
+__all__ = [
+    "ParamsError",
+    "Section",
+    "change",
+    "check",
+    "load",
+    "load_section",
+    "load_sections",
+    "merged",
+]
 
 PARAMS = Path("params.yaml")
 LONGEST = 500
@@ -72,10 +81,13 @@ def load(section: str, config: type[Config], path: Path = PARAMS) -> Config:
         ParamsError: the section or a key is missing or unknown, or a value has the wrong type;
             every fault is named with its full key.
     """
-    document = read(path)
+    return cast(Config, _load(read(path), section, config, path))
+
+
+def _load(document: Mapping[str, Any], section: str, config: Any, path: Path) -> Any:
     if section not in document:
         raise ParamsError(f"{path}: no section {section!r}; it has: {', '.join(document)}")
-    return cast(Config, _parse({section: config}, {section: document[section]}, path)[section])
+    return _parse({section: config}, {section: document[section]}, path)[section]
 
 
 class Section(Protocol):
@@ -87,9 +99,17 @@ class Section(Protocol):
 def load_section(name: str, path: Path = PARAMS) -> Any:
     """One section as the dataclass, or the mapping of some, that SECTIONS names for it; of
     ``SECTION.FIELD``, the field alone."""
-    section, _, field = name.partition(".")
-    found = load(section, _dataclass_of(section), path)
-    return getattr(found, field) if field else found
+    return load_sections([name], path)[name]
+
+
+def load_sections(names: Iterable[str], path: Path = PARAMS) -> dict[str, Any]:
+    """Several sections by their names, as :func:`load_section` has each; the file is read once."""
+    document, found = read(path), {}
+    for name in names:
+        section, _, field = name.partition(".")
+        config = _load(document, section, _dataclass_of(section), path)
+        found[name] = getattr(config, field) if field else config
+    return found
 
 
 def check(path: Path = PARAMS, overrides: Sequence[str] = ()) -> Mapping[str, Any]:
