@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dialogue.progress import any_terminal
 from flows.params import ParamsError, change, check
-from flows.params.place import require_dvc_repository
+from flows.params.place import remove_cut_files, require_dvc_repository
 from flows.tools import disk
 
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "check":
             found = check()
             require_dvc_repository()
+            remove_cut_files()
             if line := disk.warning(found):
                 print(line, file=sys.stderr)
             return 0

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 from dvc.config import Config
+from dvc.lock import make_lock
+from dvc.rwlock import SCHEMA
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from voluptuous import Invalid
 
 from flows.params.document import ParamsError
 
+log = logging.getLogger(__name__)
+
+WRITTEN_IN_PLACE: dict[str, tuple[str, Callable[[str], object]]] = {
+    ".dvc/tmp/rwlock": (".dvc/tmp/rwlock.lock", lambda text: SCHEMA(json.loads(text))),
+    "dvc.lock": (".dvc/tmp/lock", lambda text: COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))),
+}
+"""File that a kill may leave half written -> DVC's lock on it, and what reads it."""
 NO_GIT = (
     "this folder is no git repository (a download without its history), and DVC needs one: "
     "`git init`, or, without git, `dvc init --no-scm -f`"
@@ -39,6 +53,28 @@ def require_dvc_repository() -> None:
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):
         raise ParamsError(NO_GIT)
+
+
+def remove_cut_files() -> None:
+    """Remove what DVC was writing when it was killed, as it does not start where that is.
+
+    Nothing is lost: its cache knows what each stage made of what. A file that a process is writing
+    is waited for.
+    """
+    for name, (lock, load) in WRITTEN_IN_PLACE.items():
+        if Path(name).is_file() and Path(lock).parent.is_dir():
+            with make_lock(lock, wait=True):
+                if not _is_whole(Path(name), load):
+                    log.warning("%s was cut off by a kill, and is removed", name)
+                    Path(name).unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, load: Callable[[str], object]) -> bool:
+    try:
+        load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError, Invalid):
+        return False
+    return True
 
 
 def _output_folders() -> set[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.params.place import remove_cut_files
 from flows.server import runtime
 from services.mlflow import provenance
 
@@ -30,6 +31,7 @@ def run_dvc(name: str, arguments: Sequence[str]) -> str:
     Raises:
         StageFailedError: the command ended with an error.
     """
+    remove_cut_files()
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
         env=_environment(),

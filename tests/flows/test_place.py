@@ -13,7 +13,7 @@ from dvc.repo import Repo
 from dvc.scm import SCMError
 
 from flows.params import ParamsError
-from flows.params.place import require_dvc_repository
+from flows.params.place import WRITTEN_IN_PLACE, remove_cut_files, require_dvc_repository
 
 ROOT = Path(__file__).parents[2]
 PLACES = {
@@ -91,3 +91,35 @@ def test_a_download_without_git_does_without_it(tmp_path: Path) -> None:
     subprocess.run(["tar", "x"], cwd=download, input=packed, check=True)
     assert not Config(str(checkout / ".dvc"))["core"].get("no_scm")
     assert Config(str(download / ".dvc"))["core"]["no_scm"]
+
+
+TWO_STAGES = """
+stages:
+  a: {cmd: echo 1 >> runs && mkdir a && cp raw a/b, deps: [raw], outs: [a]}
+  c: {cmd: echo 1 >> runs && cp a/b c, deps: [a], outs: [c]}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITTEN_IN_PLACE)
+def test_what_dvc_was_writing_when_it_was_killed_costs_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dvc("init", "-q", "--no-scm")
+    Path("dvc.yaml").write_text(TWO_STAGES)
+    Path("raw").touch()
+    remove_cut_files()
+    dvc("repro")
+    whole, lock = Path(name).read_bytes(), Path("dvc.lock").read_bytes()
+    remove_cut_files()
+    assert Path(name).read_bytes() == whole
+    refused = 0
+    for share in range(10):
+        Path(name).write_bytes(whole[: share * len(whole) // 10])
+        remove_cut_files()
+        refused += not Path(name).exists()
+        Repo().reproduce()
+        assert Path("dvc.lock").read_bytes() == lock
+    assert refused
+    assert Path("runs").read_text() == "1\n1\n", "no stage ran again"
