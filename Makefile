@@ -18,6 +18,8 @@ PREFECT_PORT ?= 4200
 MLFLOW_PORT ?= 5000
 RUNS ?=
 MODEL ?=
+POLICY ?=
+SCENARIO ?=
 SWITCH ?= on
 
 BIN := $(VENV)/bin
@@ -30,7 +32,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # full is the default's size; multiwoz alone means the release the paper used.
 CHANGES = $(CONFIG) $(SIZE:full=default) $(if $(SOURCE),fetch.source=$(SOURCE:multiwoz=multiwoz21)) $(SET)
 
-.PHONY: help setup repro compare plots screens datasets gpu-check test check lint format ui serve schedule lock
+.PHONY: help setup repro chat compare plots screens datasets gpu-check test check lint format ui serve schedule lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -49,6 +51,9 @@ compare: $(READY) ## runs with the first, as one page; RUNS="BASE TRAINED", fold
 plots: $(READY) ## the page of `dvc plots`, offline; RUNS="COMMIT EXPERIMENT" compares them
 	@python -m flows.tools.plots || true
 	dvc plots $(if $(RUNS),diff $(RUNS),show)
+
+chat: $(READY) ## talk to the policy of the last run; POLICY=folder, SCENARIO=id
+	@python -m flows.tools.chat $(POLICY) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 screens: $(READY) ## docs/img anew: pictures of the last run in Prefect, MLflow, the report
 	@python -m flows.tools.screens

@@ -30,6 +30,7 @@ def summary(record: Mapping[str, Any]) -> str:
             *_lines(record),
             f"Reports in {paths.REPORTS}/, data checks in {paths.REPORTS}/data_docs/index.html,",
             "runs and models in MLflow, the pipeline in Prefect: `make ui`. Graph: `dvc dag`.",
+            "Talk to the policy: `make chat`.",
         ]
     )
 
