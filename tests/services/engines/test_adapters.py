@@ -130,7 +130,7 @@ def test_one_engine_answers_as_the_merged_models_do(
         with open_engine(alone, log=tmp_path / "log") as policy:
             assert asyncio.run(play([policy])) == [merged[2]]
     alone = replace(config, model=str(arms[1]))
-    with serving(alone, tmp_path / "log") as url, reading(alone, url) as policy:
+    with serving(alone, tmp_path / "log") as urls, reading(alone, urls) as policy:
         assert asyncio.run(play([policy])) == [merged[2]]
 
 

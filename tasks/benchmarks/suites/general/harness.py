@@ -162,7 +162,7 @@ class Harness:
             )
             check(url, config.model, api_key(config.api_key_env))
         else:
-            url = stack.enter_context(server.serving(config, log))
+            url, *_ = stack.enter_context(server.serving(config, log))
             tokenizer = Path(config.model)
         if all(task.OUTPUT_TYPE == "generate_until" for task in self.tasks.values()):
             return text_model(config, url)
