@@ -151,12 +151,11 @@ def _load_harmony() -> None:
     from vllm.entrypoints.openai.parser.harmony_utils import get_encoding
 
     spec = find_spec("bpe_openai")
-    if HARMONY in os.environ or spec is None:
+    if HARMONY in os.environ or spec is None or spec.origin is None:
         get_encoding()
         return
-    [package] = spec.submodule_search_locations or ()
     with TemporaryDirectory() as folder:
-        packed = Path(package, "data", f"{VOCABULARY}.gz").read_bytes()
+        packed = Path(spec.origin).with_name("data").joinpath(f"{VOCABULARY}.gz").read_bytes()
         Path(folder, VOCABULARY).write_bytes(gzip.decompress(packed))
         os.environ[HARMONY] = folder
         try:
