@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dialogue.progress import any_terminal
-from services.engines.models.adapters import find, is_alone
+from services.engines.models.adapters import is_alone
 from services.engines.models.merging import export
 
 
@@ -27,10 +27,9 @@ def main(options: Sequence[str] | None = None) -> int:
     if not is_alone(chosen.policy):
         return _refuse(f"{chosen.policy} has no LoRA that stands alone")
     try:
-        find(chosen.policy)
+        share = export(chosen.policy, chosen.out)
     except ValueError as error:
         return _refuse(str(error))
-    share = export(chosen.policy, chosen.out)
     print(f"{chosen.out}: in float32; cast to bfloat16 it keeps {share:.1%} of the update")
     return 0
 

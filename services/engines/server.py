@@ -133,6 +133,7 @@ def _served(
     with ExitStack() as stack:
         for number, (port, share) in enumerate(zip(ports, shares, strict=True), 1):
             own = log.with_stem(f"{log.stem}-{number}") if number > 1 else log
+            own.write_text("")
             environment = {**os.environ, **vllm_settings.environment(config), **share}
             line = command(config, folder, port, adapters)
             started.append(Started(stack.enter_context(running(line, environment, own)), own))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services import endpoint_model
-from services.engines.models.adapters import find, is_alone
+from services.engines.models.adapters import is_alone
 from services.engines.models.merging import export
 from services.names import ADAPTER
 from tasks.rounds.sequence import EVALUATION
@@ -45,7 +45,6 @@ def start_from(policy: Path, out: Path) -> None:
         ValueError: a LoRA's base is not what it was trained on.
     """
     if is_alone(policy):
-        find(policy)
         export(policy, out)
     else:
         _link(policy, out)

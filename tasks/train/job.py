@@ -101,6 +101,7 @@ def train_arm(
     Raises:
         TrainError: there is no such arm, an option cannot work here, or the model needs code of
             its own; and as :func:`fit`.
+        ValueError: the arm continues a LoRA whose base has changed.
         FileNotFoundError: there is no model to start from.
     """
     if arm not in config.policies:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.engines.models.adapters import find
 from services.names import ADAPTER
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ def export(policy: Path, out: Path) -> float:
     """Write a policy that is a LoRA as a whole model to `out`, which is replaced.
 
     Returns:
-        What :func:`merge` does.
+        The share of its update that :func:`survives_bfloat16`.
+
+    Raises:
+        ValueError: see :func:`services.engines.models.adapters.find`.
     """
+    find(policy)
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     hidden = [path.name for path in policy.glob(".*")]
