@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 ADAPTER = "adapter"
-"""Folder inside a policy's folder with its LoRA, beside the merged weights."""
+"""Folder inside a policy's folder with its LoRA: alone there, or beside the merged weights."""
 
 
 def require_names(where: str, names: Iterable[str]) -> None:

@@ -23,15 +23,18 @@ class Disk:
     """GiB on the disk at the end of a run, without the environment, trees and journals.
 
     Attributes:
-        base: GiB of the base policy; later rounds start from links.
-        arms: GiB of the trained arms of all rounds: whole models, with their LoRA if they have one;
-            it is merged in float32.
+        base: GiB of the base policy.
+        arms: GiB of the trained arms of all rounds: LoRAs, or whole models. A LoRA that continues
+            one is merged in float32.
+        starts: GiB of what later rounds start from: LoRAs merged in float32; whole models are
+            links.
         registry: GiB of the version in MLflow's registry; a LoRA brings its base along.
         checkpoints: GiB of the largest checkpoint, which is there while its arm is trained.
     """
 
     base: float
     arms: float
+    starts: float
     registry: float
     checkpoints: float
 
@@ -69,7 +72,8 @@ def disk_of(sections: Mapping[str, Any], model: str) -> Disk:
     config = AutoConfig.from_pretrained(
         name, revision=revision or "main", trust_remote_code=False
     ).get_text_config()
-    return _estimate(config, sections["train"], len(sections["rounds"]), _copies())
+    rounds, candidate = len(sections["rounds"]), sections["gate"].candidate
+    return _estimate(config, sections["train"], candidate, rounds, _copies())
 
 
 def too_much(needed: Disk) -> str:
@@ -80,28 +84,37 @@ def too_much(needed: Disk) -> str:
     return f"disk: a run from nothing takes about {needed}, and {free:.0f} are free: {KNOB}"
 
 
-def _estimate(config: PretrainedConfig, train: TrainConfig, rounds: int, copies: int) -> Disk:
+def _estimate(
+    config: PretrainedConfig, train: TrainConfig, candidate: str, rounds: int, copies: int
+) -> Disk:
     """The space that a run takes.
 
     Args:
         config: Configuration of the base model.
         train: The section ``train``.
+        candidate: The arm that a gate may accept.
         rounds: Number of rounds.
         copies: How often DVC keeps a file: 2, in its cache and in the workspace, or 1 as a link.
     """
     size = BYTES[str(config.dtype or "float32").removeprefix("torch.")]
     counts = {name: parameters(config, recipe) for name, recipe in train.policies.items()}
     weights = next((one.linear + one.other for one in counts.values()), 0)
-    base = size * weights
+    base, merged = size * weights, 4.0 * weights
+
+    def arm(name: str) -> float:
+        if not train.policies[name].lora:
+            return base
+        return merged if name in train.continued else 4.0 * counts[name].trained
+
     # A checkpoint has two moments beside each trained weight.
     checkpoint = max((12.0 * one.trained for one in counts.values()), default=0.0)
-    merged = [4.0 * (weights + counts[n].trained) for n, r in train.policies.items() if r.lora]
-    whole = [base for r in train.policies.values() if not r.lora]
-    registry = max(merged) + base if merged else base
+    chosen = train.policies.get(candidate)
+    is_merged = bool(chosen and chosen.lora)
     return Disk(
         base=copies * base / GIB,
-        arms=copies * rounds * sum([*merged, *whole]) / GIB,
-        registry=registry / GIB,
+        arms=copies * rounds * sum(map(arm, counts)) / GIB,
+        starts=copies * (rounds - 1) * merged * is_merged / GIB,
+        registry=(merged * is_merged + base) / GIB,
         checkpoints=checkpoint / GIB,
     )
 

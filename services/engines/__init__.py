@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines.config import Backend, EngineConfig, EngineSettings
-from services.engines.models.adapters import Adapter
+from services.engines.models.adapters import Adapter, find
 
 __all__ = ["EngineConfig", "EngineSettings", "open_adapters", "open_engine", "serves_adapters"]
 
@@ -35,7 +36,8 @@ BACKENDS: Mapping[Backend, str] = {
 def open_engine(config: EngineConfig, *, log: Path) -> Iterator[Policy]:
     """Start the engine, and always stop it at the end of the context.
 
-    Engines can be opened one after the other in one process; the first pays for the imports.
+    A model that is a LoRA alone is served on its base. Engines can be opened one after the other in
+    one process; the first pays for the imports.
 
     Args:
         config: The engine, its model, and how to sample.
@@ -43,9 +45,12 @@ def open_engine(config: EngineConfig, *, log: Path) -> Iterator[Policy]:
 
     Raises:
         EngineError: it cannot start; the message has the last lines of its log and what to do.
+        ValueError: see :func:`services.engines.models.adapters.find`.
     """
-    with open_adapters(config, (), log=log) as [policy]:
-        yield policy
+    adapter = find(Path(config.model)) if serves_adapters(config) else None
+    base = replace(config, model=str(adapter.base)) if adapter else config
+    with open_adapters(base, [adapter] if adapter else [], log=log) as policies:
+        yield policies[-1]
 
 
 @contextmanager

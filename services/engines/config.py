@@ -40,8 +40,8 @@ class EngineSettings:
             answers may, and are a third faster.
         threads: Number of cores that an engine on a CPU uses; 0 for all that this process may use.
         urls: Addresses of the endpoints, up to and with ``/v1``; dialogues are spread over them,
-            and move to another if theirs does not answer. For ``server``, the address of a server
-            that already runs.
+            and move to another if theirs does not answer. For ``server``, those of servers that
+            already run.
         api_key_env: Name of the environment variable that holds the endpoint's key; "" for none.
         text_tools: Whether calls are read from the model's text, as the endpoint has no parser.
         tool_parser: Parser that reads calls from the model's text. ``hermes``: JSON in
@@ -57,8 +57,11 @@ class EngineSettings:
             ``auto`` and for vLLM's parsers; "" leaves ``auto`` with ``hermes``. Other backends
             take the model's own.
         timeout: Seconds to wait for an answer of an endpoint, to its last byte.
-        port: Port of the server on loopback; 0 for any free port.
+        port: Port of the server on loopback, of the first of several; 0 for any free port.
         start_timeout: Seconds to wait for a server to start.
+        replicas: Number of servers of the model that ``server`` starts, each on GPUs of its own
+            where there are any; dialogues are spread over them, and move to another if theirs
+            ends.
         vllm: Further fields of vLLM's ``EngineArgs``, by its own names, in process and for the
             server: ``{tensor_parallel_size: 2, gpu_memory_utilization: 0.5}``.
         recording: File that ``recorded`` plays back for any model; "" for the model's own.
@@ -82,11 +85,14 @@ class EngineSettings:
     timeout: Duration = 120.0
     port: Annotated[Count, Lt(2**16)] = 0
     start_timeout: Duration = 600.0
+    replicas: Positive = 1
     vllm: Mapping[str, Any] = field(default_factory=dict)
     recording: str = ""
 
     def __post_init__(self) -> None:
         vllm_settings.require_free(self.vllm)
+        if self.replicas > 1 and (self.backend != "server" or self.urls):
+            raise ValueError("replicas: only backend server, without urls, starts several")
 
     @property
     def cores(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from services.engines.config import EngineConfig, model_folder
 from services.engines.engine_log import last_words, records_in
 from services.engines.local import LocalPolicy
 from services.engines.loop import EngineLoop, Sample
+from services.engines.models.adapters import Adapter, find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +44,7 @@ class TransformersEngine:
 
     def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
         if adapter:
-            raise NotImplementedError("transformers serves merged weights")
+            raise NotImplementedError("transformers serves one model")
         self._waiting.append(Waiting(key, prompt, seed))
 
     def abort(self, key: int) -> None:
@@ -142,23 +144,24 @@ def left_padded(prompts: Sequence[Sequence[int]], device: Any) -> tuple[Tensor, 
 @contextmanager
 def open_policy(config: EngineConfig, log: Path) -> Iterator[Policy]:
     """See :func:`services.engines.open_engine`."""
-    folder = model_folder(config)
+    adapter = find(Path(config.model))
+    folder = model_folder(replace(config, model=str(adapter.base)) if adapter else config)
     with records_in(log, "transformers"):
         try:
-            loop = EngineLoop(lambda: start(config, folder))
+            loop = EngineLoop(lambda: start(config, folder, adapter))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise EngineError(
-                f"transformers could not load {folder}: {error}\n{last_words(log)}"
+                f"transformers could not load {config.model}: {error}\n{last_words(log)}"
             ) from error
         with loop:
             from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(config.model, trust_remote_code=False)
             yield LocalPolicy(loop, tokenizer, config)
 
 
-def start(config: EngineConfig, folder: Path) -> TransformersEngine:
-    """Load the model, onto a GPU if there is one."""
+def start(config: EngineConfig, folder: Path, adapter: Adapter | None = None) -> TransformersEngine:
+    """Load the model with its adapter, onto a GPU if there is one."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -167,4 +170,8 @@ def start(config: EngineConfig, folder: Path) -> TransformersEngine:
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=config.dtype, trust_remote_code=False
     )
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter.folder)
     return TransformersEngine(model.to(device).eval(), config)

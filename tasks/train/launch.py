@@ -18,6 +18,8 @@ from services.processes import reaped
 from tasks.train.guards.options import DEEPSPEED, require_package
 from tasks.train.recipe import NOTHING, Options, TrainConfig, TrainError
 
+PROCESSES = "processes"
+"""Folder inside an arm's folder of work with what the processes share."""
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """Where MPI and Slurm say how many processes there are; accelerate believes it before its own."""
 
@@ -61,7 +63,7 @@ def launch(
     work.mkdir(parents=True, exist_ok=True)
     job, result = work / "job.json", work / "result.json"
     result.unlink(missing_ok=True)
-    places = {"round": str(round), "datasets": str(datasets), "work": str(work / "processes")}
+    places = {"round": str(round), "datasets": str(datasets), "work": str(work / PROCESSES)}
     asked = {"arm": arm, "template_kwargs": template_kwargs, **places}
     job.write_text(json.dumps({"config": asdict(config), **asked}, default=dict))
     command = [sys.executable, "-m", "accelerate.commands.launch"]

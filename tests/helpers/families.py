@@ -13,7 +13,7 @@ from tests.helpers.tokenizers import byte_tokenizer, trl_template
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-VLLM = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Family:
     """A chat template with what its models need beside it.
 
     Attributes:
-        source: Where the template is from: ``TRL``, ``vLLM`` or ``ours``.
+        source: Where the template is from: ``TRL``, ``vLLM``, ``llama.cpp`` or ``ours``.
         template: Name of the template there.
         end: The EOS token, which ends a message.
         stops: Further tokens that end one, as the model's generation_config.json names them.
@@ -41,7 +41,7 @@ class Family:
         """The template."""
         if self.source == "TRL":
             return trl_template(self.template)
-        folder = VLLM if self.source == "vLLM" else pretrained.TEMPLATES
+        folder = pretrained.TEMPLATES if self.source == "ours" else TEMPLATES
         return (folder / f"{self.template}.jinja").read_text("utf-8")
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -63,6 +63,7 @@ FAMILIES = {
     "Mistral 7B, Ministral": Family("vLLM", "mistral", "</s>"),
     "Mistral Small 3": Family("vLLM", "mistral3", "</s>"),
     "SmolLM2": Family("ours", "smollm2", "<|im_end|>"),
+    "SmolLM3": Family("llama.cpp", "smollm3", "<|im_end|>"),
     "Gemma 3": Family("TRL", "gemma3", "<end_of_turn>"),
     "Gemma 3, pythonic": Family("vLLM", "gemma3_pythonic", "<end_of_turn>"),
     "FunctionGemma": Family("vLLM", "functiongemma", "<end_of_turn>"),

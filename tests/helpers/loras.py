@@ -1,11 +1,11 @@
-"""LoRAs of a model, as the stage train leaves them: merged in float32, and kept beside that."""
+"""LoRAs of a model, as the stage train leaves them: alone if an engine serves them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from services.engines.models.adapters import write_base
+from services.engines.models.adapters import find, write_base
 from services.names import ADAPTER
 
 
@@ -23,7 +23,8 @@ def write_lora(base: Path, policy: Path, *, seed: int, **options: Any) -> Path:
             if "lora_B" in name:
                 weight.normal_(0, 0.2)
     model.save_pretrained(policy / ADAPTER)
-    model.merge_and_unload().save_pretrained(policy)
     AutoTokenizer.from_pretrained(base).save_pretrained(policy)
     write_base(base, policy)
+    if not find(policy):
+        model.merge_and_unload().save_pretrained(policy)
     return policy

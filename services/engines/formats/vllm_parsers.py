@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dialogue.errors import EngineError
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 # They log a traceback for each malformed call, which is the environment's to judge.
 log = logging.getLogger(__name__)
 
+HARMONY, VOCABULARY = "TIKTOKEN_ENCODINGS_BASE", "o200k_base.tiktoken"
+"""The variable that says where openai_harmony finds vocabularies, and the file of gpt-oss's."""
 _LOGGERS = ("vllm.tool_parsers", "vllm.parser", "vllm.reasoning")
 _TAG = re.compile(r"(<[^>\s]+>|\[[A-Z_]+\]|functools\s*\[)")
 _JSON = re.compile(r'\s*\[?\s*\{\s*"name"\s*:')
@@ -82,10 +89,8 @@ class VllmParsers:
             ) from error
         self._tokenizer = get_cached_tokenizer(tokenizer)
         try:
-            if tool_parser == "openai":  # the vocabulary of gpt-oss, which may be a download
-                from vllm.entrypoints.openai.parser.harmony_utils import get_encoding
-
-                get_encoding()
+            if tool_parser == "openai":
+                _load_harmony()
             self._parser = ParserManager.get_parser(
                 tool_parser or None,
                 reasoning_parser or None,
@@ -139,6 +144,24 @@ def _beginning(written: str) -> re.Pattern[str] | None:
     if found := _TAG.search(written.partition(CALL.name)[0]):
         return re.compile(re.escape(found[1]))
     return re.compile(rf"\A{_JSON.pattern}") if _JSON.match(written) else None
+
+
+def _load_harmony() -> None:
+    """Load the vocabulary of gpt-oss: from bpe-openai, of the extra frontier, or by a download."""
+    from vllm.entrypoints.openai.parser.harmony_utils import get_encoding
+
+    spec = find_spec("bpe_openai")
+    if HARMONY in os.environ or spec is None or spec.origin is None:
+        get_encoding()
+        return
+    with TemporaryDirectory() as folder:
+        packed = Path(spec.origin).with_name("data").joinpath(f"{VOCABULARY}.gz").read_bytes()
+        Path(folder, VOCABULARY).write_bytes(gzip.decompress(packed))
+        os.environ[HARMONY] = folder
+        try:
+            get_encoding()
+        finally:
+            del os.environ[HARMONY]
 
 
 def _known() -> str:

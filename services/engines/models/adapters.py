@@ -53,11 +53,16 @@ def write_base(base: Path, policy: Path) -> None:
     (policy / ADAPTER / BASE).write_text(note + "\n", encoding="utf-8")
 
 
+def is_alone(policy: Path) -> bool:
+    """Whether a policy's folder has a LoRA and no whole model."""
+    return (policy / ADAPTER).is_dir() and not (policy / "config.json").is_file()
+
+
 def find(policy: Path) -> Adapter | None:
     """The LoRA of a trained policy; None if it has none that an engine serves on its base.
 
     Raises:
-        ValueError: its base has other weights than it was trained on.
+        ValueError: its base is not there, or has other weights than it was trained on.
     """
     folder = policy / ADAPTER
     if not (folder / BASE).is_file():
@@ -65,8 +70,13 @@ def find(policy: Path) -> Adapter | None:
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     base = Path(config["base_model_name_or_path"])
-    if rank > RANKS[-1] or not _is_plain(config) or not (base / "config.json").is_file():
+    if rank > RANKS[-1] or not _is_plain(config):
         return None
+    if not (base / "config.json").is_file():
+        raise ValueError(
+            f"{folder} was trained on {base}, which is not here: run the stage that makes it "
+            "(dvc repro)"
+        )
     trained_on = json.loads((folder / BASE).read_text(encoding="utf-8"))["sha256"]
     if content(base) != trained_on:
         raise ValueError(

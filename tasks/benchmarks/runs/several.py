@@ -58,14 +58,14 @@ def play_all(
 
 @contextmanager
 def shared(engine: EngineConfig, log: Path) -> Iterator[EngineConfig]:
-    """The settings of an engine to share: vLLM of a folder becomes one running server."""
+    """The settings of an engine to share: vLLM of a folder becomes running servers."""
     if engine.backend not in ("vllm", "server"):
         yield engine
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
-    with server.serving(engine, log) as url:
-        yield replace(engine, backend="server", urls=(url,))
+    with server.serving(engine, log) as urls:
+        yield replace(engine, backend="server", urls=urls, replicas=1)
 
 
 def _row(name: str, plan: Plan, options: Options, engine: EngineConfig, out: Path) -> Row:

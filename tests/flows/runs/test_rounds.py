@@ -21,6 +21,8 @@ import yaml
 from flows import reports
 from flows.tools.summary import summary
 from josh.tree.store import read_trees
+from services.engines.models.adapters import is_alone
+from services.engines.models.merging import export
 from tasks.bootstrap.embedded import build_model, build_tokenizer
 from tests.helpers.http_server import Reply, Request, answering
 from tests.helpers.recording import DIALOGUE
@@ -101,7 +103,8 @@ def write_pipeline(url: str) -> None:
     params["harvest"]["searches"]["josh"] |= {"beam": 4, "turns": 8}
     params["extract"]["sets"] = {"sft": {"search": "josh", "extractor": "sft"}}
     arms = {"josh_sft": {"method": "sft", "dataset": "sft"}}
-    params["train"] |= {"max_rewritten": 1.0, "arms": arms}
+    lora = {"r": 4, "target_modules": "all-linear"}
+    params["train"] |= {"max_rewritten": 1.0, "arms": arms, "lora": lora}
     params["train"]["trl"] |= {"max_steps": 1, "per_device_train_batch_size": 1}
     params["evaluate"]["scenarios"] = {"val": 16, "test": 4}
     params["gate"] = {"candidate": "josh_sft", "metric": "reward", "margins": {}}
@@ -147,21 +150,23 @@ def check_gates() -> None:
     gates = [read(f"reports/gate/{name}.json") for name in ("r1", "r2", "r3")]
     assert [gate.get("decision") for gate in gates] == ["promoted", "kept back", None]
     assert gates[2]["stopped"]["round"] == "r2"
-    assert Path("models/r1/config.json").is_file()
+    assert is_alone(Path("models/r1"))
     for place in ("models/r2", "arms/r3/start", "data/trees/r3", "arms/r3/trained/josh_sft"):
         assert [path.name for path in Path(place).iterdir()] == ["stopped.json"]
 
 
 def check_second_round() -> None:
-    """Other scenarios, and the accepted weights, whose evaluation is not played again."""
+    """Other scenarios, and the accepted LoRA merged, whose evaluation is not played again."""
     explored = [
         {tree.scenario for tree in read_trees(Path(f"data/trees/{name}/josh.jsonl"))}
         for name in ("r1", "r2")
     ]
     assert [len(found) for found in explored] == [4, 4]
     assert not explored[0] & explored[1]
-    weights = [Path(p, "model.safetensors").read_bytes() for p in ("models/r1", "arms/r2/start")]
-    assert weights[0] == weights[1] != Path("models/base/model.safetensors").read_bytes()
+    assert export(Path("models/r1"), Path("merged"))
+    places = ("merged", "arms/r2/start", "models/base")
+    merged, start, base = (Path(place, "model.safetensors").read_bytes() for place in places)
+    assert merged == start != base
     played = [
         Path(f"reports/evaluation/{name}/results.jsonl").read_bytes()
         for name in ("r1/val/josh_sft", "r2/val/r1")
@@ -191,6 +196,7 @@ def check_mlflow() -> None:
     trained = runs["train@r1-josh_sft"].data.tags
     assert (trained["stage"], trained["arm"]) == ("train", "josh_sft")
     assert "dvc.out.arms/r1/trained/josh_sft" in trained
+    assert 0 <= runs["train@r1-josh_sft"].data.metrics["train.josh_sft.bfloat16_keeps"] < 1
     assert "stopped in r2" in runs["gate@r3"].data.tags["stopped"]
     parents = mlflow.MlflowClient().search_runs([experiment], "tags.`run.kind` = 'pipeline'")
     history = mlflow.MlflowClient().get_metric_history(parents[-1].info.run_id, "gate.promoted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 
 from flows import params
 from flows.tools import disk
+from tasks.train.recipe import Continued
 
 LLAMA = Path("configs/models/llama-3-8b").resolve()
 MODEL = 8_030_261_248 * 2 / 2**30
@@ -36,12 +38,30 @@ def test_models_are_counted_twice_by_a_dvc_that_copies_and_once_by_one_that_link
     sections = params.merged(["paper-8b"])
     twice = disk.disk_of(sections, str(LLAMA))
     assert twice.base == pytest.approx(2 * MODEL)
-    merged = 2 * MODEL + 167_772_160 * 4 / 2**30  # in float32, and the LoRA
-    assert twice.arms == pytest.approx(3 * 2 * merged)
-    assert 250 < twice.total < 270
+    assert twice.arms == pytest.approx(3 * 2 * 167_772_160 * 4 / 2**30)  # LoRAs alone
+    assert twice.starts == 0
+    two = replace(sections["rounds"]["r1"], after="r1")
+    rounds = {"rounds": {**sections["rounds"], "r2": two}}
+    assert disk.disk_of({**sections, **rounds}, str(LLAMA)).starts == pytest.approx(4 * MODEL)
+    assert twice.registry == pytest.approx(3 * MODEL)
+    assert 75 < twice.total < 90
     (workspace / ".dvc/config.local").write_text("[cache]\n    type = hardlink,symlink\n")
     once = disk.disk_of(sections, str(LLAMA))
     assert (once.base, once.arms) == (twice.base / 2, twice.arms / 2)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_lora_that_continues_another_is_a_whole_model() -> None:
+    sections = params.merged(["paper-8b"])
+    alone = disk.disk_of(sections, str(LLAMA))
+    arms = sections["train"].arms
+    further = Continued(**asdict(arms["josh_kto"]), start="josh_sft")
+    train = replace(sections["train"], continued={"further": further})
+    more = disk.disk_of({**sections, "train": train}, str(LLAMA))
+    assert more.arms - alone.arms == pytest.approx(2 * 2 * MODEL)
+    gate = replace(sections["gate"], candidate="further")
+    sections = {**sections, "train": train, "gate": gate}
+    assert disk.disk_of(sections, str(LLAMA)).registry == alone.registry
 
 
 @pytest.mark.usefixtures("workspace")

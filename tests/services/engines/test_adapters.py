@@ -14,7 +14,9 @@ import pytest
 from dialogue.errors import EngineError
 from dialogue.protocols import Policy
 from services.engines import EngineConfig, open_adapters, open_engine
-from services.engines.models.adapters import Adapter, arguments, find
+from services.engines.models.adapters import Adapter, arguments, find, is_alone
+from services.engines.models.merging import export
+from services.engines.server import reading, serving
 from tests.helpers.loras import write_lora
 
 CONFIG = EngineConfig(
@@ -64,17 +66,23 @@ def test_a_base_with_other_weights_is_refused(tiny_model: Path, tmp_path: Path) 
     base = Path(shutil.copytree(tiny_model, tmp_path / "start"))
     policy = write_lora(base, tmp_path / "arm", seed=1)
     assert find(policy)
-    write_lora(base, base, seed=2)
+    with (base / "model.safetensors").open("ab") as weights:
+        weights.write(b"\0")
     with pytest.raises(ValueError, match="was trained on other weights than") as refused:
         find(policy)
     assert "\n" not in str(refused.value)
+    shutil.rmtree(base)
+    with pytest.raises(ValueError, match=r"start, which is not here: run the stage that makes it"):
+        find(policy)
 
 
 @pytest.mark.parametrize("options", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}])
 def test_what_vllm_does_not_serve_stays_merged(
     base: Path, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert find(write_lora(base, tmp_path, seed=1, **options)) is None
+    policy = write_lora(base, tmp_path, seed=1, **options)
+    assert find(policy) is None
+    assert not is_alone(policy)
 
 
 def test_a_policy_without_a_lora_has_none(tiny_model: Path) -> None:
@@ -103,7 +111,10 @@ def test_one_engine_answers_as_the_merged_models_do(
     base: Path, arms: list[Path], tmp_path: Path
 ) -> None:
     merged = []
-    for folder in (base, *arms):
+    whole = [tmp_path / f"whole{i}" for i in range(len(arms))]
+    for arm, out in zip(arms, whole, strict=True):
+        export(arm, out)
+    for folder in (base, *whole):
         with open_engine(replace(CONFIG, model=str(folder)), log=tmp_path / "log") as policy:
             merged += asyncio.run(play([policy]))
     assert len(set(map(tuple, merged))) == 3
@@ -114,3 +125,20 @@ def test_one_engine_answers_as_the_merged_models_do(
         assert asyncio.run(play(policies)) == merged  # from the prefix cache
     with open_adapters(replace(config, backend="server"), adapters, log=tmp_path / "log") as served:
         assert [asyncio.run(play([policy])) for policy in served] == [[one] for one in merged]
+    for backend in ("vllm", "server"):  # as a benchmark and a harvest open it
+        alone = replace(config, backend=backend, model=str(arms[1]))
+        with open_engine(alone, log=tmp_path / "log") as policy:
+            assert asyncio.run(play([policy])) == [merged[2]]
+    alone = replace(config, model=str(arms[1]))
+    with serving(alone, tmp_path / "log") as urls, reading(alone, urls) as policy:
+        assert asyncio.run(play([policy])) == [merged[2]]
+
+
+def test_transformers_puts_an_adapter_on_its_base(arms: list[Path], tmp_path: Path) -> None:
+    export(arms[1], tmp_path / "whole")
+    said = []
+    for folder in (arms[1], tmp_path / "whole", found(arms[1]).base):
+        config = replace(CONFIG, backend="transformers", model=str(folder))
+        with open_engine(config, log=tmp_path / "log") as policy:
+            said += asyncio.run(play([policy]))
+    assert said[0] == said[1] != said[2]

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from dialogue.errors import EngineError
-from services.engines import EngineConfig, open_engine
+from services.engines import EngineConfig, open_engine, server, vllm_settings
 from services.engines.server import (
+    Started,
     WatchedPolicy,
     command,
     reading,
@@ -99,9 +100,9 @@ def test_nobody_waits_for_a_server_that_has_ended(log):
     began = time.monotonic()
     with (
         running([sys.executable, "-c", script], os.environ, log) as process,
-        reading(CONFIG, url) as policy,
+        reading(CONFIG, [url]) as policy,
     ):
-        watched = WatchedPolicy(policy, process, CONFIG.model, log)
+        watched = WatchedPolicy(policy, [Started(process, log)], CONFIG.model)
         with pytest.raises(EngineError, match=r"(?s)ended with status 1; .*out of memory"):
             asyncio.run(watched([{"role": "user", "content": "Hello"}], [], seed=0))
     assert time.monotonic() - began < 60
@@ -118,6 +119,22 @@ def test_a_port_in_use_is_named(tiny_model, tmp_path):
             open_engine(settings, log=tmp_path / "log"),
         ):
             pass
+
+
+def test_several_servers_have_ports_and_gpus_of_their_own(monkeypatch):
+    with pytest.raises(ValueError, match="only backend server, without urls, starts several"):
+        EngineConfig("vllm", replicas=2)
+    several = replace(CONFIG, replicas=2, vllm={"tensor_parallel_size": 2})
+    assert len(set(server._ports(several))) == 2
+    first = free_port()
+    assert server._ports(replace(several, port=first)) == [first, first + 1]
+    monkeypatch.setattr(vllm_settings, "runs_on_cpu", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    shares = [{"CUDA_VISIBLE_DEVICES": share} for share in ("4,5", "6,7")]
+    assert vllm_settings.devices(several) == shares
+    assert vllm_settings.devices(replace(several, replicas=1)) == [{}]  # as it is told here
+    with pytest.raises(EngineError, match="3 servers of 2 GPUs need 6, and 4 are visible"):
+        vllm_settings.devices(replace(several, replicas=3))
 
 
 def test_the_command_line_says_what_the_in_process_engine_is_told(tmp_path):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from services.engines import EngineConfig
+from services.engines.models.merging import export
 from tasks.benchmarks.__main__ import main
 from tasks.benchmarks.options import MissingError
 from tasks.benchmarks.runs.runner import run
 from tasks.benchmarks.runs.summary import summarise
 from tasks.benchmarks.scores.scored_file import read_scored
+from tasks.benchmarks.suites.general import harness
 from tasks.benchmarks.suites.general import suite as general
 from tasks.benchmarks.suites.general.harness import Harness, Session
 from tests.helpers.chat_endpoint import serving
+from tests.helpers.loras import write_lora
 
 installed = pytest.mark.skipif(
     not all(map(find_spec, general.PACKAGES)), reason="the extra bench is not installed"
@@ -175,6 +180,21 @@ def test_a_model_folder_is_scored_and_the_same_command_repeats_nothing(
     assert re.search(rf"^{name}: [01]\.\d+ .* over 3 items", capsys.readouterr().out, re.M)
     assert main(command) == 0
     assert (tmp_path / "scored.jsonl").read_text().splitlines() == lines
+
+
+@installed
+def test_lm_eval_puts_a_lora_on_its_base(tiny_model, tmp_path):
+    from lm_eval.api.instance import Instance
+
+    base = Path(shutil.copytree(tiny_model, tmp_path / "base"))
+    arm = write_lora(base, tmp_path / "arm", seed=1)
+    export(arm, tmp_path / "whole")
+    asked = [Instance("generate_until", {}, ("hotel", {"until": ["?"], "max_gen_toks": 8}), 0)]
+    said = {}
+    for folder in (base, arm, tmp_path / "whole"):
+        config = EngineConfig("transformers", model=str(folder), dtype="float32", threads=1)
+        said[folder.name] = harness._folder(config).generate_until(asked)
+    assert said["arm"] == said["whole"] != said["base"]
 
 
 @installed

@@ -19,8 +19,10 @@ SAID = {
     "Qwen3-Coder": ["does not mark"],
     "Mistral 7B, Ministral": ["beside a call", "does not mark"],
     "SmolLM2": [],
+    "SmolLM3": ["renders no tools: put one that does"],
     "Gemma 3": ["renders no tools: put one that does"],
     "FunctionGemma": ["set dialogue.system_prompt"],
+    "gpt-oss": ["of a message but the first", "date_string", "marks something other"],
     "Phi-4-mini": ["that parser json does not read back", "does not mark"],
 }
 

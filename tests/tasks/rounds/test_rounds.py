@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from services.engines.models.adapters import find
 from tasks.harvest.job import of_round
 from tasks.rounds import sequence
 from tasks.rounds.sequence import Round, Stop
 from tasks.rounds.start import accept, require_scenarios, start_from
+from tests.helpers.loras import write_lora
 from tests.helpers.recording import HARVEST, write_corpus
 from toolwoz.world.scenario import take
 
@@ -84,11 +88,29 @@ def test_an_accepted_policy_takes_its_results_along_and_starts_the_next_round(
     start_from(accepted, start)
     assert (accepted / "evaluation/val/results.jsonl").read_text() == "won"
     files = {path.relative_to(start).as_posix() for path in start.rglob("*") if path.is_file()}
-    assert files == {"config.json", "model.safetensors"}  # of a LoRA, the merged weights
+    assert files == {"config.json", "model.safetensors"}  # of a merged LoRA, these weights
     assert (start / "model.safetensors").samefile(arm / "model.safetensors")  # no second copy
 
     accept(arm, {}, accepted)  # again, as after a kill
     assert not (accepted / "evaluation").exists()
+
+
+def test_a_round_after_a_lora_starts_from_a_whole_model(tiny_model: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_model, tmp_path / "base"))
+    arm = write_lora(base, tmp_path / "arm", seed=1)
+    accepted, start = tmp_path / "r1", tmp_path / "start"
+    accept(arm, {}, accepted)
+    found = find(arm)
+    assert found
+    assert find(accepted) == replace(found, policy=accepted)  # the LoRA alone
+    start_from(accepted, start)
+    names = {path.name for path in start.rglob("*")}
+    assert {path.name for path in base.iterdir()} == names
+    assert json.loads((start / "config.json").read_text())["dtype"] == "float32"
+
+    (base / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="was trained on other weights"):
+        start_from(accepted, start)
 
 
 def test_no_model_is_no_policy(tmp_path: Path) -> None:

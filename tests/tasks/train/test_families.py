@@ -27,6 +27,8 @@ def test_the_table_says_what_is_so(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vllms_parsers_read_calls_as_the_table_says(family):
     pytest.importorskip("vllm")
+    if family == "gpt-oss":
+        pytest.importorskip("bpe_openai", reason="its vocabulary is in the extra frontier")
     assert documented()[family].items() >= row(family).items()
 
 

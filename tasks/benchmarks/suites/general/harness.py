@@ -19,6 +19,7 @@ from services.engines import EngineConfig, server
 from services.engines.config import model_folder
 from services.engines.endpoint import api_key, check
 from services.engines.engine_log import records_in
+from services.engines.models.adapters import find
 from services.engines.transformers_engine import ends_alone
 from tasks.benchmarks.options import MissingError
 
@@ -161,8 +162,8 @@ class Harness:
             )
             check(url, config.model, api_key(config.api_key_env))
         else:
-            url = stack.enter_context(server.serving(config, log))
-            tokenizer = model_folder(config)
+            url, *_ = stack.enter_context(server.serving(config, log))
+            tokenizer = Path(config.model)
         if all(task.OUTPUT_TYPE == "generate_until" for task in self.tasks.values()):
             return text_model(config, url)
         return likelihood_model(config, url, tokenizer)
@@ -172,10 +173,13 @@ def _folder(config: EngineConfig) -> HFLM:
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    folder = model_folder(config)
+    adapter = find(Path(config.model))
+    folder = model_folder(replace(config, model=str(adapter.base)) if adapter else config)
     torch.set_num_threads(config.cores)
     model = HFLM(
         pretrained=str(folder),
+        peft=str(adapter.folder) if adapter else None,
+        tokenizer=config.model,
         dtype=config.dtype,
         device="cuda" if torch.cuda.is_available() else "cpu",
         batch_size=BATCH,

@@ -35,8 +35,8 @@ class Temperatures:
             if config.backend in ("vllm", "server"):
                 log.parent.mkdir(parents=True, exist_ok=True)
                 log.write_text("")
-                url = stack.enter_context(server.serving(config, log))
-                opened = {one: server.reading(sampling, url) for one, sampling in wanted.items()}
+                urls = stack.enter_context(server.serving(config, log))
+                opened = {one: server.reading(sampling, urls) for one, sampling in wanted.items()}
             else:
                 opened = {
                     one: open_engine(sampling, log=log.with_stem(f"{log.stem}-{one}"))

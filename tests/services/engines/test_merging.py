@@ -1,11 +1,11 @@
-"""What precision a trained model is saved in."""
+"""What precision costs a LoRA that is merged."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tasks.train.saving import survives_bfloat16
+from services.engines.models.merging import survives_bfloat16
 
 
 @pytest.mark.parametrize(
