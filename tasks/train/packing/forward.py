@@ -23,7 +23,7 @@ from tasks.train.packing.trie import Piece, rows_of
 
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
 """Figures of a trained token in TRL's answer; which are there depends on the trainer."""
-WORTH = 0.9
+WORTH = 0.75
 """Share of the tokens and of the cost of rows below which a batch is packed."""
 AGAIN = 4 / 3
 """Cost of a training step in several pieces: their forward is run again in the backward pass."""

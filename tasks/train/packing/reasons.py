@@ -14,6 +14,8 @@ from tasks.train.packing.forward import TreeForward
 ATTENTIONS = ("sdpa", "eager")
 """transformers' implementations that take a mask of any form, and add nothing to it."""
 FULL = "full_attention"
+UNTRIED = ("activation_offloading", "auto_find_batch_size", "torch_compile", "use_liger_kernel")
+"""Options of TRL that go through the forward, and were not tried with another one."""
 EXACT, ROUNDED = 1e-3, 0.1
 """Mean difference in nats of a log-probability that is rounding: in float32, in 16 bits."""
 
@@ -52,7 +54,7 @@ def _of_options(trainer: Any) -> Iterator[tuple[str, bool]]:
     yield "the sequences are shared out", accelerator.parallelism_config is not None
     for name in ("packing", "padding_free"):
         yield f"TRL's {name} has an order of its own", bool(getattr(args, name, False))
-    for name in ("auto_find_batch_size", "torch_compile", "use_liger_kernel"):
+    for name in UNTRIED:
         yield f"{name} is set", bool(getattr(args, name, False))
     yield "noise is added to the embeddings", bool(args.neftune_noise_alpha)
     yield "label smoothing needs all logits", bool(args.label_smoothing_factor)
@@ -67,6 +69,8 @@ def _of_configuration(model: Any) -> Iterator[tuple[str, bool]]:
     attention = config._attn_implementation
     yield f"layers are of the kind {', '.join(sorted(layers - {FULL}))}", layers != {FULL}
     is_slid = getattr(config, "use_sliding_window", True) and not hasattr(config, "layer_types")
+    devices = set(getattr(model, "hf_device_map", {}).values())
+    yield "the model is on several devices", len(devices) > 1
     yield "attention slides", bool(is_slid and getattr(config, "sliding_window", None))
     yield "attention is in chunks", bool(getattr(config, "attention_chunk_size", None))
     yield f"the attention {attention} takes no mask of a tree", attention not in ATTENTIONS
