@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,6 @@ def _digest(rows: Any) -> str:
 
 def _write(file: Path, columns: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial.npz")
+    partial = file.with_suffix(f".{os.getpid()}.npz")  # another arm may write the same
     np.savez(partial, **columns)
     partial.rename(file)
