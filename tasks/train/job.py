@@ -29,6 +29,7 @@ from tasks.train.recipe import (
     Continued,
     Holdout,
     Options,
+    Packing,
     Recipe,
     TrainConfig,
     TrainError,
@@ -47,6 +48,7 @@ __all__ = [
     "Continued",
     "Holdout",
     "Options",
+    "Packing",
     "Recipe",
     "TrainConfig",
     "TrainError",
@@ -58,6 +60,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 NO_HOLDOUT = Holdout()
+REFERENCES = ".references"
+"""Folder beside those of trainings for the log-probabilities that a reference gave to sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ def train_arm(
         seed=config.seed,
         holdout=config.holdout,
         max_rewritten=config.max_rewritten,
+        packing=config.packing,
         template_kwargs=template_kwargs,
     )
 
@@ -159,6 +164,7 @@ def fit(
     seed: int,
     holdout: Holdout = NO_HOLDOUT,
     max_rewritten: float = 1.0,
+    packing: Packing = "rows",
     template_kwargs: Options = NOTHING,
 ) -> Trained:
     """Train a model, in memory or at a path, on `rows`; model and tokenizer go to `out`.
@@ -176,7 +182,7 @@ def fit(
     start = policy if isinstance(policy, str) else policy.config.to_json_string()
     recipe, rows = as_trained(recipe, rows, tokenizer, template_kwargs)
     settings = {"recipe": asdict(recipe), "seed": seed, "holdout": asdict(holdout)}
-    settings["template_kwargs"] = dict(template_kwargs)
+    settings |= {"template_kwargs": dict(template_kwargs), "packing": packing}
     place = checkpoints.place(work, rows, start, **settings)
     rows, held_out = hold_out(rows, holdout.share, seed)
     args = arguments(recipe, place, seed, watched=held_out is not None)
@@ -187,10 +193,11 @@ def fit(
         recipe, [*rows, *(held_out or ())], renderer, args, config, ends, max_rewritten
     )
     _tell_memory(recipe, args, config, longest)
-    # KTO and DPO may ask the reference for its log-probabilities here, row by row
+    trees = work.parent / REFERENCES if packing == "tree" else None
+    # KTO and DPO may ask the reference for its log-probabilities here
     with heartbeat(lambda: "getting the rows and the model ready"):
         trainer = build_trainer(
-            recipe, args, rows, held_out, policy, tokenizer, holdout, template_kwargs
+            recipe, args, rows, held_out, policy, tokenizer, holdout, template_kwargs, trees
         )
     from tasks.train.logs.losses import mean_loss
 

@@ -15,6 +15,7 @@ from dialogue.bounds import Amount, Positive, Seed, Share
 from services.names import require_names
 
 Method = Literal["sft", "kto", "dpo"]
+Packing = Literal["tree", "rows"]
 Options = Mapping[str, Any]
 NOTHING: Options = MappingProxyType({})
 
@@ -105,6 +106,8 @@ class TrainConfig:
             configs/accelerate; empty trains in this process.
         arms: Name of the trained model -> how it is trained.
         continued: The same, of those that start from an arm.
+        packing: Whether rows that share a beginning are trained with it computed once, ``tree``, or
+            as ``rows`` of their own.
         trl, lora, quantization: Options of every arm, as in :class:`Recipe`.
         methods: Method -> options of TRL in place of those of ``trl``, for its arms.
     """
@@ -115,6 +118,7 @@ class TrainConfig:
     accelerate: str
     arms: Mapping[str, Arm]
     continued: Mapping[str, Continued] = field(default_factory=dict)
+    packing: Packing = "rows"
     trl: Options = field(default_factory=dict)
     methods: Mapping[Method, Options] = field(default_factory=dict)
     lora: Options = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
-TRAINERS: Mapping[Method, tuple[str, str]] = {
-    "sft": ("SFTConfig", "SFTTrainer"),
-    "kto": ("KTOConfig", "KTOTrainer"),
-    "dpo": ("DPOConfig", "DPOTrainer"),
+TRAINERS: Mapping[Method, tuple[str, str, str]] = {
+    "sft": ("SFTConfig", "SFTTrainer", "SFTOnTrees"),
+    "kto": ("KTOConfig", "KTOTrainer", "KTOOnTrees"),
+    "dpo": ("DPOConfig", "DPOTrainer", "DPOOnTrees"),
 }
-"""Method -> TRL's classes of its options and its trainer."""
+"""Method -> TRL's classes of its options and its trainer, and the latter on trees."""
 WATCHED: Options = {
     "eval_strategy": "epoch",
     "save_strategy": "epoch",
@@ -77,12 +78,13 @@ def build_trainer(
     tokenizer: PreTrainedTokenizerBase,
     holdout: Holdout,
     template_kwargs: Options = NOTHING,
+    trees: Path | None = None,
 ) -> Trainer:
     """TRL's trainer of the recipe's method, which makes its own reference model.
 
-    `tokenizer` renders what TRL gives it as engines do, from here on, with those arguments.
+    `tokenizer` renders what TRL gives it as engines do, from here on, with those arguments. If
+    there is a folder `trees`, for log-probabilities of references, it trains on trees.
     """
-    import trl
     from transformers import EarlyStoppingCallback
 
     from tasks.train.guards.finite import FiniteGradients
@@ -94,7 +96,7 @@ def build_trainer(
     callbacks = [AtEverySave(), FiniteGradients()]
     early = EarlyStoppingCallback(holdout.early_stopping_patience, holdout.early_stopping_threshold)
     reads = list(columns(recipe.method, dict.fromkeys(rows.column_names)))
-    trainer: Trainer = getattr(trl, TRAINERS[recipe.method][1])(
+    trainer: Trainer = _trainer(recipe.method, trees)(
         policy,
         args=args,
         train_dataset=rows.select_columns(reads),
@@ -107,6 +109,17 @@ def build_trainer(
     outlive_mlflow(trainer)
     log_progress(trainer)
     return trainer
+
+
+def _trainer(method: Method, trees: Path | None) -> Any:
+    _, plain, on_trees = TRAINERS[method]
+    if trees is None:
+        import trl
+
+        return getattr(trl, plain)
+    from tasks.train.packing import trainers
+
+    return partial(getattr(trainers, on_trees), kept=trees)
 
 
 def lora_config(recipe: Recipe) -> Any:

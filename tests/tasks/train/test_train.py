@@ -14,7 +14,17 @@ from transformers import AutoTokenizer
 
 from services.engines.models.adapters import find, is_alone
 from services.engines.models.merging import export
-from tasks.train.job import Arm, Continued, Holdout, Recipe, TrainConfig, TrainError, fit, train_arm
+from tasks.train.job import (
+    Arm,
+    Continued,
+    Holdout,
+    Packing,
+    Recipe,
+    TrainConfig,
+    TrainError,
+    fit,
+    train_arm,
+)
 from tasks.train.rows import read_rows
 from tests.helpers.tiny import TRL
 
@@ -45,7 +55,9 @@ ROWS = {
 }
 
 
-def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
+def config(
+    arm: str = "arm", *, share: float = 0.0, packing: Packing = "rows", **recipe
+) -> TrainConfig:
     recipe = {"method": "sft", "dataset": "sft", "trl": TRL, **recipe}
     return TrainConfig(
         seed=0,
@@ -53,6 +65,7 @@ def config(arm: str = "arm", *, share: float = 0.0, **recipe) -> TrainConfig:
         max_rewritten=0.0,
         accelerate="",
         arms={arm: Arm(**recipe)},
+        packing=packing,
     )
 
 
@@ -245,10 +258,13 @@ def killed_in(step, monkeypatch):
     monkeypatch.setattr(Trainer, "_save_checkpoint", until)
 
 
-@pytest.fixture
-def killed(place, datasets, tmp_path, monkeypatch):
+@pytest.fixture(params=[("sft", "rows"), ("kto", "tree")], ids=" on ".join)
+def killed(request, place, datasets, tmp_path, monkeypatch):
     """A configuration whose training was killed in the second of three steps."""
-    one = config(trl={**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 3})
+    method, packing = request.param
+    trl = {**TRL, "save_strategy": "steps", "save_steps": 1, "max_steps": 3}
+    trl |= {"precompute_ref_log_probs": True} if method == "kto" else {}
+    one = config(packing=packing, method=method, dataset=method, trl=trl)
     with monkeypatch.context() as patch:
         killed_in(1, patch)
         with pytest.raises(Killed):
@@ -263,6 +279,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint_to_the_same_model(
     with caplog.at_level("INFO"):
         assert train_arm(killed, "arm", place, datasets, work=tmp_path / "work").steps == 3
     assert [m.rpartition("/")[2] for m in caplog.messages if "continuing" in m] == ["checkpoint-1"]
+    assert ("log-probabilities are known" in caplog.text) == (killed.packing == "tree")
     gone_on = (place / "trained" / "arm" / "model.safetensors").read_bytes()
     train_arm(killed, "arm", place, datasets, work=tmp_path / "afresh")
     assert gone_on == (place / "trained" / "arm" / "model.safetensors").read_bytes()
@@ -270,8 +287,9 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint_to_the_same_model(
 
 
 def test_other_rows_never_go_on_from_a_checkpoint(killed, place, datasets, tmp_path, caplog):
-    with (datasets / "sft.jsonl").open("a") as file:
-        file.write(json.dumps({**ROWS["sft"][0], "scenario": "new", "node": 0}) + "\n")
+    name = killed.arms["arm"].dataset
+    with (datasets / f"{name}.jsonl").open("a") as file:
+        file.write(json.dumps({**ROWS[name][0], "scenario": "new", "node": 0}) + "\n")
     with caplog.at_level("INFO"):
         train_arm(killed, "arm", place, datasets, work=tmp_path / "work")
     assert "continuing" not in caplog.text

@@ -1,0 +1,1 @@
+"""Training on the tree: rows that share a beginning go through the model once."""
