@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -64,16 +64,24 @@ def test_one_server_plays_agent_and_user(job: Job, tmp_path: Path) -> None:
     assert len(trees) == 3
 
 
+def server_of(job: Job) -> int:
+    """The process of a server that this one has started for the job's model."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended
+            if {MODULE, f"--model={job.model}"} <= set(child.cmdline()):
+                return child.pid
+    raise LookupError("no server runs")
+
+
 @contextmanager
-def one_killed(answers: int, log: Path) -> Iterator[Event]:
-    """Kill a server that this process has started once it has given so many answers."""
+def one_killed(job: Job, answers: int, log: Path) -> Iterator[Event]:
+    """Kill a server of the job once the first has given so many answers."""
     is_over, is_killed = Event(), Event()
 
     def watch() -> None:
         while not is_over.wait(0.05):
             if log.is_file() and log.read_text().count("/v1/chat/completions") >= answers:
-                [*servers] = [one for one in psutil.Process().children() if MODULE in one.cmdline()]
-                os.killpg(servers[0].pid, signal.SIGKILL)
+                os.killpg(server_of(job), signal.SIGKILL)
                 is_killed.set()
                 return
 
@@ -93,7 +101,7 @@ def test_the_trees_of_two_servers_of_which_one_is_killed_are_those_of_one(
     two = replace(job, engine=replace(ENGINE, replicas=2), work=tmp_path / "two")
     for old in job.logs.iterdir():
         old.unlink()
-    with one_killed(5, job.logs / "harvest-r1-engine.log") as is_killed:
+    with one_killed(two, 5, job.logs / "harvest-r1-engine.log") as is_killed:
         assert harvested(two, tmp_path / "out") == alone
     assert is_killed.is_set()
     assert "/v1/chat/completions" in (job.logs / "harvest-r1-engine-2.log").read_text()
