@@ -42,7 +42,7 @@ def fetch_corpus(config: FetchConfig, out: Path) -> Fetched:
     """Fill `out` with the corpus.
 
     Raises:
-        toolwoz.corpus.download.FetchError: no such source, a file that cannot be downloaded, or a
+        dialogue.files.download.FetchError: no such source, a file that cannot be downloaded, or a
             wrong checksum.
     """
     mirror = os.environ.get(MIRROR)

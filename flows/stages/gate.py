@@ -13,9 +13,9 @@ from flows.server.runtime import flow, task
 from flows.stage import main
 from flows.stopped import skip_if_stopped
 from tasks.benchmarks.scores.comparison import to_json
+from tasks.rounds.accept import accept
 from tasks.rounds.gate import SPLIT, Decision, compared, decide, read_benchmarks
 from tasks.rounds.sequence import BASE, GateConfig, Round, Stop, number, write_stop
-from tasks.rounds.start import accept
 from tasks.train.recipe import TrainConfig
 
 log = logging.getLogger(__name__)

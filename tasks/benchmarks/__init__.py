@@ -49,7 +49,7 @@ def open_benchmark(name: str, options: Options) -> Benchmark:
     Raises:
         ValueError: no benchmark has that name.
         tasks.benchmarks.options.MissingError: a package or a helper that it needs is missing.
-        toolwoz.corpus.download.FetchError: its data cannot be downloaded.
+        dialogue.files.download.FetchError: its data cannot be downloaded.
     """
     if name not in BENCHMARKS:
         raise ValueError(f"no benchmark {name!r}; known: {', '.join(BENCHMARKS)}")

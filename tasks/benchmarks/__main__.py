@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dialogue.errors import EngineError
+from dialogue.files.download import FetchError
 from dialogue.progress import any_terminal
 from services import bars, telemetry
 from services.engines import EngineConfig
@@ -29,7 +30,6 @@ from tasks.benchmarks.options import Options
 from tasks.benchmarks.runs.several import play_all, table
 from tasks.benchmarks.runs.single import Plan, play
 from tasks.benchmarks.runs.summary import lines
-from toolwoz.corpus.download import FetchError
 
 # Before a library that reads these variables is imported.
 telemetry.switch_off()

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
-from toolwoz.corpus.download import PinnedFile, obtain
+from dialogue.files.download import PinnedFile, obtain
 
 MIRROR = "TOOLWOZ_MIRROR"
 """Environment variable: folder with the files, tried before the network."""
@@ -34,7 +34,7 @@ def fetch(name: str, folder: Path, mirror: Path | None) -> Path:
     """Fill the folder ``folder/name`` with the pinned files of that name; files there stay.
 
     Raises:
-        toolwoz.corpus.download.FetchError: a file cannot be downloaded, or is not the pinned one.
+        dialogue.files.download.FetchError: a file cannot be downloaded, or is not the pinned one.
         ValueError: no file of that name is pinned.
     """
     pinned = [file for file in pins() if file.path.startswith(f"{name}/")]

@@ -114,7 +114,7 @@ def benchmark(job: Job) -> dict[str, Metrics]:
     runs a stage again: a killed run continues.
 
     Raises:
-        tasks.benchmarks.options.MissingError, toolwoz.corpus.download.FetchError: a benchmark lacks
+        tasks.benchmarks.options.MissingError, dialogue.files.download.FetchError: a benchmark lacks
             what it needs; checked before an engine starts.
         EngineError: the engine does not start.
         ValueError: no item of a benchmark could be scored.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
-from services import endpoint_model
 from services.engines.models.adapters import is_alone
 from services.engines.models.merging import export
 from services.names import ADAPTER
+from tasks.rounds.accept import link
 from tasks.rounds.sequence import EVALUATION
 
 
@@ -47,35 +45,6 @@ def start_from(policy: Path, out: Path) -> None:
     if is_alone(policy):
         export(policy, out)
     else:
-        _link(policy, out)
+        link(policy, out)
         shutil.rmtree(out / ADAPTER, ignore_errors=True)
     shutil.rmtree(out / EVALUATION, ignore_errors=True)
-
-
-def accept(policy: Path, results: Mapping[str, Path], out: Path) -> None:
-    """Store the policy that a round accepted with its results, which the next round reuses.
-
-    Args:
-        policy: Folder of the trained model.
-        results: Folder of its results, by split.
-        out: Folder of the round's policy, as ``models/r1``.
-    """
-    _link(policy, out)
-    for split, folder in results.items():
-        shutil.copytree(folder, out / EVALUATION / split)
-
-
-def _link(source: Path, out: Path) -> None:
-    """Copy a folder by hard links, if the disk has them: weights are gigabytes."""
-    is_whole = (source / "config.json").is_file() or endpoint_model.name_of(source) is not None
-    if not is_whole and not is_alone(source):
-        raise FileNotFoundError(f"no model at {source}: run the stage that makes it (dvc repro)")
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(source, out, copy_function=_link_file)
-
-
-def _link_file(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without links
-        shutil.copy2(source, target)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from dialogue.errors import Fault
+from dialogue.files.download import FetchError
 from dialogue.progress import any_terminal
 from toolwoz.cli import convert, evaluate, fetch, play, report, show
-from toolwoz.corpus.download import FetchError
 
 COMMANDS: dict[str, ModuleType] = {
     "fetch": fetch,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from toolwoz.corpus.download import PinnedFile
+from dialogue.files.download import PinnedFile
 from toolwoz.world.domains import DOMAINS
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from dialogue.bounds import Positive, Seed
 from dialogue.files import replacing, write_whole
-from toolwoz.corpus.download import FetchError, obtain, sha256
+from dialogue.files.download import FetchError, obtain, sha256
 from toolwoz.corpus.multiwoz import SOURCE_FILE
 from toolwoz.corpus.releases import RELEASES
 from toolwoz.corpus.synthetic import write_corpus

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dialogue.errors import EngineError
+from dialogue.files.download import FetchError
 from services.engines import EngineConfig, server
 from tasks.benchmarks import open_benchmark
 from tasks.benchmarks.options import MissingError, Options
 from tasks.benchmarks.runs.single import Plan, play
 from tasks.benchmarks.runs.summary import Metrics, lines
-from toolwoz.corpus.download import FetchError
 
 TABLE = "table.txt"
 

@@ -48,6 +48,7 @@ TABLE = {
     "tasks/validate/expectations.py": "validate",
     "tasks/convert.py": "convert",
     "tasks/bootstrap/job.py": "bootstrap",
+    "tasks/rounds/accept.py": "gate start",
     "tasks/rounds/start.py": "gate start",
     "tasks/harvest/job.py": "harvest",
     "tasks/extract/job.py": "extract",

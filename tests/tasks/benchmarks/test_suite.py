@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dialogue.files.download import FetchError
 from dialogue.tool_text import assistant
 from tasks.benchmarks import BENCHMARKS, open_benchmark
 from tasks.benchmarks.__main__ import main
@@ -20,7 +21,6 @@ from tasks.benchmarks.scores.scored_file import SCORED
 from tasks.benchmarks.shape import Benchmark, Item, Score, SingleTurn
 from tests.helpers.chat_endpoint import serving
 from tests.helpers.http_server import Reply
-from toolwoz.corpus.download import FetchError
 
 
 def quiz(name: str) -> Benchmark:

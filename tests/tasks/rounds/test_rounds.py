@@ -12,8 +12,9 @@ import pytest
 from services.engines.models.adapters import find
 from tasks.harvest.job import of_round
 from tasks.rounds import sequence
+from tasks.rounds.accept import accept
 from tasks.rounds.sequence import Round, Stop
-from tasks.rounds.start import accept, require_scenarios, start_from
+from tasks.rounds.start import require_scenarios, start_from
 from tests.helpers.loras import write_lora
 from tests.helpers.recording import HARVEST, write_corpus
 from toolwoz.world.scenario import take

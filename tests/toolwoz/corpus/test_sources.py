@@ -14,8 +14,9 @@ from threading import Thread
 
 import pytest
 
-from toolwoz.corpus import download, sources
-from toolwoz.corpus.download import FetchError, PinnedFile, git_blob_id, obtain
+from dialogue.files import download
+from dialogue.files.download import FetchError, PinnedFile, git_blob_id, obtain
+from toolwoz.corpus import sources
 from toolwoz.corpus.multiwoz import read_corpus
 from toolwoz.corpus.releases import RELEASES
 from toolwoz.corpus.sources import SOURCES, SyntheticConfig, fetch
