@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -27,6 +28,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
         items.sort(key=lambda item: not item.nodeid.startswith(TOY))
+
+
+def pytest_collection_finish() -> None:
+    """What the modules made when they were imported is for good: no collection looks at it again.
+
+    statsmodels collects at every correction, which took half a second beside torch and vLLM.
+    """
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -146,6 +146,7 @@ for use in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "terminal"), [("config.json", ""), ("tokenizer_config.json", "y\n" * 20)]
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 import resource
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialogue.records import Format, Record, RecordError, read, seal, unseal
+from tests.helpers import forked
 
 HEADED = Format("remove the line", version=1)
 BARE = Format("remove the line")
@@ -196,33 +196,34 @@ def test_a_line_is_whole_or_nothing(record: dict[str, Any], data: Any) -> None:
 
 
 KILLS = 100
-COUNTING = """
-import sys
-from pathlib import Path
-from dialogue.records import Format, Record
 
-seen = []
-format = Format("", version=1)
-with Record(Path(sys.argv[1]), format, {}, lambda _, line: seen.append(line)) as record:
-    for number in range(len(seen), 10**9):
-        record.append({"n": number, "text": "x" * (number % 997)})
-        print(number, flush=True)
-"""
+
+def count(path: Path, said: Connection) -> None:
+    """Append numbers for ever, from the first that the record lacks, and say each one."""
+    seen: list[object] = []
+    with Record(path, Format("", version=1), {}, lambda _, line: seen.append(line)) as record:
+        for number in range(len(seen), 10**9):
+            record.append({"n": number, "text": "x" * (number % 997)})
+            said.send(number)
+
+
+def heard(said: Connection) -> Iterator[int]:
+    with suppress(EOFError):
+        while True:
+            yield said.recv()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_killed_a_hundred_times_it_has_all_that_it_said_it_had(tmp_path: Path) -> None:
-    path, chance, before = tmp_path / "a", random.Random(0), 0
-    for _ in range(KILLS):
-        command = [sys.executable, "-c", COUNTING, str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()  # it is up: from here on any moment will do
-            time.sleep(chance.uniform(0, 0.01))
-            process.kill()
-            said = process.stdout.read().split(b"\n")[:-1]
+    chance = random.Random(0)
+    for kill in range(KILLS):
+        path = tmp_path / str(kill // 20)  # a record that is read anew at each start stays short
+        process, said = forked.start(count, path)
+        first = said.recv()  # from here on any moment will do
+        process.join(chance.uniform(0, 0.01))
+        process.kill()
+        last = max(heard(said), default=first)
         found = numbers(path, Format("", version=1))
         assert found == list(range(len(found)))
-        assert len(found) > max(before, *map(int, said or [b"0"]))
-        before = len(found)
+        assert len(found) > last

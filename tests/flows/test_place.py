@@ -51,6 +51,7 @@ def dvc(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_linked_folder_is_refused_and_the_advice_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

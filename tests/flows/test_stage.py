@@ -182,6 +182,7 @@ stage.main(demo)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "status", "last_line"),
     [

@@ -28,6 +28,8 @@ from tests.helpers.chat_endpoint import serving
 from tests.helpers.outcomes import comparisons, play
 from toolwoz.evaluation.policy_run import read_policy_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SECTIONS = ("benchmarks", "engine", "gate", "train")
 ITEMS, LIMIT = 200, 100

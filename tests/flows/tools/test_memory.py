@@ -62,6 +62,7 @@ def test_longer_texts_take_more_and_shards_take_less(paper: TrainConfig) -> None
     assert shared.activations > short.activations  # a layer at a time is gathered
 
 
+@pytest.mark.slow
 def test_the_configs_fit_the_machines_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert memory.main(["paper-8b", "--model", LLAMA, "--gib", "80"]) == 0
     assert memory.main(["paper-8b", "2x24gb", "--model", LLAMA, "--gib", "24"]) == 0

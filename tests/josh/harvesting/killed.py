@@ -1,14 +1,12 @@
-"""A harvest to be killed, ``python killed.py FOLDER``; it notes each model call it makes."""
+"""A harvest to be killed; it notes each model call it makes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from josh.harvesting.journal import Journal, journal_key
 from josh.harvesting.scheduler import Limits, harvest_all
@@ -24,7 +22,7 @@ async def start(_scenario: str, _opening: Sequence[Message] | None) -> FakeEpiso
     return FakeEpisode(frozenset("abcd"))
 
 
-async def main(folder: Path, notes: int) -> None:
+async def harvest(folder: Path, up: Connection, notes: int) -> None:
     class Slow(Luck):
         async def __call__(self, *prompt: Sequence[Message], seed: int) -> object:
             os.write(notes, b"%d\n" % seed)
@@ -32,7 +30,7 @@ async def main(folder: Path, notes: int) -> None:
             return await super().__call__(*prompt, seed=seed)
 
     key = journal_key(CONFIG, SCENARIOS, policy="luck")
-    print("up", flush=True)
+    up.send("up")
     with Journal(folder, key) as journal, tree_writer(folder / "trees.jsonl") as write:
         async for tree in harvest_all(
             SCENARIOS, start, Slow(), CONFIG, limits=Limits(dialogues=4), journal=journal
@@ -40,7 +38,7 @@ async def main(folder: Path, notes: int) -> None:
             write(tree)
 
 
-if __name__ == "__main__":
-    to = Path(sys.argv[1])
-    to.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(to, os.open(to / "asked", os.O_CREAT | os.O_APPEND | os.O_WRONLY)))
+def main(folder: Path, up: Connection) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = os.open(folder / "asked", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    asyncio.run(harvest(folder, up, notes))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +18,9 @@ from josh.harvesting.journal import Journal, journal_key
 from josh.search.config import JoshConfig
 from josh.tree.store import read_trees
 from josh.tree.tree_json import to_bytes
+from tests.helpers import forked
 from tests.helpers.fakes import FakeEpisode, Luck, Message
+from tests.josh.harvesting import killed
 from tests.josh.harvesting.journals import CONFIG, KEY, SCENARIOS, run, start
 
 
@@ -137,10 +136,8 @@ KILLS = 100
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_killed_a_hundred_times(tmp_path: Path) -> None:
-    def command(folder: Path) -> list[str]:
-        return [sys.executable, str(Path(__file__).with_name("killed.py")), str(folder)]
-
-    subprocess.run(command(tmp_path / "whole"), check=True, stdout=subprocess.DEVNULL)
+    process, _up = forked.start(killed.main, tmp_path / "whole")
+    process.join()
     expected = (tmp_path / "whole/trees.jsonl").read_bytes()
     assert len(list(read_trees(tmp_path / "whole/trees.jsonl"))) > 10
     chance, kills, harvests = random.Random(0), 0, 0
@@ -148,15 +145,13 @@ def test_killed_a_hundred_times(tmp_path: Path) -> None:
         folder = tmp_path / str(harvests)
         while not (folder / "trees.jsonl").exists():
             before = _answers(folder)
-            process = subprocess.Popen(command(folder), stdout=subprocess.PIPE)
-            assert process.stdout
-            process.stdout.readline()  # it is up: from here on any moment will do
-            time.sleep(chance.uniform(0, 0.1) if kills < KILLS else 60)
-            if process.poll() is None:
+            process, up = forked.start(killed.main, folder)
+            up.recv()  # from here on any moment will do
+            process.join(chance.uniform(0, 0.1) if kills < KILLS else 60)
+            if process.is_alive():
                 process.kill()
                 kills += 1
-            process.wait()
-            process.stdout.close()
+            process.join()
             asked = (folder / "asked").read_text().split() if (folder / "asked").exists() else []
             assert not before & set(map(int, asked)), "a finished model call was repeated"
             (folder / "asked").unlink(missing_ok=True)

@@ -27,6 +27,8 @@ assert found.get_run(run).data.metrics == {"loss": 0.5}
 assert [one.path for one in found.list_artifacts(run)] == ["note.txt"]
 """
 
+pytestmark = pytest.mark.slow
+
 
 def stage(root: Path, working: Path) -> None:
     """A stage in a process of its own: MLflow keeps the stores that it has opened."""

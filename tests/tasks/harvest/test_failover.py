@@ -82,6 +82,7 @@ def test_one_of_two_servers_dies_and_the_trees_are_the_same(
         assert sorted(first.asked + second.asked) == asked, "nothing is asked twice"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("urls", [1, 2])
 def test_an_evaluation_waits_for_servers_that_come_back(
     tmp_path: Path, models: Mapping[str, Any], urls: int

@@ -43,6 +43,7 @@ def run(corpus: Path, work: Path, *, seconds: float | None = None) -> bool:
         return process.wait() == 0
 
 
+@pytest.mark.slow
 def test_a_killed_harvest_never_asks_its_users_twice(corpus: Path, tmp_path: Path) -> None:
     rng, work, finished = random.Random(0), tmp_path / "work", []
     for _ in range(KILLS):

@@ -70,10 +70,12 @@ def folder(golden: Path, tmp_path: Path) -> Path:
     return corpus
 
 
+@pytest.mark.slow
 def test_a_dialogue(folder: Path) -> None:
     assert list(faults(folder, "data.json", json.loads((folder / "data.json").read_text()))) == []
 
 
+@pytest.mark.slow
 def test_a_database(folder: Path) -> None:
     for name in (f"{domain}_db.json" for domain in DOMAINS):
         assert list(faults(folder, name, json.loads((folder / name).read_text()))) == []
