@@ -190,6 +190,7 @@ MAY_BE_ZERO = {
     "fetch.synthetic.seed",
     "harvest.branches",
     "harvest.max_faults",
+    "harvest.probe",
     "harvest.searches.josh.patience",
     "harvest.searches.josh.seed",
     "harvest.searches.rollouts.seed",

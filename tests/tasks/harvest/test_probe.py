@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dialogue.protocols import Completion, Message
+from dialogue.protocols import Completion, Message, Tool
 from dialogue.tool_text import FunctionCall, assistant
 from services.engines import EngineSettings
 from tasks.harvest.job import Job
@@ -28,7 +28,13 @@ class Says:
     def __init__(self, message: Message) -> None:
         self._message = message
 
-    async def __call__(self, *_: Sequence[Message], seed: int) -> Completion:  # noqa: ARG002
+    async def __call__(
+        self,
+        messages: Sequence[Message],  # noqa: ARG002
+        tools: Sequence[Tool],  # noqa: ARG002
+        *,
+        seed: int,  # noqa: ARG002
+    ) -> Completion:
         return Completion(self._message)
 
 
