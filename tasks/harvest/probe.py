@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 SHOWN, SAMPLES = 160, 2
 """Characters of a sample of the model's text, and number of samples."""
 KNOBS = (
-    "name its format in engine.tool_parser, tell it its task in dialogue.system_prompt, or hold "
-    "its calls to the tools with engine.structured=calls; harvest.probe=0 goes on all the same"
+    "name its format in engine.tool_parser, tell it its task in dialogue.system_prompt, hold its "
+    "calls to the tools with engine.structured=calls, or show it some dialogues first with "
+    "bootstrap.lessons.scenarios; harvest.probe=0 goes on all the same"
 )
 
 
