@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows import params
 from tasks.bootstrap import job as bootstrap
+from tasks.bootstrap import pretrained
 from tasks.bootstrap.job import BootstrapConfig, Imitation
 from tasks.bootstrap.lessons import Lessons
 from tasks.train.job import Trained
@@ -166,8 +167,11 @@ def test_lessons_that_were_killed_go_on_with_the_model_that_is_there(
         raise KeyboardInterrupt
 
     fetched: list[str] = []
-    fetch = bootstrap.fetch_pretrained
-    noted = lambda model, out: fetched.append(model) or fetch(model, out)  # noqa: E731
+
+    def noted(model: str, out: Path) -> None:
+        fetched.append(model)
+        pretrained.fetch_pretrained(model, out)
+
     monkeypatch.setattr(bootstrap, "fetch_pretrained", noted)
     with monkeypatch.context() as patch:
         patch.setattr(bootstrap, "_train_on", killed)
@@ -257,7 +261,7 @@ def test_a_training_that_the_train_split_is_too_small_for_is_not_begun(
     ("kind", "shown"), [("embedded", 3), ("smollm2", 2), ("pretrained", 2), ("endpoint", 0)]
 )
 def test_only_demonstrations_take_scenarios_from_the_harvest(
-    toy: BootstrapConfig, kind: str, shown: int
+    toy: BootstrapConfig, kind: Any, shown: int
 ) -> None:
     assert replace(toy, kind=kind, lessons=Lessons(2)).demonstrated == shown
 
