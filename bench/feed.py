@@ -41,8 +41,8 @@ class Ideal:
         self._due: deque[tuple[float, int]] = deque()
         self._free = 0.0
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
-        del prompt, seed, adapter  # the answer is given
+    def add(self, key: int, prompt: Sequence[int], seed: int, *rest: str) -> None:
+        del prompt, seed, rest  # the answer is given
         self._free = max(self._free, time.perf_counter()) + self._seconds
         self._due.append((self._free, key))
 

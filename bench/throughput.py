@@ -42,16 +42,16 @@ class Noted:
 
     def __init__(self, engine: VllmEngine) -> None:
         self.engine = engine
-        self.asked: list[tuple[int, Sequence[int], int]] = []
+        self.asked: list[tuple[Any, ...]] = []
         self.batches: list[int] = []
         self.waiting = 0
         self.offline: dict[str, float] = {}
         self.seconds_in_steps = 0.0
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:  # noqa: ARG002
-        self.asked.append((key, prompt, seed))
+    def add(self, key: int, prompt: Sequence[int], seed: int, *rest: str) -> None:
+        self.asked.append((key, prompt, seed, *rest))
         self.waiting += 1
-        self.engine.add(key, prompt, seed)
+        self.engine.add(key, prompt, seed, *rest)
 
     def abort(self, key: int) -> None:
         self.waiting -= 1
@@ -78,8 +78,8 @@ class Noted:
 
     def _generate(self) -> list[Sample]:
         self.engine._engine.reset_prefix_cache()
-        for key, prompt, seed in self.asked:
-            self.engine.add(key, prompt, seed)
+        for request in self.asked:
+            self.engine.add(*request)
         samples: list[Sample] = []
         while len(samples) < len(self.asked):
             samples += self.engine.step().values()

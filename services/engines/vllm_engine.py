@@ -50,21 +50,25 @@ class VllmEngine:
         self._adapters = adapters or {}
         self._takes_turns = bool(adapters) and vllm_settings.runs_on_cpu()
         self._is_adapted = False
-        self._later: dict[int, tuple[Sequence[int], int, str]] = {}
+        self._later: dict[int, tuple[Sequence[int], int, str, str]] = {}
         self._ids: dict[int, str] = {}
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:
+    def add(
+        self, key: int, prompt: Sequence[int], seed: int, adapter: str = "", tag: str = ""
+    ) -> None:
         from vllm import SamplingParams
         from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import StructuredOutputsParams
 
         if self._takes_turns and (self._later or (self._ids and bool(adapter) != self._is_adapted)):
-            self._later[key] = prompt, seed, adapter
+            self._later[key] = prompt, seed, adapter, tag
             return
         self._is_adapted = bool(adapter)
+        held = StructuredOutputsParams(structural_tag=tag) if tag else None
         self._ids[key] = self._engine.add_request(
             str(key),
             tokens_input(list(prompt)),
-            SamplingParams(**self._sampling, seed=seed),
+            SamplingParams(**self._sampling, seed=seed, structured_outputs=held),
             lora_request=self._adapters[adapter] if adapter else None,
         )
 
@@ -132,7 +136,7 @@ def start(config: EngineConfig, folder: Path, adapters: Sequence[Adapter] = ()) 
             EngineArgs(
                 **vllm_settings.arguments(config, folder),
                 **lora_arguments(adapters),
-                skip_tokenizer_init=True,
+                skip_tokenizer_init=config.structured == "off",
                 disable_log_stats=True,
                 use_tqdm_on_load=False,
             )

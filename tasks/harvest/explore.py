@@ -19,6 +19,7 @@ from services.engines.endpoint import open_model
 from services.engines.metered import Metered
 from services.shards import Shard
 from tasks.harvest.job import Job
+from tasks.harvest.probe import Probe
 from toolwoz.users.choice import Users
 from toolwoz.users.dialogues import DialogueConfig
 from toolwoz.world.episode import Episode
@@ -41,6 +42,10 @@ def explore(
 
     Yields:
         The search that is done, and in how many dialogues the engine failed.
+
+    Raises:
+        tasks.harvest.probe.HopelessError: the first dialogues of a search hold no readable call;
+            what the model answered is kept.
     """
     scenarios = job.scenarios()
     part = {name: scenarios[name] for name in shard.of(list(scenarios))}
@@ -67,7 +72,7 @@ def explore(
                     name=name,
                     listeners=listeners,
                 )
-                faults = asyncio.run(_write(trees, path))
+                faults = asyncio.run(_write(trees, path, Probe(name, job.config.probe)))
             known = metered.cached
             share = "an unknown share" if known is None else f"{known:.0%}"
             log.info("%s: %s of the prompt tokens was cached", name, share)
@@ -90,11 +95,12 @@ def starter(
     return start
 
 
-async def _write(trees: AsyncIterator[Tree], path: Path) -> int:
+async def _write(trees: AsyncIterator[Tree], path: Path, probe: Probe) -> int:
     """Write the trees; returns how many have a fault."""
     faults = 0
     with tree_writer(path) as write:
         async for tree in trees:
+            probe.see(tree)
             write(tree)
             faults += tree.error is not None
     return faults

@@ -39,6 +39,8 @@ class HarvestConfig:
         searches: Name -> how dialogues are explored: the keys of ``JoshConfig`` or
             ``RolloutsConfig``, as its ``strategy`` says. Each gives its own file of trees. Each
             round has seeds of its own, made of those given and of its name.
+        probe: Number of dialogues, of each part and search, after which a search stops if none
+            holds a call that can be read, as no reward can be found; 0 never stops it.
         traces: Golden paths of each search that MLflow keeps as traces; the files have all.
     """
 
@@ -51,6 +53,7 @@ class HarvestConfig:
     searches: Mapping[str, Annotated[SearchConfig, Discriminator("strategy")]]
     traces: Count = 5
     branches: Count = 0
+    probe: Count = 8
 
     def __post_init__(self) -> None:
         require_names("searches", self.searches)

@@ -64,6 +64,12 @@ def test_the_request_carries_what_was_asked_for() -> None:
     assert server.authorization == ["Bearer secret"]
 
 
+def test_fields_may_depend_on_the_tools() -> None:
+    with serving(Reply(said())) as server:
+        ask(server, held=lambda tools: {"tag": [tool["function"]["name"] for tool in tools]})
+    assert server.requests[0]["tag"] == ["search_hotel"]
+
+
 def test_native_tool_calls_get_ids_by_position() -> None:
     calls = [
         {

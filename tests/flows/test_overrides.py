@@ -100,6 +100,7 @@ ELSEWHERE = {
     "train.trl.logging_dir=/etc": READS,
     "train.arms.josh_sft.trl={resume_from_checkpoint: /etc}": READS,
     "bootstrap.finetuning.trl.chat_template_path=/etc/passwd": READS,
+    "bootstrap.lessons.trl.chat_template_path=/etc/passwd": READS,
     "train.lora.base_model_name_or_path=them/model": READS,
     "engine.vllm.middleware=[os.system]": RUNS,
     "engine.vllm={hf_overrides: {}}": RUNS,

@@ -122,7 +122,7 @@ def test_what_trains_for_long_saves_often_however_few_steps_there_are(configs: l
     bootstrap, train = sections["bootstrap"], sections["train"]
     recipes = list(train.policies.values())
     if bootstrap.demonstrated:
-        recipes.append(bootstrap.recipe(bootstrap.pretraining))
+        recipes.append(bootstrap.recipe(bootstrap.lessons))
     for recipe in recipes:
         state = TrainerState()
         # transformers refuses bf16 where no GPU is
@@ -176,6 +176,7 @@ MAY_BE_ZERO = {
     "benchmarks.simulator.temperature",
     "bootstrap.finetuning.noise",
     "bootstrap.finetuning.scenarios",
+    "bootstrap.lessons.scenarios",
     "bootstrap.pretraining.noise",
     "bootstrap.pretraining.scenarios",
     "bootstrap.seed",
@@ -190,6 +191,7 @@ MAY_BE_ZERO = {
     "fetch.synthetic.seed",
     "harvest.branches",
     "harvest.max_faults",
+    "harvest.probe",
     "harvest.searches.josh.patience",
     "harvest.searches.josh.seed",
     "harvest.searches.rollouts.seed",

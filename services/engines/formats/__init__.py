@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from dialogue.errors import EngineError
@@ -16,6 +17,7 @@ from dialogue.protocols import Message, Tool
 from dialogue.strict_json import loads
 from dialogue.tool_text import FunctionCall, calls_of
 from services.engines.config import EngineConfig
+from services.engines.formats import structured
 from services.engines.formats.parsers import Maker, Parsers
 from services.engines.models import choice
 from services.engines.models.probe import CALL, TOOL, Probe, probe
@@ -45,6 +47,10 @@ class Format(Protocol):
         """
         ...
 
+    def tag(self, tools: Sequence[Tool], /) -> str:
+        """The structural tag that an engine is to hold calls of the tools to; "" for none."""
+        ...
+
 
 def open_format(config: EngineConfig, tokenizer: PreTrainedTokenizerBase | None) -> Parsers:
     """The format that ``tool_parser`` and ``reasoning_parser`` name, checked with a call.
@@ -56,7 +62,8 @@ def open_format(config: EngineConfig, tokenizer: PreTrainedTokenizerBase | None)
 
     Raises:
         EngineError: a parser is unknown or cannot be used here, or does not read back the call
-            that the chat template writes, or the template refuses calls.
+            that the chat template writes, or the template refuses calls; or see
+            :func:`services.engines.formats.structured.tags`.
     """
     seen = Probe("") if tokenizer is None else probe(tokenizer, config.chat_template_kwargs)
     calls, thought = _names(config, tokenizer, seen)
@@ -64,6 +71,8 @@ def open_format(config: EngineConfig, tokenizer: PreTrainedTokenizerBase | None)
     log.info("%s: %s reads its calls, %s its thought", config.model, calls, thought)
     if tokenizer is not None:
         _check(found, tokenizer, seen, config.model)
+    if config.structured == "calls":
+        return replace(found, tag=structured.tags(calls, tokenizer, seen.written))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dialogue import tool_text
 from dialogue.messages import Parted, part_thought
 from dialogue.protocols import Message, Tool
+from services.engines.formats.structured import Tags, free
 from services.engines.formats.vllm_parsers import VllmParsers
 from services.engines.models import json_calls
 from services.engines.models.choice import JOINT, THINK
@@ -36,12 +37,14 @@ class Parsers:
         reasoning_parser: Name of the parser of thought.
         part: Takes the thought out of a text.
         calls: Reads the rest.
+        tag: Gives the structural tag that holds calls of tools to their schemas; "" for none.
     """
 
     tool_parser: str
     reasoning_parser: str
     part: Part
     calls: Calls
+    tag: Tags = free
 
     def read(self, text: str, token_ids: Sequence[int], tools: Sequence[Tool]) -> Message:
         """See :meth:`services.engines.formats.Format.read`."""

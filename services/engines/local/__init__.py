@@ -54,7 +54,7 @@ class LocalPolicy:
         prompt = self._render(messages, tools)
         if len(prompt) > self._longest_prompt:
             return None
-        sample = await self._loop.sample(prompt, seed, self._adapter)
+        sample = await self._loop.sample(prompt, seed, self._adapter, self._format.tag(tools))
         if sample.finish_reason not in ("stop", "length"):
             raise Fault(f"the engine ended an answer by {sample.finish_reason!r}")
         message = self._format.read(self._text(sample), sample.token_ids, tools)

@@ -27,7 +27,7 @@ class Says:
         self.prompts: list[Sequence[int]] = []
         self.waiting: list[int] = []
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:  # noqa: ARG002
+    def add(self, key: int, prompt: Sequence[int], seed: int, *_: str) -> None:  # noqa: ARG002
         self.prompts.append(prompt)
         self.waiting.append(key)
 

@@ -23,7 +23,7 @@ class Countdown:
         self.aborted: list[int] = []
         self.closed = False
 
-    def add(self, key: int, prompt: Sequence[int], seed: int, adapter: str = "") -> None:  # noqa: ARG002
+    def add(self, key: int, prompt: Sequence[int], seed: int, *_: str) -> None:
         self.left[key], self.prompts[key] = seed, prompt
 
     def abort(self, key: int) -> None:

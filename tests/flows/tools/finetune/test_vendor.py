@@ -48,8 +48,12 @@ def models(tmp_path: Path) -> dict[str, Path]:
     size = bootstrap.EmbeddedConfig(0, 0, 0, 0, 0, 0, 0)
     folders = {"base": tmp_path / "models" / "base", "tuned": tmp_path / "models" / "tuned"}
     for folder, name in zip(folders.values(), (BASE, TUNED), strict=True):
-        config = bootstrap.BootstrapConfig("endpoint", name, 0, size, none, none)
-        assert bootstrap.make_base(config, DIALOGUE, tmp_path, folder, work=tmp_path / "w") == {}
+        config = bootstrap.BootstrapConfig(
+            "endpoint", name, 0, bootstrap.Lessons(0), size, none, none
+        )
+        assert not bootstrap.make_base(
+            config, DIALOGUE, tmp_path, folder, source="", work=tmp_path / "w"
+        )
     return folders
 
 
