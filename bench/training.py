@@ -2,6 +2,7 @@
 
     python -m bench.training data/datasets/r1 --model models/base
     python -m bench.training data/datasets/r1 --model models/smollm2 --rows 120 --template qwen2_5
+    python -m bench.training data/datasets/r1 --model models/smollm2 --template qwen2_5 --count
     python -m bench.training --model models/base --curve
 
 Each training is a process of its own, one after the other, with the options of params.yaml for its
@@ -14,6 +15,9 @@ them, as TRL's of `--template` do with their whole schemas. Prints JSON:
 * start, train: seconds until the training starts, in which the reference is asked, and of it.
 * cpu: seconds of all threads over both; where others use the machine, they tell more.
 * memory: the most that the process held, in MiB.
+
+With ``--count`` nothing is trained, and the tokens are those of the training's forwards alone, of
+the policy, without the reference's.
 
 The curve is of one tree with more and more branches: tokens and seconds of all threads of a step.
 """
@@ -42,6 +46,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Each method's training, on rows and on trees."""
     found: dict[str, Any] = {}
     for method in options.methods:
+        if options.count:
+            found[method] = _in_process(method, "tree")["tokens"]
+            continue
         one, other = (_in_process(method, packing) for packing in PACKINGS)
         tokens = other.pop("tokens")
         one.pop("tokens")
@@ -84,6 +91,8 @@ def train(options: argparse.Namespace, method: Any, packing: str) -> dict[str, A
         trainer = build_trainer(
             recipe, args, rows, None, str(options.model), tokenizer, Holdout(), trees=trees
         )
+        if options.count:
+            return {"tokens": {**_tokens(trainer), **count(trainer)}}
         started = time.monotonic()
         trainer.train()
         ended, cpu = time.monotonic(), time.process_time() - used
@@ -101,6 +110,8 @@ def _recipe(method: Any, options: argparse.Namespace) -> Recipe:
     config: TrainConfig = load_section("train")
     trl = {**config.trl, **config.methods.get(method, {}), "num_train_epochs": 1}
     trl |= {"report_to": "none", "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True}
+    if options.count and method != "sft":
+        trl["precompute_ref_log_probs"] = False
     trl |= json.loads(options.trl)
     if options.batch:
         trl["per_device_train_batch_size"] = options.batch
@@ -130,6 +141,20 @@ def _tokens(trainer: Any) -> dict[str, int]:
     if forward is not None:
         found |= {"asked": forward.asked, "computed": forward.computed}
     return found
+
+
+def count(trainer: Any) -> dict[str, int]:
+    """The tokens of an epoch's steps: those asked for, and those that would be computed."""
+    from tasks.train.packing.joined import joined, questions
+
+    asked = computed = 0
+    for batch in trainer.get_train_dataloader():
+        whole = batch
+        if "labels" not in batch:
+            whole = joined(questions(batch, kl=getattr(trainer, "calculate_KL", False)))
+        asked += int(whole["attention_mask"].sum())
+        computed += trainer.forward.plan(whole).tokens
+    return {"asked": asked, "computed": computed}
 
 
 def _texts(row: dict[str, Any]) -> list[list[int]]:
@@ -196,6 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--accumulate", type=int, default=1, help="batches a step")
     parser.add_argument("--lora", type=int, default=0, help="rank; 0 trains every weight")
     parser.add_argument("--trl", default="{}", help="further options of TRL, as JSON")
+    parser.add_argument("--count", action="store_true", help="the tokens alone, without training")
     parser.add_argument("--curve", action="store_true", help="the curve alone, without a set")
     parser.add_argument("--branches", type=int, default=32, help="at the end of the curve")
     parser.add_argument("--stem", type=int, default=1000, help="tokens that the branches share")
