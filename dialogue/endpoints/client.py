@@ -68,8 +68,8 @@ class ChatClient:
         retry: How long to wait when the servers are busy or away.
         text_tools: Reads the model's text where the server has no tool parser; None: it has one.
         logprobs: Ask for the log-probabilities of the sampled tokens.
-        held: Gives further fields of a request with these tools, such as vLLM's
-            ``structured_outputs``.
+        of_tools: Gives fields of a request with these tools, such as vLLM's
+            ``structured_outputs``, or the tools as they are to be shown.
         extra: Further fields of the request, such as ``top_p`` or vLLM's ``return_token_ids``.
 
     Raises:
@@ -88,7 +88,7 @@ class ChatClient:
         retry: Retry = PATIENT,
         text_tools: wire.Reader | None = None,
         logprobs: bool = False,
-        held: Callable[[Sequence[Tool]], Mapping[str, Any]] | None = None,
+        of_tools: Callable[[Sequence[Tool]], Mapping[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
@@ -98,7 +98,7 @@ class ChatClient:
         addresses = [urls] if isinstance(urls, str) else list(urls)
         self._servers = Balancer(addresses)
         self._text_tools = text_tools
-        self._held = held
+        self._of_tools = of_tools
         # Servers without a parser of tool calls differ: shown "none", some leave the tools out of
         # the prompt (SGLang, TensorRT-LLM); the others refuse anything else (vLLM).
         self._tool_choice = "auto"
@@ -201,7 +201,7 @@ class ChatClient:
         if tools:
             payload["tools"] = list(tools)
             payload["tool_choice"] = self._tool_choice
-            payload |= self._held(tools) if self._held else {}
+            payload |= self._of_tools(tools) if self._of_tools else {}
         return payload
 
     def _learn(self, refusal: str) -> None:

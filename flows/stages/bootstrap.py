@@ -32,4 +32,4 @@ def bootstrap(
 
 
 if __name__ == "__main__":
-    main(bootstrap, "bootstrap", "dialogue", "fetch.source", "engine.chat_template_kwargs")
+    main(bootstrap, "bootstrap", "dialogue", "fetch.source", "engine.template_kwargs")

@@ -26,4 +26,4 @@ def train(config: TrainConfig, template_kwargs: Options, round: str, arm: str) -
 
 
 if __name__ == "__main__":
-    main(train, "train", "engine.chat_template_kwargs", items=["round", "arm"])
+    main(train, "train", "engine.template_kwargs", items=["round", "arm"])

@@ -54,6 +54,8 @@ class EngineSettings:
         structured: ``calls`` holds a call that the model begins to a tool's name and to its
             parameters by their schema, in the schema's order (:mod:`services.engines.formats.
             structured`); whether it calls, and what, stays its choice. ``off`` leaves texts free.
+        tools: How a prompt shows the tools, in training too: their ``schemas``, or ``lines``, one a
+            tool with its parameters and their values (:mod:`services.engines.models.dress`).
         chat_template_kwargs: Further arguments of the chat template, as ``{enable_thinking:
             false}``.
         tokenizer: Folder of the tokenizer of a model at an endpoint with `text_tools`, for
@@ -84,6 +86,7 @@ class EngineSettings:
     tool_parser: str = "auto"
     reasoning_parser: str = "auto"
     structured: Literal["off", "calls"] = "off"
+    tools: Literal["schemas", "lines"] = "schemas"
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: str = ""
     timeout: Duration = 120.0
@@ -107,6 +110,12 @@ class EngineSettings:
     def cores(self) -> int:
         """The number of threads that `threads` means on this machine."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def template_kwargs(self) -> Mapping[str, Any]:
+        """Arguments of :func:`services.engines.models.prompt.rendered`, for engine and training."""
+        lines = {"tools_in_lines": True} if self.tools == "lines" else {}
+        return {**self.chat_template_kwargs, **lines}
 
     def of(self, model: str | Path, temperature: float) -> EngineConfig:
         """These settings with a model and a temperature."""

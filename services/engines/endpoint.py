@@ -23,6 +23,7 @@ from dialogue.protocols import Completion, Message, Policy, Tool
 from services import endpoint_model as remote
 from services.engines.config import EngineConfig
 from services.engines.formats import Format, open_format
+from services.engines.models.dress import in_a_line
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def connected(
             max_tokens=config.max_tokens,
             timeout=config.timeout,
             text_tools=form.read if form else None,
-            held=partial(_held, form) if form and config.structured == "calls" else None,
+            of_tools=partial(_of_tools, config, form),
             extra={"top_p": config.top_p, **more, **(extra or {})},
         )
         try:
@@ -134,9 +135,16 @@ def connected(
             asyncio.run_coroutine_threadsafe(closing, loop).result()
 
 
-def _held(form: Format, tools: Sequence[Tool]) -> Mapping[str, Any]:
-    """vLLM's field for the structural tag of tools."""
-    return {"structured_outputs": {"structural_tag": form.tag(tools)}}
+def _of_tools(
+    config: EngineConfig, form: Format | None, tools: Sequence[Tool]
+) -> Mapping[str, Any]:
+    """Fields of a request: the tools in another dress, and vLLM's for their structural tag."""
+    fields: dict[str, Any] = {}
+    if config.tools == "lines":
+        fields["tools"] = list(map(in_a_line, tools))
+    if form and (tag := form.tag(tools)):
+        fields["structured_outputs"] = {"structural_tag": tag}
+    return fields
 
 
 def _format(config: EngineConfig) -> Format:

@@ -66,7 +66,7 @@ def test_the_request_carries_what_was_asked_for() -> None:
 
 def test_fields_may_depend_on_the_tools() -> None:
     with serving(Reply(said())) as server:
-        ask(server, held=lambda tools: {"tag": [tool["function"]["name"] for tool in tools]})
+        ask(server, of_tools=lambda tools: {"tag": [tool["function"]["name"] for tool in tools]})
     assert server.requests[0]["tag"] == ["search_hotel"]
 
 

@@ -65,7 +65,7 @@ def open_format(config: EngineConfig, tokenizer: PreTrainedTokenizerBase | None)
             that the chat template writes, or the template refuses calls; or see
             :func:`services.engines.formats.structured.tags`.
     """
-    seen = Probe("") if tokenizer is None else probe(tokenizer, config.chat_template_kwargs)
+    seen = Probe("") if tokenizer is None else probe(tokenizer, config.template_kwargs)
     calls, thought = _names(config, tokenizer, seen)
     found = Maker(config.chat_template_kwargs, tokenizer, seen).parsers(calls, thought)
     log.info("%s: %s reads its calls, %s its thought", config.model, calls, thought)

@@ -37,7 +37,7 @@ class LocalPolicy:
         self._tokenizer = tokenizer
         self._tokens = tokens_of(tokenizer)
         self._format = open_format(config, tokenizer)
-        self._template_kwargs = config.chat_template_kwargs
+        self._template_kwargs = config.template_kwargs
         self._model = config.model
         self._longest_prompt = config.max_model_len - config.max_tokens
 

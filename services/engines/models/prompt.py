@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from dialogue.strict_json import loads
+from services.engines.models.dress import in_a_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,14 +39,24 @@ def rendered(
     tokenizer: PreTrainedTokenizerBase,
     messages: Iterable[Mapping[str, Any]],
     tools: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    tools_in_lines: bool = False,
     **options: Any,
 ) -> Any:
     """What the tokenizer's own ``apply_chat_template`` gives for what is shown.
 
     Templates such as Llama's take an empty list of tools for tools.
+
+    Args:
+        tokenizer: Tokenizer with the chat template.
+        messages: The dialogue.
+        tools: Its tools.
+        tools_in_lines: Whether each is shown as a line (:mod:`services.engines.models.dress`).
+        options: Further arguments of ``apply_chat_template``, and of the template.
     """
     template = type(tokenizer).apply_chat_template
-    return template(tokenizer, list(map(shown, messages)), tools=tools or None, **options)
+    dressed = list(map(in_a_line, tools or ())) if tools_in_lines else tools
+    return template(tokenizer, list(map(shown, messages)), tools=dressed or None, **options)
 
 
 def show_alike(tokenizer: PreTrainedTokenizerBase, kwargs: Mapping[str, Any]) -> None:
@@ -53,7 +64,7 @@ def show_alike(tokenizer: PreTrainedTokenizerBase, kwargs: Mapping[str, Any]) ->
 
     Args:
         tokenizer: Tokenizer with the chat template.
-        kwargs: Further arguments of the template, as ``engine.chat_template_kwargs``.
+        kwargs: Further arguments of the template, as ``EngineSettings.template_kwargs``.
     """
     tokenizer.apply_chat_template = partial(rendered, tokenizer, **kwargs)
 

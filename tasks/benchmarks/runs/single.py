@@ -14,7 +14,14 @@ from tasks.benchmarks.scores.scored_file import read_configuration
 from tasks.benchmarks.shape import Benchmark
 
 _SAMPLING = ("model", "temperature", "top_p", "max_tokens", "max_model_len", "dtype", "text_tools")
-_FORMAT = ("tool_parser", "reasoning_parser", "structured", "chat_template_kwargs", "tokenizer")
+_FORMAT = (
+    "tool_parser",
+    "reasoning_parser",
+    "structured",
+    "tools",
+    "chat_template_kwargs",
+    "tokenizer",
+)
 """Settings that a run's configuration names where they differ from the default."""
 
 

@@ -60,7 +60,7 @@ class Renderer:
     Args:
         tokenizer: Tokenizer with the template.
         masked: Whether the loss is on the assistant's tokens only (``assistant_only_loss``).
-        kwargs: Further arguments of the template, as ``engine.chat_template_kwargs``.
+        kwargs: Further arguments of the template, as ``EngineSettings.template_kwargs``.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ def workspace(mlflow_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("workspace")
 def test_one_engine_plays_the_base_and_the_loras_of_three_arms() -> None:
     for arm in ARMS:
-        sections = ("train", "engine.chat_template_kwargs")
+        sections = ("train", "engine.template_kwargs")
         assert stage.run(train, sections, {"round": "r1", "arm": arm}) == 0
         folder = paths.ARMS / "r1" / "trained" / arm
         assert [one.parent.name for one in folder.rglob("*.safetensors")] == ["adapter"]

@@ -72,6 +72,9 @@ class Silent:
     def read(self, _text, _token_ids, _tools):
         return {"role": "assistant", "content": ""}
 
+    def tag(self, _tools):
+        return ""
+
 
 @pytest.fixture(params=TEMPLATES)
 def tokenizer(request, tiny_model, monkeypatch):
