@@ -19,12 +19,21 @@ from services.mlflow import store as mlflow_store
 settings.register_profile("no deadline", deadline=None)  # the machine may be busy
 settings.load_profile("no deadline")
 
+LONGEST = 900
+"""Seconds after which a long test is stuck."""
 TOY = "tests/flows/toy/"
 """Its tests share one finished run, so all of them are one worker's."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of several workers none is left with a long test at the end: the long ones come first."""
+    """Of several workers none is left with a long test at the end: the long ones come first.
+
+    A machine may be busy: a long one that names no limit of its own has a longer one.
+    """
+    for item in items:
+        is_long = any(item.get_closest_marker(name) for name in ("slow", "vllm"))
+        if is_long and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
         items.sort(key=lambda item: not item.nodeid.startswith(TOY))
