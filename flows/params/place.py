@@ -10,9 +10,8 @@ from pathlib import Path
 import yaml
 from dvc.config import Config
 from dvc.lock import make_lock
-from dvc.rwlock import SCHEMA
+from dvc.rwlock import SCHEMA, Invalid
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from voluptuous import Invalid
 
 from flows.params.document import ParamsError
 

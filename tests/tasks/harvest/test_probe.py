@@ -90,7 +90,7 @@ def test_a_model_that_calls_is_told_of_and_goes_on(
         caplog.at_level(logging.INFO, logger="tasks.harvest.probe"),
     ):
         whole_harvest(asking(tmp_path, server.url, 2), tmp_path / "trees")
-    [line] = caplog.messages
+    [line] = [one.getMessage() for one in caplog.records if one.name == "tasks.harvest.probe"]
     assert "in 2 of the first 2 dialogues the model called a tool, 0 of " in line
     assert "search_" in line
 
