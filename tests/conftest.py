@@ -39,11 +39,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: not item.nodeid.startswith(TOY))
 
 
-def pytest_collection_finish() -> None:
-    """What the modules made when they were imported is for good: no collection looks at it again.
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_is_looked_at() -> None:
+    """What modules made when they were imported is for good: no collection looks at it again.
 
     statsmodels collects at every correction, which took half a second beside torch and vLLM.
     """
+    gc.collect()
     gc.freeze()
 
 

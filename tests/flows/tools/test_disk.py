@@ -32,6 +32,7 @@ def free(gib: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: usage)
 
 
+@pytest.mark.slow
 def test_models_are_counted_twice_by_a_dvc_that_copies_and_once_by_one_that_links(
     workspace: Path,
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_lora_that_continues_another_is_a_whole_model() -> None:
     assert disk.disk_of(sections, str(LLAMA)).registry == alone.registry
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_run_is_warned_of_before_it_starts(
     monkeypatch: pytest.MonkeyPatch,

@@ -73,6 +73,7 @@ def test_the_configs_fit_the_machines_they_are_for(capsys: pytest.CaptureFixture
     assert all(re.search(r"\d+\.\d GiB on each GPU \(weights ", line) for line in told)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert memory.main(["paper-8b", "--model", LLAMA, "--gib", "12"]) == 1
     assert "too much for 12 GiB" in capsys.readouterr().out

@@ -27,6 +27,7 @@ MESSAGES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_root")
 def test_a_trace_holds_the_turns_the_calls_and_the_reward() -> None:
     import mlflow

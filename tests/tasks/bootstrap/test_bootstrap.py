@@ -65,6 +65,7 @@ def test_the_expert_is_imitated_first_and_noisy_demonstrations_then(
     assert (tmp_path / "base" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_what_was_finished_is_made_again_the_same(
     toy: BootstrapConfig, dialogue: DialogueConfig, corpus: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def failed(verdict: Verdict) -> set[tuple[str, str]]:
     return {(check.severity, check.column) for check in verdict.checks if not check.success}
 
 
+@pytest.mark.slow
 def test_a_sound_corpus_passes_and_has_its_pages(raw: Path, tmp_path: Path) -> None:
     verdict = validate_corpus(CONFIG, raw, tmp_path / "docs")
     require_valid(verdict)

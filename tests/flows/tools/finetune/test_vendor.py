@@ -57,6 +57,7 @@ def models(tmp_path: Path) -> dict[str, Path]:
     return folders
 
 
+@pytest.mark.slow
 def test_it_is_harvested_exported_and_evaluated(
     tmp_path: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,7 @@ class Dying(Guesser):
         return await super().__call__(seed=seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_bytes_flipped_cut_out_or_put_in_change_no_result(data: Any) -> None:
