@@ -18,8 +18,8 @@ from typing import Any
 from bench.gpu_check.engine import GIB, LORA, adapter, harvest
 from flows.params import load_section
 from tasks.bootstrap.card import driver, unseen
+from tasks.bootstrap.demonstrations import demonstrations
 from tasks.bootstrap.embedded import EmbeddedConfig, build_tokenizer, llama
-from tasks.bootstrap.job import demonstrations
 from tasks.bootstrap.pretrained import fetch_pretrained
 from tasks.convert import ConvertConfig, convert_corpus
 from tasks.train.job import Recipe, fit

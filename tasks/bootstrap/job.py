@@ -10,7 +10,6 @@ A published model is the base as it is, or after a few lessons (``tasks.bootstra
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import shutil
@@ -20,25 +19,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dialogue.bounds import Count, Seed, Share
-from dialogue.protocols import Policy
 from dialogue.seeds import stable_seed
 from services import endpoint_model
 from services.fingerprint import fingerprint, key
 from services.mlflow import tracking
 from tasks.bootstrap import card
+from tasks.bootstrap.demonstrations import demonstrations
 from tasks.bootstrap.embedded import EmbeddedConfig, build_model, build_tokenizer
 from tasks.bootstrap.lessons import Lessons, lesson_corpus
 from tasks.bootstrap.pretrained import fetch_pretrained, load_smollm2
 from tasks.train.guards.options import require
 from tasks.train.job import Options, Recipe, Trained, fit
 from tasks.train.recipe import NOTHING
-from toolwoz.agents.expert import Expert
-from toolwoz.agents.shortcut import Shortcut
-from toolwoz.evaluation.runs.runner import run
-from toolwoz.users.agenda import AgendaUser
 from toolwoz.users.dialogues import DialogueConfig
-from toolwoz.world.scenario import Scenario, take_last
-from toolwoz.world.world import World
+from toolwoz.world.scenario import take_last
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -56,7 +50,7 @@ class Imitation:
             (:func:`toolwoz.users.dialogues.take`).
         noise: Rate of shortcuts among the demonstrated calls
             (:class:`toolwoz.agents.shortcut.Shortcut`); 0 is the expert.
-        trl: Options of TRL's ``SFTConfig`` in place of those that both trainings share.
+        trl: Options of TRL's ``SFTConfig`` in place of those that all trainings of bootstrap share.
     """
 
     scenarios: Count
@@ -276,38 +270,6 @@ def _imitate(
         seed=seed,
         template_kwargs=template_kwargs,
     )
-
-
-def demonstrations(
-    noise: float,
-    dialogue: DialogueConfig,
-    world: World,
-    scenarios: Sequence[Scenario],
-    seed: int,
-) -> list[dict[str, Any]]:
-    """What the expert did at that rate of shortcuts: ``{"messages", "tools"}``, tools as JSON."""
-    demonstrator = Shortcut(Expert(world), noise)
-    rows = asyncio.run(_play(demonstrator, scenarios, dialogue, world, seed))
-    log.info("%d dialogues were demonstrated", len(rows))
-    return rows
-
-
-async def _play(
-    demonstrator: Policy,
-    scenarios: Sequence[Scenario],
-    dialogue: DialogueConfig,
-    world: World,
-    seed: int,
-) -> list[dict[str, Any]]:
-    tools = json.dumps(list(world.tools))
-    results = await run(
-        demonstrator,
-        scenarios,
-        lambda scenario, its_seed: dialogue.start(scenario, world, AgendaUser, its_seed),
-        concurrency=1,
-        seed=seed,
-    )
-    return [{"messages": list(r.messages), "tools": tools} for r in results if r.scored]
 
 
 def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:

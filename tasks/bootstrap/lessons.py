@@ -41,7 +41,7 @@ class Lessons:
 
 
 def lesson_corpus(corpus: Path, source: str, scenarios: int, mode: Mode, work: Path) -> Path:
-    """Folder of a converted corpus of an invented city with so many scenarios to train on.
+    """Return the folder of a converted corpus of an invented city that has enough scenarios.
 
     Args:
         corpus: Folder of the converted corpus.

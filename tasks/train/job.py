@@ -61,7 +61,7 @@ log = logging.getLogger(__name__)
 
 NO_HOLDOUT = Holdout()
 REFERENCES = ".references"
-"""Folder beside those of trainings for the log-probabilities that a reference gave to sets."""
+"""Folder of the log-probabilities that references gave to sets, beside the trainings' folders."""
 
 
 @dataclass(frozen=True, slots=True)

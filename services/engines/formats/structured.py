@@ -7,6 +7,7 @@ call; between them every token must fit. Whether a model calls, and what, stays 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from services.engines.models.probe import CALL, TOOL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 Tags = Callable[[Sequence[Tool]], str]
 """Gives the structural tag of tools as JSON text; "" without tools."""
@@ -107,7 +110,9 @@ def _schema(tool: Tool) -> Mapping[str, Any]:
     schema: Mapping[str, Any] = tool["function"].get("parameters") or {"type": "object"}
     try:
         Grammar.from_json_schema(json.dumps(schema))
-    except RuntimeError:
+    except RuntimeError as error:
+        name, why = tool["function"]["name"], str(error).splitlines()[0]
+        log.warning("%s: its calls are held to its name alone: %s", name, why)
         return {"type": "object"}
     return schema
 

@@ -9,84 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from services.engines.models.adapters import find, is_alone
-from services.engines.models.merging import export
 from tasks.train.job import (
-    Arm,
     Continued,
-    Holdout,
-    Packing,
     Recipe,
-    TrainConfig,
     TrainError,
     fit,
     train_arm,
 )
 from tasks.train.rows import read_rows
 from tests.helpers.tiny import TRL
-
-TOOLS = json.dumps(
-    [
-        {
-            "type": "function",
-            "function": {"name": "search_hotel", "parameters": {"properties": {"area": {}}}},
-        }
-    ]
-)
-CALL = {
-    "id": "call_0",
-    "type": "function",
-    "function": {"name": "search_hotel", "arguments": '{"area": "north"}'},
-}
-USER = {"role": "user", "content": "a hotel in the north"}
-GOOD = {"role": "assistant", "content": "", "tool_calls": [CALL]}
-BAD = {"role": "assistant", "content": "no"}
-ROWS = {
-    "sft": [{"messages": [USER, GOOD], "tools": TOOLS}] * 4,
-    "kto": [
-        {"prompt": [USER], "completion": [text], "label": text is GOOD, "tools": TOOLS}
-        for text in (GOOD, BAD)
-    ]
-    * 2,
-    "dpo": [{"prompt": [USER], "chosen": [GOOD], "rejected": [BAD], "tools": TOOLS}] * 4,
-}
-
-
-def config(
-    arm: str = "arm", *, share: float = 0.0, packing: Packing = "rows", **recipe
-) -> TrainConfig:
-    recipe = {"method": "sft", "dataset": "sft", "trl": TRL, **recipe}
-    return TrainConfig(
-        seed=0,
-        holdout=Holdout(share, early_stopping_patience=1, early_stopping_threshold=0.0),
-        max_rewritten=0.0,
-        accelerate="",
-        arms={arm: Arm(**recipe)},
-        packing=packing,
-    )
-
-
-@pytest.fixture
-def place(tmp_path, tiny_model):
-    """The folder of a round."""
-    folder = tmp_path / "r1"
-    shutil.copytree(tiny_model, folder / "start")
-    return folder
-
-
-@pytest.fixture
-def datasets(tmp_path):
-    for name, rows in ROWS.items():
-        origins = [{**row, "scenario": f"s{i}", "node": 0} for i, row in enumerate(rows)]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in origins))
-    return tmp_path
-
-
-def weights(folder):
-    return load_file(folder / "model.safetensors")
+from tests.tasks.train.arms import GOOD, ROWS, TOOLS, USER, config, weights
 
 
 @pytest.mark.parametrize("method", ["sft", "kto", "dpo"])
@@ -106,109 +40,6 @@ def test_sft_reads_single_answers_too(place, datasets, tmp_path):
     (datasets / "sft.jsonl").write_text("".join(json.dumps(row) + "\n" for row in good))
     trained = train_arm(config(), "arm", place, datasets, work=tmp_path / "work")
     assert trained.rows == 2
-
-
-def test_a_lora_is_saved_alone_and_exported_whole(place, datasets, tmp_path):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    lora = {"r": 2, "target_modules": ["q_proj"], "init_lora_weights": False}
-    trained = train_arm(config(lora=lora), "arm", place, datasets, work=tmp_path / "work")
-    out = place / "trained" / "arm"
-    assert is_alone(out)
-    assert [path.parent.name for path in out.rglob("*.safetensors")] == ["adapter"]
-    served = find(out)  # engines serve it on what it was trained on
-    assert served
-    assert served.base == place / "start"
-    assert AutoTokenizer.from_pretrained(out).chat_template
-
-    assert export(out, tmp_path / "whole") == trained.bfloat16_keeps
-    assert not is_alone(tmp_path / "whole")
-    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "whole")
-    assert AutoTokenizer.from_pretrained(tmp_path / "whole").chat_template
-    base = AutoModelForCausalLM.from_pretrained(place / "start")
-    ids = torch.tensor([[5, 6, 7, 8]])
-    with torch.no_grad():
-        plain = base(ids).logits
-        adapted = PeftModel.from_pretrained(base, out / "adapter")(ids).logits
-        assert torch.allclose(merged(ids).logits, adapted, atol=1e-4)
-        assert not torch.allclose(plain, adapted, atol=1e-4)
-
-
-@pytest.mark.parametrize("what", ["an option", "the template"])
-def test_a_lora_that_no_engine_serves_is_saved_merged(place, datasets, tmp_path, what):
-    lora = {
-        "r": 2,
-        "target_modules": ["q_proj"],
-        "bias": "lora_only" if what == "an option" else "none",
-    }
-    start = place / "start"
-    tokenizer = AutoTokenizer.from_pretrained(start)
-    if what == "the template":
-        tokenizer.chat_template += "{# of training #}"
-    rows = read_rows(datasets / "sft.jsonl", "sft")
-    recipe = Recipe("sft", "sft", TRL, lora)
-    trained = fit(recipe, rows, str(start), tokenizer, tmp_path / "out", work=tmp_path, seed=0)
-    assert not is_alone(tmp_path / "out")
-    assert find(tmp_path / "out") is None
-    assert trained.bfloat16_keeps is not None
-
-
-def test_a_small_update_of_a_bfloat16_base_is_saved_whole(place, datasets, tmp_path, caplog):
-    """Merged in bfloat16 nearly nothing of it would be left."""
-    from transformers import AutoModelForCausalLM
-
-    start = AutoModelForCausalLM.from_pretrained(place / "start", dtype=torch.bfloat16)
-    start.save_pretrained(place / "start")
-    lora = {"r": 2, "lora_alpha": 2, "target_modules": ["q_proj", "down_proj"]}
-    trl = {**TRL, "learning_rate": 1e-4}
-    train_arm(config(lora=lora, trl=trl), "arm", place, datasets, work=tmp_path / "work")
-    out = tmp_path / "whole"
-    with caplog.at_level("INFO"):
-        export(place / "trained" / "arm", out)
-    base, saved = weights(place / "start"), weights(out)
-    halves = load_file(place / "trained" / "arm" / "adapter" / "adapter_model.safetensors")
-    lost = meant = rounded = 0.0
-    for name, weight in base.items():
-        assert saved[name].dtype == torch.float32
-        change = saved[name].double() - weight.double()
-        up = halves.get(f"base_model.model.{name.removesuffix('weight')}lora_B.weight")
-        if up is None:
-            assert not change.any()
-            continue
-        down = halves[f"base_model.model.{name.removesuffix('weight')}lora_A.weight"]
-        delta = up.double() @ down.double()
-        lost += float((change - delta).square().sum())
-        rounded += float((saved[name].bfloat16().double() - weight.double()).square().sum())
-        meant += float(delta.square().sum())
-    assert json.loads((out / "config.json").read_text())["dtype"] == "float32"
-    assert meant > 0
-    assert 1 - (lost / meant) ** 0.5 >= 0.99
-    assert (rounded / meant) ** 0.5 < 0.9
-    said = [line for line in caplog.messages if "of the update" in line]
-    assert "bfloat16 keeps" in said[0]
-
-
-@pytest.mark.parametrize("lora", [{}, {"r": 2, "target_modules": ["q_proj"]}])
-def test_an_arm_starts_from_a_lora(place, datasets, tmp_path, lora):
-    """What was merged for it does not stay, so it is a whole model in any case."""
-    first = {"r": 2, "target_modules": ["q_proj"], "init_lora_weights": False}
-    one = config(lora=first)
-    train_arm(one, "arm", place, datasets, work=tmp_path / "work")
-    further = Continued(**{**asdict(one.arms["arm"]), "lora": lora}, start="arm")
-    two = replace(one, continued={"further": further})
-    trained = train_arm(two, "further", place, datasets, work=tmp_path / "further")
-    assert (trained.bfloat16_keeps is None) == (lora == {})
-    out = place / "continued" / "further"
-    assert not (out / "adapter").exists()
-    assert not (tmp_path / "further").exists()
-    export(place / "trained" / "arm", tmp_path / "merged")
-    name = "model.layers.0.self_attn.q_proj.weight"
-    start, before, after = (
-        weights(one)[name] for one in (place / "start", tmp_path / "merged", out)
-    )
-    assert (after - before).norm() < (before - start).norm()
 
 
 def test_an_arm_starts_from_another_one(place, datasets, tmp_path):
@@ -296,7 +127,7 @@ def test_other_rows_never_go_on_from_a_checkpoint(killed, place, datasets, tmp_p
 
 
 def test_a_model_in_memory_is_trained_too(tiny_model, datasets, tmp_path):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     rows = read_rows(datasets / "sft.jsonl", "sft")
