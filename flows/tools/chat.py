@@ -73,9 +73,12 @@ def chosen(name: str) -> Scenario:
     """The scenario of an id; "" is any of the test split, without its goals.
 
     Raises:
-        ValueError: there is none of that id.
+        ValueError: there is none of that id, or no corpus yet.
     """
-    for scenario in read_scenarios(paths.CORPUS / SCENARIOS):
+    file = paths.CORPUS / SCENARIOS
+    if not file.is_file():
+        raise ValueError(f"there is no {file} yet: run `make repro` first")
+    for scenario in read_scenarios(file):
         if name == scenario.id:
             return scenario
         if not name and scenario.split == "test":

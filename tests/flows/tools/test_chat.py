@@ -91,6 +91,9 @@ def test_what_is_missing_is_said_in_a_line(
     monkeypatch.chdir(corpus)
     assert chat.main(["--scenario", "NONE"]) == 1
     assert "has no scenario NONE" in capsys.readouterr().err
+    monkeypatch.chdir(corpus / "raw")
+    assert chat.main([]) == 1
+    assert "run `make repro` first" in capsys.readouterr().err
 
 
 def test_the_policy_is_what_the_rounds_led_to(
